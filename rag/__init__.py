@@ -1,0 +1,1 @@
+"""Think: from a question to a proven answer. Start reading at rag/engine.py."""

@@ -1,0 +1,208 @@
+"""The values of an answer, and its JSON form. Rendering for a terminal or Discord lives in bot/."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from vectorstore.values import Hit, Span
+
+ANSWER_SCHEMA = "dateline/answer/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """An article by name only: what a refusal shows as nearest, and where else a quoted passage appeared."""
+
+    article_id: str
+    title: str
+    source: str
+    url: str
+    published: datetime | None
+    title_derived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A passage quoted word for word: article.text[start:end] == quote.
+
+    emphasis: the answer's own words inside the quote, offsets count in `quote`.
+    copies: other articles that carry the same passage (syndicated), so that copies never look like confirmations.
+    """
+
+    number: int
+    article_id: str
+    title: str
+    source: str
+    url: str
+    published: datetime | None
+    quote: str
+    start: int
+    end: int
+    library: str = "shared"
+    title_derived: bool = False
+    emphasis: tuple[Span, ...] = ()
+    copies: tuple[Headline, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The articles do not say. `nearest` are headlines that do not answer either, nearest first."""
+
+    reason: str
+    nearest: tuple[Headline, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How the answer came about, for `--explain` and replay. Nothing in it is needed to show the answer.
+
+    rewritten: how a follow-up became a standalone question, "" when it already was one.
+    time: what was understood of time words, "" when there were none.
+    probability: P(the hits hold an answer), None when not judged; threshold: answered at or above it.
+    features: the judged numbers by name.
+    """
+
+    rewritten: str = ""
+    time: str = ""
+    probability: float | None = None
+    threshold: float | None = None
+    features: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedSentence:
+    """A sentence of a model's draft that no quote bears out, and why."""
+
+    sentence: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a model wrote before proof: kept for replay, never shown as the answer."""
+
+    text: str
+    prompt_version: str
+    dropped: tuple[DroppedSentence, ...] = ()
+    passages_left_out: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A proven answer or a refusal: every [n] in `text` has citation n, every citation is used, a refusal has none.
+
+    as_of: the newest publication among the cited articles; for a refusal, the newest in scope.
+    model: the chat model that wrote the prose, "extractive" when none did.
+    note: one sentence for the reader when something went differently than asked (a model server failed, say), else "".
+    timings_ms: milliseconds by step: understand, retrieve, judge, write, prove, total.
+    """
+
+    id: str
+    question: str
+    standalone_question: str
+    text: str
+    citations: tuple[Citation, ...]
+    refusal: Refusal | None
+    as_of: datetime | None
+    hits: tuple[Hit, ...] = ()
+    model: str = "extractive"
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+    explanation: Explanation = Explanation()
+    draft: Draft | None = None
+
+    @property
+    def refused(self) -> bool:
+        """True when the articles do not say."""
+        return self.refusal is not None
+
+
+@dataclass(frozen=True, slots=True)
+class DraftText:
+    """A piece of a model's unproven draft, as it streams in; `restart` when what came before is to be forgotten."""
+
+    text: str
+    restart: bool = False
+
+
+StreamEvent: TypeAlias = DraftText | Answer
+"""What Engine.stream() yields: any number of DraftText, then exactly one Answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier exchange of a conversation: what a follow-up may refer to."""
+
+    question: str
+    answer: str
+    standalone_question: str = ""
+    article_ids: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, answer: Answer) -> "Turn":
+        """The turn that a given answer leaves in the conversation."""
+        cited = tuple(dict.fromkeys(citation.article_id for citation in answer.citations))
+        return cls(answer.question, answer.text, answer.standalone_question, cited)
+
+
+def answer_json(answer: Answer) -> dict[str, object]:
+    """The documented JSON form of an answer, see docs/formats.md; its `schema` names the version."""
+    return {
+        "schema": ANSWER_SCHEMA,
+        "id": answer.id,
+        "question": answer.question,
+        "standalone_question": answer.standalone_question,
+        "text": answer.text,
+        "citations": [
+            {
+                "number": citation.number,
+                "article_id": citation.article_id,
+                "title": citation.title,
+                "title_derived": citation.title_derived,
+                "source": citation.source,
+                "url": citation.url,
+                "published": iso(citation.published),
+                "quote": citation.quote,
+                "start": citation.start,
+                "end": citation.end,
+                "emphasis": [list(span) for span in citation.emphasis],
+                "copies": [headline_json(copy) for copy in citation.copies],
+            }
+            for citation in answer.citations
+        ],
+        "refused": answer.refused,
+        "refusal": None
+        if answer.refusal is None
+        else {
+            "reason": answer.refusal.reason,
+            "nearest": [headline_json(headline) for headline in answer.refusal.nearest],
+        },
+        "as_of": iso(answer.as_of),
+        "model": answer.model,
+        "note": answer.note,
+        "timings_ms": {step: round(value, 3) for step, value in answer.timings_ms.items()},
+    }
+
+
+def headline_json(headline: Headline) -> dict[str, object]:
+    """The documented JSON form of a headline."""
+    return {
+        "article_id": headline.article_id,
+        "title": headline.title,
+        "title_derived": headline.title_derived,
+        "source": headline.source,
+        "url": headline.url,
+        "published": iso(headline.published),
+    }
+
+
+def iso(moment: datetime | None) -> str | None:
+    """ISO 8601; a plain date where the time is midnight UTC, which is how a date without a time is stored."""
+    if moment is None:
+        return None
+    if moment.utcoffset() is not None and moment.timestamp() % 86_400 == 0:
+        return moment.date().isoformat()
+    return moment.isoformat()

@@ -1,0 +1,32 @@
+"""What can go wrong while thinking. Every message is one sentence: what, which thing, what to do next.
+
+    DatelineError              vectorstore/errors.py
+    ├── StoreError ...         vectorstore/errors.py
+    ├── SettingsError          a setting is unknown, unreadable or impossible
+    ├── QuestionError          a question nobody could answer: empty, too long
+    ├── ArticleError           one article or corpus line that cannot be read
+    ├── EmbedderError          the embedding model is missing, damaged or does not answer
+    └── ModelError             a model server failed: see rag/model_server.py
+"""
+
+from vectorstore.errors import DatelineError
+
+
+class SettingsError(DatelineError):
+    """A setting is unknown, unreadable or impossible."""
+
+
+class QuestionError(DatelineError):
+    """The question itself cannot be taken: empty or too long."""
+
+
+class ArticleError(DatelineError):
+    """One file or corpus line that holds no readable article; the others go on."""
+
+
+class EmbedderError(DatelineError):
+    """The embedding model is missing, damaged or does not answer."""
+
+
+class ModelError(DatelineError):
+    """A model server failed in a way that the user should know of."""

@@ -1,0 +1,126 @@
+"""Every setting of the program: one class, read from DATELINE_* variables and a .env file. Unknown names are refused."""
+
+import difflib
+import os
+from pathlib import Path
+
+import platformdirs
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from rag.errors import SettingsError
+
+PREFIX = "DATELINE_"
+
+
+class Settings(BaseSettings):
+    """All settings with their defaults. `.env.example` shows each with its comment; a test holds the two together."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    # Where things live
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("dateline", appauthor=False)),
+        description="The one folder that holds the library: ledger, vectors, lexical index.",
+    )
+    database_url: str = Field("", description="SQLAlchemy URL of the ledger; empty means a SQLite file in the home folder.")
+    seeds: Path | None = Field(
+        None, description="Folder loaded on the first question to an empty library; empty means seeds/ of the checkout."
+    )
+
+    # Reading articles
+    chunk_tokens: int = Field(220, ge=32, le=250, description="Longest chunk in the embedder's tokens.")
+    embedder_class: str = Field(
+        "", description="Dotted path of a LlamaIndex embedding class; empty means the embedded MiniLM."
+    )
+    embedder_options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="Keyword arguments for that class, as JSON."
+    )
+    embedder_base_url: str = Field("", description="Base URL of an OpenAI-compatible /embeddings server.")
+    embedder_model: str = Field("", description="Model name to ask that server for.")
+    threads: int = Field(2, ge=1, le=64, description="CPU threads for the embedded models.")
+
+    # Finding and answering
+    reranker_class: str = Field("", description="Dotted path of a LlamaIndex node postprocessor that reranks; empty: none.")
+    reranker_options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="Keyword arguments for that class, as JSON."
+    )
+    hits: int = Field(10, ge=1, le=50, description="How many chunks a question retrieves.")
+    hits_per_article: int = Field(3, ge=1, le=50, description="How many of them may come from one article.")
+    question_limit: int = Field(2_000, ge=100, le=20_000, description="Longest question in characters.")
+    answer_threshold: float | None = Field(
+        None, ge=0.0, le=1.0, description="Answer at or above this probability; empty means the calibrated one."
+    )
+    store_answers: bool = Field(True, description="Keep every answer in the ledger, for replay and gaps.")
+    answer_retention_days: int = Field(90, ge=1, le=3_650, description="Stored answers older than this are deleted.")
+
+    # A model that writes
+    model: str = Field("", description="Chat model that writes answers; empty means extractive answers without a model.")
+    openai_base_url: str = Field(
+        "",
+        validation_alias=AliasChoices("openai_base_url", "OPENAI_BASE_URL"),
+        description="Base URL of the OpenAI-compatible chat server; empty means OpenAI itself.",
+    )
+    openai_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY"),
+        description="Key for that server; most local servers want none.",
+    )
+    model_context_tokens: int = Field(8_192, ge=512, description="Tokens the model can read and write in all.")
+    model_answer_tokens: int = Field(600, ge=32, description="Most tokens the model may write.")
+    model_connect_seconds: float = Field(5.0, gt=0, description="Longest wait for a connection.")
+    model_first_token_seconds: float = Field(60.0, gt=0, description="Longest wait for the first word.")
+    model_between_tokens_seconds: float = Field(20.0, gt=0, description="Longest silence within an answer.")
+    model_answer_seconds: float = Field(180.0, gt=0, description="Longest whole answer.")
+    model_retries: int = Field(2, ge=0, le=10, description="Further tries after 429, 5xx or a failed connection.")
+
+    # Discord
+    discord_token: SecretStr = Field(SecretStr(""), description="Bot token from the developer portal.")
+    discord_api_base: str = Field("", description="Another API base URL than Discord's; empty in production.")
+    discord_gateway_url: str = Field("", description="Another gateway URL than Discord's; empty in production.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then .env: the nearer one wins."""
+        return init_settings, env_settings, dotenv_settings
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.database_url or f"sqlite:///{self.home / 'ledger.sqlite3'}"
+
+
+def load_settings(env_file: Path = Path(".env")) -> Settings:
+    """Settings from the environment and `env_file`. Raises SettingsError naming the first thing that is wrong."""
+    refuse_unknown_names({*os.environ, *(dotenv_values(env_file) if env_file.is_file() else {})})
+    try:
+        return Settings(_env_file=env_file)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = variable_name(str(first["loc"][0])) if first["loc"] else "a setting"
+        raise SettingsError(f"{name} cannot be used: {first['msg'].lower()}; see .env.example for what it takes.") from None
+
+
+def variable_name(field_name: str) -> str:
+    """The environment variable that sets a field."""
+    upper = field_name.upper()
+    return upper if upper.startswith("OPENAI_") else f"{PREFIX}{upper}"
+
+
+def refuse_unknown_names(names: set[str]) -> None:
+    """Raises SettingsError for the first DATELINE_ name that is no setting: a typo must not pass silently."""
+    known = [variable_name(field_name) for field_name in Settings.model_fields]
+    for name in sorted(names):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
+            raise SettingsError(f"{name} is not a setting: did you mean {near[0]}? .env.example lists them all.")

@@ -1,0 +1,90 @@
+"""The values that the library stores and finds: Article, Chunk, Scope, Hit. Plain, frozen, free of any library's types."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+
+SHARED_LIBRARY = "shared"
+
+Span = tuple[int, int]
+"""Half-open character range [start, end) into an article's stored text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One news article as stored. `text` is never changed after ingestion: every offset counts in it."""
+
+    id: str
+    title: str
+    text: str
+    library: str = SHARED_LIBRARY
+    source: str = ""
+    url: str = ""
+    published: datetime | None = None
+    language: str = ""
+    title_derived: bool = False
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every field: two articles with one digest are the same article."""
+        published = self.published.isoformat() if self.published else None
+        fields = [self.library, self.id, self.title, self.title_derived, self.source, self.url, published]
+        return hashlib.sha256(json.dumps([*fields, self.language, self.text]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of an article: `article.text[start:end] == text`. Carries all that a citation needs."""
+
+    id: str
+    article_id: str
+    library: str
+    position: int
+    start: int
+    end: int
+    text: str
+    title: str
+    source: str
+    url: str
+    published: datetime | None
+    title_derived: bool = False
+    sentences: tuple[Span, ...] = ()
+
+    def sentence_text(self, sentence: Span) -> str:
+        """The words of one of `sentences`, whose offsets count in the article."""
+        return self.text[sentence[0] - self.start : sentence[1] - self.start]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What may be searched, and when the question was asked.
+
+    An article is in scope when since <= published < until; with either bound set, an article without a date is not.
+    Empty `sources` means all of them.
+    """
+
+    libraries: tuple[str, ...] = (SHARED_LIBRARY,)
+    since: datetime | None = None
+    until: datetime | None = None
+    sources: tuple[str, ...] = ()
+    asked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk found for a question, and how: ranks start at 1, None where that search did not find it.
+
+    score: fused reciprocal rank, higher is better. similarity: cosine in [-1, 1]. lexical_score: BM25, unbounded.
+    sentence_similarities: one cosine for each of chunk.sentences.
+    copies: the same passage in other articles (syndication), collapsed into this hit.
+    """
+
+    chunk: Chunk
+    score: float
+    similarity: float = 0.0
+    dense_rank: int | None = None
+    lexical_score: float = 0.0
+    lexical_rank: int | None = None
+    sentence_similarities: tuple[float, ...] = ()
+    copies: tuple[Chunk, ...] = field(default=())
