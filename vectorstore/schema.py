@@ -1,0 +1,114 @@
+"""The tables of the ledger and of the bot's state, and the versioned steps that bring an older database up to date."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    inspect,
+    select,
+)
+
+from vectorstore.errors import StoreMismatch
+
+metadata = MetaData()
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
+# Facts about the library as a whole: which embedding model filled it, its revision.
+facts = Table("facts", metadata, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
+
+# `indexed` holds the digest and index settings under which the article's chunks were stored; anything else than the
+# article's present ones means that its chunks are still to be made. `published` is epoch seconds, UTC.
+articles = Table(
+    "articles",
+    metadata,
+    Column("library", String(64), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("title_derived", Boolean, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("published", Float),
+    Column("language", String(35), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("indexed", Text),
+    PrimaryKeyConstraint("library", "id"),
+)
+
+# `sentences` is int32 [n, 2] offsets into the article's text; `sentence_vectors` float16 [n, dimension], unit length.
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("library", String(64), nullable=False),
+    Column("article_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("sentences", LargeBinary, nullable=False),
+    Column("sentence_vectors", LargeBinary, nullable=False),
+    Column("copy_of", Text),
+    Index("chunks_by_article", "library", "article_id"),
+)
+
+# One row for each question answered: `record` is the whole answer as JSON (vectorstore/answers.py).
+# `asked_by` and `conversation` are opaque keys of whoever keeps them ("discord:<user id>"), "" for the terminal.
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("answered_at", Float, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("standalone_question", Text, nullable=False),
+    Column("refused", Boolean, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("answers_by_time", "answered_at"),
+    Index("answers_by_conversation", "conversation", "answered_at"),
+    Index("answers_by_asker", "asked_by"),
+)
+
+Migration = Callable[[Connection], None]
+
+
+def create_first_version(connection: Connection) -> None:
+    """Version 1: every table as released first."""
+    metadata.create_all(connection)
+
+
+# Step n brings version n to n + 1. Only ever append: a database in use is at some version of these.
+MIGRATIONS: Sequence[Migration] = (create_first_version,)
+
+
+def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
+    """Apply the steps this database has not seen, in order; returns its version.
+
+    Raises StoreMismatch when a newer program has been here: going back would lose what it wrote.
+    """
+    version = 0
+    if inspect(connection).has_table("schema_version"):
+        version = connection.execute(select(schema_version.c.version)).scalar() or 0
+    if version > len(migrations):
+        raise StoreMismatch(
+            f"The ledger is at version {version}, this program knows {len(migrations)}: install a newer dateline."
+        )
+    if version < len(migrations):
+        for migration in migrations[version:]:
+            migration(connection)
+        metadata.create_all(connection, tables=[schema_version])
+        connection.execute(schema_version.delete())
+        connection.execute(schema_version.insert().values(version=len(migrations)))
+    return len(migrations)
