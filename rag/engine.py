@@ -1,21 +1,24 @@
 """START HERE: the path of one question, in five steps, each in a module of its own.
 
-    1 understand   rag/understand.py   follow-up -> standalone question; time words -> filter or preference
-    2 retrieve     rag/retrieve.py     dense + lexical, fused, de-duplicated, optional rerank -> hits
-    3 judge        rag/judge.py        do these hits hold an answer? no -> refusal
-    4 write        rag/write.py        quote the sentences that answer, or a model's draft, streamed
-    5 prove        rag/prove.py        each sentence against a verbatim quote
+1 understand   rag/understand.py   follow-up -> standalone question; time words -> filter or preference
+2 retrieve     rag/retrieve.py     dense + lexical, fused, de-duplicated, optional rerank -> hits
+3 judge        rag/judge.py        do these hits hold an answer? no -> refusal
+4 write        rag/write.py        quote the sentences that answer, or a model's draft, streamed
+5 prove        rag/prove.py        each sentence against a verbatim quote
 """
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from rag.answer import Answer, StreamEvent, Turn
-from vectorstore.values import Scope
+from rag.answer import Answer, Headline, StreamEvent, Turn
+from rag.library import IngestReport, LibraryStatus
+from vectorstore.answers import TERMINAL, StoredAnswer
+from vectorstore.values import SHARED_LIBRARY, Article, Scope
 
 
 class AnswersQuestions(Protocol):
-    """What bot/ needs of an engine."""
+    """What bot/ needs of an engine. Every method is async; work that computes is done in a thread."""
 
     async def ask(self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None) -> Answer:
         """One proven answer or refusal. Raises DatelineError for known failures, told in one sentence."""
@@ -25,4 +28,50 @@ class AnswersQuestions(Protocol):
         self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None
     ) -> AsyncIterator[StreamEvent]:
         """Draft text as a model writes it, then exactly one Answer."""
+        ...
+
+    async def remember(self, answer: Answer, asked_by: str = TERMINAL, conversation: str = TERMINAL) -> None:
+        """Keep an answer that was shown; does nothing when the settings say to store none."""
+        ...
+
+    async def conversation(self, conversation: str, limit: int = 5) -> list[Turn]:
+        """The last turns of a conversation, oldest first: what `ask` takes as history."""
+        ...
+
+    async def answer_by_id(self, answer_id: str) -> StoredAnswer | None:
+        """A stored answer by its id or the beginning of it; rag.records reads its record."""
+        ...
+
+    async def refused_questions(
+        self, since: datetime | None = None, conversation_prefix: str = ""
+    ) -> list[StoredAnswer]:
+        """Stored questions that were refused, newest first."""
+        ...
+
+    async def forget_asker(self, asked_by: str) -> int:
+        """Delete every stored answer to this asker; returns how many."""
+        ...
+
+
+class KeepsArticles(Protocol):
+    """What bot/ needs of the library (`engine.library`): article ids are unique within one library."""
+
+    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY) -> IngestReport:
+        """Read and store an uploaded file (.txt, .md, .jsonl). Raises ArticleError, StoreError."""
+        ...
+
+    async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
+        """Every article of one library, newest first."""
+        ...
+
+    async def article(self, library: str, article_id: str) -> Article | None:
+        """One stored article with its text, for showing a quote in its surroundings."""
+        ...
+
+    async def forget(self, library: str, article_id: str) -> bool:
+        """Delete an article, its chunks and vectors; False when there was none."""
+        ...
+
+    async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
+        """Counts and dates of what is stored."""
         ...

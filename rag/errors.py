@@ -1,12 +1,12 @@
 """What can go wrong while thinking. Every message is one sentence: what, which thing, what to do next.
 
-    DatelineError              vectorstore/errors.py
-    ├── StoreError ...         vectorstore/errors.py
-    ├── SettingsError          a setting is unknown, unreadable or impossible
-    ├── QuestionError          a question nobody could answer: empty, too long
-    ├── ArticleError           one article or corpus line that cannot be read
-    ├── EmbedderError          the embedding model is missing, damaged or does not answer
-    └── ModelError             a model server failed: see rag/model_server.py
+DatelineError              vectorstore/errors.py
+├── StoreError ...         vectorstore/errors.py
+├── SettingsError          a setting is unknown, unreadable or impossible
+├── QuestionError          a question nobody could answer: empty, too long
+├── ArticleError           one article or corpus line that cannot be read
+├── EmbedderError          the embedding model is missing, damaged or does not answer
+└── ModelError             a model server failed: see rag/model_server.py
 """
 
 from vectorstore.errors import DatelineError

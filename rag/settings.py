@@ -26,7 +26,9 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(platformdirs.user_data_dir("dateline", appauthor=False)),
         description="The one folder that holds the library: ledger, vectors, lexical index.",
     )
-    database_url: str = Field("", description="SQLAlchemy URL of the ledger; empty means a SQLite file in the home folder.")
+    database_url: str = Field(
+        "", description="SQLAlchemy URL of the ledger; empty means a SQLite file in the home folder."
+    )
     seeds: Path | None = Field(
         None, description="Folder loaded on the first question to an empty library; empty means seeds/ of the checkout."
     )
@@ -44,7 +46,9 @@ class Settings(BaseSettings):
     threads: int = Field(2, ge=1, le=64, description="CPU threads for the embedded models.")
 
     # Finding and answering
-    reranker_class: str = Field("", description="Dotted path of a LlamaIndex node postprocessor that reranks; empty: none.")
+    reranker_class: str = Field(
+        "", description="Dotted path of a LlamaIndex node postprocessor that reranks; empty: none."
+    )
     reranker_options: dict[str, str | int | float | bool] = Field(
         default_factory=dict, description="Keyword arguments for that class, as JSON."
     )
@@ -58,7 +62,9 @@ class Settings(BaseSettings):
     answer_retention_days: int = Field(90, ge=1, le=3_650, description="Stored answers older than this are deleted.")
 
     # A model that writes
-    model: str = Field("", description="Chat model that writes answers; empty means extractive answers without a model.")
+    model: str = Field(
+        "", description="Chat model that writes answers; empty means extractive answers without a model."
+    )
     openai_base_url: str = Field(
         "",
         validation_alias=AliasChoices("openai_base_url", "OPENAI_BASE_URL"),
@@ -108,7 +114,9 @@ def load_settings(env_file: Path = Path(".env")) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = variable_name(str(first["loc"][0])) if first["loc"] else "a setting"
-        raise SettingsError(f"{name} cannot be used: {first['msg'].lower()}; see .env.example for what it takes.") from None
+        raise SettingsError(
+            f"{name} cannot be used: {first['msg'].lower()}; see .env.example for what it takes."
+        ) from None
 
 
 def variable_name(field_name: str) -> str:

@@ -1,11 +1,11 @@
 """What can go wrong while remembering. Every message is one sentence: what, which thing, what to do next.
 
-    DatelineError
-    ├── StoreError
-    │   ├── StoreUnavailable   the folder or database cannot be opened, read or written
-    │   ├── StoreMismatch      filled by another embedding model or a newer program
-    │   └── StoreBusy          another process is writing
-    └── (rag/errors.py goes on)
+DatelineError
+├── StoreError
+│   ├── StoreUnavailable   the folder or database cannot be opened, read or written
+│   ├── StoreMismatch      filled by another embedding model or a newer program
+│   └── StoreBusy          another process is writing
+└── (rag/errors.py goes on)
 """
 
 

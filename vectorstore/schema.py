@@ -30,6 +30,8 @@ facts = Table("facts", metadata, Column("name", String(64), primary_key=True), C
 
 # `indexed` holds the digest and index settings under which the article's chunks were stored; anything else than the
 # article's present ones means that its chunks are still to be made. `published` is epoch seconds, UTC.
+# `origin` is the file or corpus it was read from (what `--prune` looks at). `story` names the first article that
+# carried this text: syndicated copies share it.
 articles = Table(
     "articles",
     metadata,
@@ -43,8 +45,22 @@ articles = Table(
     Column("published", Float),
     Column("language", String(35), nullable=False),
     Column("digest", String(64), nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("story", Text, nullable=False),
     Column("indexed", Text),
     PrimaryKeyConstraint("library", "id"),
+    Index("articles_by_origin", "library", "origin"),
+)
+
+# One row for each MinHash band of an article: articles that share a band are candidates for being copies.
+story_bands = Table(
+    "story_bands",
+    metadata,
+    Column("band", String(40), nullable=False),
+    Column("library", String(64), nullable=False),
+    Column("article_id", Text, nullable=False),
+    PrimaryKeyConstraint("band", "library", "article_id"),
+    Index("story_bands_by_article", "library", "article_id"),
 )
 
 # `sentences` is int32 [n, 2] offsets into the article's text; `sentence_vectors` float16 [n, dimension], unit length.
@@ -59,7 +75,6 @@ chunks = Table(
     Column("end", Integer, nullable=False),
     Column("sentences", LargeBinary, nullable=False),
     Column("sentence_vectors", LargeBinary, nullable=False),
-    Column("copy_of", Text),
     Index("chunks_by_article", "library", "article_id"),
 )
 

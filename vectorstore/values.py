@@ -1,4 +1,4 @@
-"""The values that the library stores and finds: Article, Chunk, Scope, Hit. Plain, frozen, free of any library's types."""
+"""The values that the library stores and finds: Article, Chunk, Scope, Hit. Plain, frozen, of no other library."""
 
 import hashlib
 import json

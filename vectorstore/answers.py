@@ -1,0 +1,74 @@
+"""Keep the answers that were given: for replay, for gaps, and for the memory of a conversation."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from vectorstore.schema import answers
+
+TERMINAL = ""
+"""Who asks, and in which conversation, at a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """One answer as stored. `answered_at` is epoch seconds; `record` the whole answer as JSON (rag/records.py).
+
+    asked_by and conversation are opaque keys of whoever asked ("discord:<user id>"), TERMINAL for the terminal.
+    """
+
+    id: str
+    answered_at: float
+    question: str
+    standalone_question: str
+    refused: bool
+    asked_by: str
+    conversation: str
+    record: str
+
+
+class AnswerStore:
+    """The answers of one ledger. Every method is one short transaction."""
+
+    def __init__(self, database: Engine) -> None:
+        self.database = database
+
+    def save(self, answer: StoredAnswer) -> None:
+        """Store an answer under its id, in the place of an earlier one with that id."""
+        row = {column.name: getattr(answer, column.name) for column in answers.columns}
+        with self.database.begin() as connection:
+            connection.execute(delete(answers).where(answers.c.id == answer.id))
+            connection.execute(insert(answers).values(row))
+
+    def load(self, id_prefix: str) -> StoredAnswer | None:
+        """The answer whose id is or begins with this; None when there is none, or more than one."""
+        escaped = answers.c.id.startswith(id_prefix, autoescape=True)
+        found = self.select(escaped, limit=2)
+        exact = [answer for answer in found if answer.id == id_prefix]
+        return exact[0] if exact else found[0] if len(found) == 1 else None
+
+    def recent(self, conversation: str, limit: int) -> list[StoredAnswer]:
+        """The last answers of a conversation, newest first."""
+        return self.select(answers.c.conversation == conversation, limit)
+
+    def refused(self, since: float = 0.0, conversation_prefix: str = "", limit: int = 10_000) -> list[StoredAnswer]:
+        """Questions that were refused after `since` (epoch seconds), newest first."""
+        in_conversation = answers.c.conversation.startswith(conversation_prefix, autoescape=True)
+        return self.select(answers.c.refused & (answers.c.answered_at >= since) & in_conversation, limit)
+
+    def delete_before(self, moment: float) -> int:
+        """Delete the answers given before `moment` (epoch seconds); returns how many."""
+        with self.database.begin() as connection:
+            return connection.execute(delete(answers).where(answers.c.answered_at < moment)).rowcount
+
+    def delete_asked_by(self, asked_by: str) -> int:
+        """Delete every answer to this asker; returns how many."""
+        with self.database.begin() as connection:
+            return connection.execute(delete(answers).where(answers.c.asked_by == asked_by)).rowcount
+
+    def select(self, condition: ColumnElement[bool], limit: int) -> list[StoredAnswer]:
+        """The stored answers that meet a condition, newest first."""
+        query = select(answers).where(condition).order_by(answers.c.answered_at.desc(), answers.c.id).limit(limit)
+        with self.database.connect() as connection:
+            return [StoredAnswer(**row) for row in connection.execute(query).mappings()]
