@@ -1,0 +1,142 @@
+"""Tell text that gives orders from text that gives news, and take out characters that only deceive the eye.
+
+A rule, not a judgement: it looks for sentences that speak to whoever answers. News about such sentences, quoted word
+for word, is taken for one of them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+# Letters of other scripts that look like Latin ones: enough to read "ignоre" with a Cyrillic о.
+LOOKALIKES = str.maketrans(
+    "аеорсухіјѕԁһАВЕКМНОРСТХІαοερνιτκΑΒΕΗΙΚΜΝΟΡΤΧ", "aeopcyxijsdhABEKMHOPCTXIaoepvitkABEHIKMNOPTX"
+)
+
+_ORDERED = (
+    r"instructions?|directives?|prompts?|rules?|guidelines?|guardrails?|restrictions?|safety|polic(?:y|ies)|"
+    r"everything|anything|context|passages?|articles?|sources?|documents?|messages?|constraints?|training|orders?"
+)
+_REPLY = r"answers?|repl(?:y|ies)|respon(?:ses?|d)|outputs?|summar(?:y|ies)|completions?|citations?"
+_MACHINE = (
+    r"a\.?i\.?|assistants?|chat\s?bots?|bots?|(?:large )?language models?|l\.?l\.?m\.?s?|models?|agents?|gpt\S*|"
+    r"chatgpt|claude|gemini|llama|copilot|dateline"
+)
+_SPEAK = (
+    r"say|answer|reply|respond|output|print|write|repeat|state|tell|inform|claim|announce|declare|conclude|insist|"
+    r"pretend|act|behave|speak|cite|quote|mention|append|prepend|include|insert|end|begin|start|finish|close|sign|add"
+)
+
+# Each was written for a family of attacks; tests/test_hostile.py names them, and measures what news is lost to them.
+PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        # "Ignore all previous instructions", "forget the articles above", also in other languages.
+        rf"\b(?:ignor\w*|disregard|forget|override|bypass|discard|skip|drop|abandon|suspend)\b(?:\W+\w+){{0,4}}?\W+"
+        rf"(?:(?:all|any|your|these|those|previous|prior|above|earlier|preceding|system|safety)\W+)+"
+        rf"(?:\w+\W+){{0,3}}?(?:{_ORDERED})\b",
+        r"\b(?:ignore|disregard|forget|override|bypass|discard)\W+(?:the|my|other)\W+(?:\w+\W+){0,2}?"
+        r"(?:instructions?|prompts?|directives?|articles?|passages?|context|question)\b",
+        r"\b(?:ignor\w+|omit\w*|olvid\w+|vergiss|vergesse|missacht\w+|oubli\w+|dimentic\w+)\b.{0,40}"
+        r"\b(?:anweisungen|instrucciones|instructions|istruzioni|instruções|reglas|regeln|règles|consignes)\b",
+        r"игнориру\w+|забудь\w*\s.{0,20}(?:инструкц|указан)|忽略|無視して|무시하",
+        # "You are now DAN", "act as a pirate", "as an AI".
+        rf"\byou are (?:now |no longer |henceforth )?(?:an? |the |my )?(?:\w+ )?(?:{_MACHINE}|dan|pirate|jailbroken)\b",
+        r"\byou are (?:now|no longer|henceforth)\b",
+        rf"\bas an? (?:ai|{_MACHINE})\b,?\s+you\b",
+        rf"\bact(?:ing)? as (?:an? |the |if you )(?:{_MACHINE}|\w+ (?:assistant|mode)|were|are|had)\b",
+        r"\b(?:from now on|for the rest of (?:this|the) (?:chat|conversation|session)),? (?:you|always|never|"
+        r"only|answer)\b",
+        r"\b(?:developer|debug|admin|maintenance|god|dan|root|sudo|unrestricted) mode\b",
+        r"\b(?:system|hidden|initial|original|secret) (?:prompt|instructions)\b",
+        r"\b(?:new|updated|important|additional|following|special|urgent|override|final|revised) "
+        r"(?:system )?(?:instructions?|directives?|prompts?)\b\s*(?:for (?:you|the (?:\w+ )?(?:assistant|"
+        r"model|ai))|:|follow)",
+        r"\b(?:prompt|instruction) injection\b.{0,20}:|\bjailbreak\b",
+        # A speaker's label at the start of a line, chat markup, our own fence.
+        r"^\W{0,4}(?:system|assistant|user|human|developer|admin(?:istrator)?|operator|moderator|instructions?|prompt|"
+        r"ai|tool|function|note to (?:self|\w+))\b\s*(?:\([^)]{0,30}\)|message|prompt|note|override|notice|"
+        r"update)?\s*[:>\]]",
+        r"<\|[^|>]{0,40}\|>|<\/?(?:s|sys|system|user|assistant|instructions?|passages?|prompt|context|"
+        r"im_start|im_end)\b",
+        r"\[/?(?:inst|sys|system|user|assistant|end)\b|<<\W*sys|#{2,}\s*(?:instruction|system|response|user|assistant)",
+        r"\b(?:begin|end|start)(?:ning)?(?: of)? (?:system|instructions?|prompt|passages?|articles?|context|user)\b",
+        # Orders about the answer, or to whoever answers.
+        rf"^\W*(?:(?:and|so|then|now|also|instead|finally|therefore|please|kindly|just|simply|always|only|"
+        rf"you (?:must|should|"
+        rf"will|shall|have to|need to|are to|can only))\W+)*(?:do not |don't |never |only |always )?(?:{_SPEAK})\b"
+        rf"(?=.*(?:\b(?:your|the|every|each|any|this|all|no|a) (?:\w+ )?(?:{_REPLY}|users?|readers?|questions?|reader|"
+        rf"person)\b|\b(?:with|only|exactly|instead|nothing|verbatim|following|that)\b\W|[:\"“'‘]))",
+        rf"\byou (?:must|should|shall|have to|need to|are to|will|are required to|are instructed to|may only|can only)"
+        rf"(?: now| always| never| only| not| therefore| instead)* (?:{_SPEAK}|ignore|reveal|follow|obey|"
+        rf"comply|disclose)\b",
+        rf"\b(?:your|the (?:assistant|model|bot|ai|chatbot)['’]s) (?:\w+ )?(?:{_REPLY}|instructions?|prompt)\b",
+        rf"(?:^\W*|\b(?:the|all|any|every|dear|hey|attention|to|hello|hi|note)\W+)(?:{_MACHINE})\b(?:\W+\w+){{0,6}}?\W+"
+        rf"(?:reading|processing|summari[sz]ing|(?:must|should|shall|ha(?:s|ve) to|needs? to|(?:is|are) (?:to|"
+        rf"instructed to|"
+        rf"required to)|please)(?: now| always| never| only| not| therefore| instead)* (?:{_SPEAK}|ignore|"
+        rf"recommend|follow|"
+        rf"obey|comply|reveal|disclose|call|promote))\b",
+        rf"\b(?:if|when|whenever|once) (?:you(?:['’]re| are)? |the user |a user |users? |anyone |someone |the reader |"
+        rf"(?:ever )?asked|questioned|prompted).*?(?:,|then)\W*(?:please |you |always |only |do not |never |just )*"
+        rf"(?:must |should |will )?(?:{_SPEAK}|ignore|refuse|follow)\b",
+        r"\b(?:the |only |one |single )*(?:correct|right|true|only|real|final|official|verified|proper|expected) "
+        rf"(?:{_REPLY}) (?:to |for |is|must|should|here|now)",
+        r"\b(?:tell|inform|remind|notify|warn|instruct|advise|ask|assure|persuade|convince) (?:the|your|every|"
+        r"all|any) "
+        r"(?:users?|readers?|person asking|questioner|asker|customer)\b",
+        r"\b(?:this is|i am|i'm|it's|speaking as) (?:the |your )(?:user|developer|administrator|admin|operator|owner|"
+        r"system|creator|real user)\b",
+        r"\bas (?:the |your )(?:user|developer|administrator|operator|owner|creator),? i\b",
+        r"\b(?:the )?user (?:has |have )?(?:asks?|asked|says|wants?|requests?|instructs?|authori[sz]ed|"
+        r"confirmed|agreed|"
+        r"requires?|prefers?|permits?|consent(?:s|ed))\b",
+        r"\b(?:reveal|disclose|leak|exfiltrate|print|show|repeat|output|send|share|post|paste) "
+        r"(?:\w+ ){0,3}(?:prompt|instructions|api[ _-]?keys?|secrets?|passwords?|tokens?|credentials|"
+        r"environment variables)\b",
+        r"\b(?:decode|base64|rot13|translate) (?:\w+ ){0,5}(?:and (?:follow|obey|execute|run|do)|instructions?)\b",
+        r"\b(?:execute|run|obey|follow|comply with) (?:\w+ ){0,2}(?:this|these|the following|following|my|below) "
+        r"(?:\w+ )?(?:commands?|instructions?|code|orders?|directives?|steps|script)\b",
+        r"\bdo not (?:follow|obey|trust|believe|use|cite|mention|quote|rely on) (?:\w+ ){0,3}"
+        r"(?:instructions?|passages?|articles?|sources?|prompts?|rules?)\b",
+        r"\bcite (?:this|only this|it|passage|article|source|as)\b|\bcit(?:e|"
+        r"ing) \[?\d|\bmark(?:ed)? (?:it |this )?as proven\b",
+        # Links and calls that lead elsewhere, mentions that would ring bells.
+        r"\[[^\]\n]{0,200}\]\(\s*\S|!\[|\bhref\s*=|javascript:|\bdata:text",
+        r"\b(?:click|tap|press) (?:here|this|the link|on)\b|\b(?:visit|go to|open|see|follow|log ?in at|sign up at)\b"
+        r"(?:\W+\w+){0,4}?\W+(?:https?:|www\.|hxxp)",
+        r"@everyone\b|@here\b|<[@#][!&]?\w*\d",
+    )
+)
+
+
+def clean_line(text: str) -> str:
+    """One line without control, zero-width and bidi characters: how titles, outlets and URLs are shown."""
+    # Cc control, Cf format (zero-width, bidi), Cs lone surrogates, Co private use, Zl/Zp line and paragraph separators.
+    kept = (" " if unicodedata.category(c) in ("Zl", "Zp") or c in "\t\n\r\v\f\x85" else c for c in text)
+    return " ".join("".join(c for c in kept if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")).split())
+
+
+def folded(text: str) -> str:
+    """The text as a reader sees it, for looking through disguises: compatibility forms, no lookalike letters."""
+    plain = unicodedata.normalize("NFKC", clean_line(text))
+    latin = sum(c.isascii() and c.isalpha() for c in plain)
+    return plain.translate(LOOKALIKES) if 2 * latin > sum(c.isalpha() for c in plain) else plain
+
+
+def is_instruction(sentence: str) -> bool:
+    """True for a sentence that addresses whoever answers instead of reporting: never quoted, never proof."""
+    seen = folded(sentence[:2_000])
+    return any(pattern.search(seen) for pattern in PATTERNS)
+
+
+def instructed(sentences: Sequence[str]) -> tuple[bool, ...]:
+    """For each sentence of a passage, in order: is it an instruction, or announced by one that ends in a colon?"""
+    found: list[bool] = []
+    announced = False
+    for sentence in sentences:
+        flagged = is_instruction(sentence)
+        found.append(flagged or announced)
+        opens = flagged and sentence.rstrip().endswith((":", "]", ">", "—", "-"))
+        announced = (opens or (announced and not flagged)) and not sentence.endswith(("\n\n", "\r\n\r\n"))
+    return tuple(found)
