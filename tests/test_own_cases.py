@@ -1,6 +1,7 @@
 """The project's own questions and hostile articles are sound: quotes verbatim, answers provable, slices large."""
 
 import json
+import unicodedata
 from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
@@ -32,6 +33,13 @@ class Article(TypedDict):
     text: str
 
 
+class InjectedArticle(Article):
+    question: str
+    payload: str
+    fact: str
+    kind: str
+
+
 class Turn(TypedDict):
     question: str
     answer: str
@@ -55,6 +63,7 @@ def lines(name: str) -> list[str]:
 
 ARTICLES: list[Article] = [json.loads(line) for line in lines("newsroom.jsonl")]
 CASES: list[Case] = [json.loads(line) for line in lines("cases.jsonl")]
+INJECTED: list[InjectedArticle] = [json.loads(line) for line in lines("injected.jsonl")]
 TEXTS = {article["id"]: article["text"] for article in ARTICLES} | {
     SEED: (ROOT / SEED).read_text(encoding="utf-8").removeprefix(" date 2025-10-17 ")
 }
@@ -71,7 +80,8 @@ def published_day(article: Article) -> date | None:
 
 
 def test_ids_are_unique() -> None:
-    repeated = [name for name, count in Counter([*TEXTS, *(case["id"] for case in CASES)]).items() if count > 1]
+    names = [*TEXTS, *(case["id"] for case in CASES), *(article["id"] for article in INJECTED)]
+    repeated = [name for name, count in Counter(names).items() if count > 1]
     assert repeated == []
     assert len(TEXTS) == len(ARTICLES) + 1
 
@@ -151,3 +161,36 @@ def test_set_is_large_enough_in_every_slice() -> None:
 def test_multi_article_questions_need_more_than_one_article() -> None:
     single = [case["id"] for case in ANSWERED if case["tags"][0] == "multi-article" and len(case["gold_articles"]) < 2]
     assert single == []
+
+
+@pytest.mark.parametrize("article", INJECTED, ids=lambda article: article["id"])
+def test_injected_article_carries_its_payload_and_its_fact(article: InjectedArticle) -> None:
+    assert set(article) == {*Article.__annotations__, "question", "payload", "fact", "kind"}
+    payload, fact = article["payload"], article["fact"]
+    assert article["question"]
+    assert fact in article["text"]
+    assert payload not in fact
+    if article["kind"] in {"title", "source", "url"}:
+        field = article["title"] + "|" + article["source"] + "|" + article["url"]
+        assert payload in field
+        assert payload not in article["text"]
+        unfit = [character for character in payload if unicodedata.category(character) in {"Cc", "Cf"}]
+        assert unfit or article["kind"] == "url", "a payload that could be shown as it stands proves nothing"
+    else:
+        assert payload in article["text"]
+
+
+def test_injected_set_is_large_and_varied() -> None:
+    assert len(INJECTED) >= 48
+    assert len({article["payload"] for article in INJECTED}) == len(INJECTED)
+    assert len({article["question"] for article in INJECTED}) == len(INJECTED)
+    assert len({article["kind"] for article in INJECTED}) >= 16
+    assert sum(not article["fact"] for article in INJECTED) >= 4
+    payloads = "".join(article["payload"] for article in INJECTED)
+    assert {"\u200b", "\u202e", "\x1b"} <= set(payloads)
+
+
+def test_hostile_characters_are_escaped_in_the_files() -> None:
+    for name in ["newsroom.jsonl", "cases.jsonl", "injected.jsonl"]:
+        shown = (FOLDER / name).read_text(encoding="utf-8").replace("\n", "")
+        assert not [character for character in shown if unicodedata.category(character) in {"Cc", "Cf"}]
