@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from vectorstore.values import Hit, Span
+from vectorstore.values import Article, Chunk, Hit, Span
 
 ANSWER_SCHEMA = "dateline/answer/1"
 
@@ -20,6 +20,18 @@ class Headline:
     url: str
     published: datetime | None
     title_derived: bool = False
+
+
+def headline_of(article: Article | Chunk) -> Headline:
+    """An article, or the article of a chunk, by name only."""
+    return Headline(
+        article_id=article.article_id if isinstance(article, Chunk) else article.id,
+        title=article.title,
+        source=article.source,
+        url=article.url,
+        published=article.published,
+        title_derived=article.title_derived,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Protocol
 
 from rag.answer import Answer, Headline, StreamEvent, Turn
-from rag.library import IngestReport, LibraryStatus
+from rag.ingest import IngestReport
+from rag.library import LibraryStatus
 from vectorstore.answers import TERMINAL, StoredAnswer
 from vectorstore.values import SHARED_LIBRARY, Article, Scope
 

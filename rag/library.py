@@ -1,28 +1,23 @@
-"""The library of articles: ingest, list, forget, rebuild. The ledger is the truth, Chroma and BM25 are made from it."""
+"""The library of articles: ingest, list, forget, rebuild. Async outside; the work is done in a thread."""
 
-from dataclasses import dataclass
+import asyncio
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
+from rag.answer import Headline, headline_of
+from rag.errors import ArticleError
+from rag.ingest import IngestReport, OnProgress, Shelves, ingest, rebuild, remove
+from rag.read_articles import SUFFIXES, ArticleProblem, ReadArticle, read_open_file, read_paths
+from vectorstore.lexical import LexicalIndex
+from vectorstore.lock import writer_lock
+from vectorstore.values import SHARED_LIBRARY, Article
 
-@dataclass(frozen=True, slots=True)
-class ArticleProblem:
-    """An article that could not be read: where (file, or file:line) and why, in one sentence."""
-
-    place: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class IngestReport:
-    """What an ingest did. `problems` are articles that could not be read; everything else is stored."""
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    chunks: int = 0
-    problems: tuple[ArticleProblem, ...] = ()
-    titles: tuple[str, ...] = ()
+WRITER_WAIT_SECONDS = 600.0
+UPLOAD = "upload:"
+"""Origin of articles that came through a channel rather than from a file: `--prune` never takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +31,127 @@ class LibraryStatus:
     newest: datetime | None
     sources: tuple[tuple[str, int], ...]
     embedder: str
+
+
+class Library:
+    """The stored articles of every library. Writing holds the writer lock; raises StoreError, EmbedderError."""
+
+    def __init__(self, shelves: Shelves, on_wait: Callable[[str], None] | None = None) -> None:
+        self.shelves = shelves
+        self.on_wait = on_wait
+        self.lexical_index: LexicalIndex | None = None
+
+    async def ingest(
+        self,
+        paths: Sequence[Path],
+        library: str = SHARED_LIBRARY,
+        prune: bool = False,
+        progress: OnProgress | None = None,
+    ) -> IngestReport:
+        """Store every article under these files and folders, and finish what an earlier run left unfinished.
+
+        prune: articles that were read from these paths before and are no longer there are deleted.
+        """
+        return await asyncio.to_thread(self.ingest_paths, paths, library, prune, progress)
+
+    def ingest_paths(
+        self, paths: Sequence[Path], library: str, prune: bool, progress: OnProgress | None
+    ) -> IngestReport:
+        """The work of `ingest`."""
+        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait):
+            report, seen = ingest(self.shelves, read_paths(paths, library), library, progress)
+            if prune:
+                gone = self.gone(paths, library, seen, report.problems)
+                remove(self.shelves, library, gone)
+                report = replace(report, removed=len(gone))
+            self.lexical()
+            return report
+
+    def gone(
+        self, paths: Sequence[Path], library: str, seen: dict[str, str], problems: Sequence[ArticleProblem]
+    ) -> list[str]:
+        """Articles that these paths held before and no longer do. A file that could not be read has lost nothing."""
+        roots = [path.resolve() for path in paths]
+        unreadable = {str(Path(problem.place.rpartition(":")[0] or problem.place).resolve()) for problem in problems}
+        unreadable |= {str(Path(problem.place).resolve()) for problem in problems}
+        return [
+            article.id
+            for article in self.shelves.ledger.known(library).values()
+            if article.id not in seen
+            and article.origin not in unreadable
+            and not article.origin.startswith(UPLOAD)
+            and any(Path(article.origin).is_relative_to(root) for root in roots)
+        ]
+
+    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY) -> IngestReport:
+        """Read and store an uploaded file. Raises ArticleError when nothing in it can be read."""
+        if not name.lower().endswith(SUFFIXES):
+            raise ArticleError(f"{name} is not a {', '.join(SUFFIXES)} file: convert it first.")
+        report = await asyncio.to_thread(self.add_upload, name, content, library)
+        if report.problems and not (report.added or report.changed or report.unchanged):
+            first = report.problems[0]
+            raise ArticleError(f"{first.place} {first.reason}")
+        return report
+
+    def add_upload(self, name: str, content: bytes, library: str) -> IngestReport:
+        """The work of `add`."""
+        readings: list[ReadArticle | ArticleProblem] = list(
+            read_open_file(io.BytesIO(content), name, library, f"{UPLOAD}{name}", name)
+        )
+        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait):
+            report, _ = ingest(self.shelves, readings, library)
+            self.lexical()
+            return report
+
+    async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
+        """Every article of one library, newest first."""
+        stored = await asyncio.to_thread(self.shelves.ledger.headlines, library)
+        return [headline_of(article) for article in stored]
+
+    async def article(self, library: str, article_id: str) -> Article | None:
+        """One stored article with its text."""
+        return await asyncio.to_thread(self.shelves.ledger.article, library, article_id)
+
+    async def forget(self, library: str, article_id: str) -> bool:
+        """Delete an article, its chunks and vectors; False when there was none."""
+        return await asyncio.to_thread(self.forget_article, library, article_id)
+
+    def forget_article(self, library: str, article_id: str) -> bool:
+        """The work of `forget`."""
+        if self.shelves.ledger.article(library, article_id) is None:
+            return False
+        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait):
+            remove(self.shelves, library, [article_id])
+            self.lexical()
+        return True
+
+    async def rebuild(self, progress: OnProgress | None = None) -> int:
+        """Make every vector and the lexical index anew from the ledger; returns how many chunks there are."""
+        return await asyncio.to_thread(self.rebuild_all, progress)
+
+    def rebuild_all(self, progress: OnProgress | None) -> int:
+        """The work of `rebuild`."""
+        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait):
+            count = rebuild(self.shelves, progress)
+            self.lexical()
+            return count
+
+    async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
+        """Counts and dates of what is stored."""
+        counts = await asyncio.to_thread(self.shelves.ledger.counts, libraries)
+        return LibraryStatus(
+            counts.articles,
+            counts.chunks,
+            counts.unfinished,
+            counts.oldest,
+            counts.newest,
+            counts.sources,
+            self.shelves.embedder.name,
+        )
+
+    def lexical(self) -> LexicalIndex:
+        """The lexical index of the present revision, kept in memory until the chunks change."""
+        index = self.lexical_index
+        if index is None or index.revision != self.shelves.ledger.revision:
+            index = self.lexical_index = self.shelves.lexical()
+        return index

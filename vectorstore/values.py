@@ -28,7 +28,7 @@ class Article:
     @property
     def digest(self) -> str:
         """SHA-256 over every field: two articles with one digest are the same article."""
-        published = self.published.isoformat() if self.published else None
+        published = self.published.timestamp() if self.published else None
         fields = [self.library, self.id, self.title, self.title_derived, self.source, self.url, published]
         return hashlib.sha256(json.dumps([*fields, self.language, self.text]).encode()).hexdigest()
 

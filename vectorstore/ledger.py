@@ -1,0 +1,409 @@
+"""The ledger: article texts, digests and what has been indexed of them. The truth that Chroma and BM25 are made from.
+
+An article's chunks count only while `indexed` is set: it is cleared before they change and set when they are whole, so
+that a run killed at any moment leaves articles that are either wholly there or known to be unfinished.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, Label, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from vectorstore.errors import StoreUnavailable
+from vectorstore.lexical import LexicalEntry
+from vectorstore.schema import articles, chunks, facts, story_bands
+from vectorstore.values import Article, Chunk, Span
+
+Value = TypeVar("Value")
+
+# SQLite takes 32,766 variables in a statement, PostgreSQL's driver 65,535.
+MOST_IDS_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownArticle:
+    """What the ledger knows of an article without its text. `indexed` is "" while its chunks are unfinished."""
+
+    id: str
+    digest: str
+    origin: str
+    indexed: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingArticle:
+    """An article to be stored; `origin` is what it was read from, `story` is shared by copies of one text."""
+
+    article: Article
+    origin: str
+    story: str
+    bands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedChunk:
+    """A chunk with its sentences' unit vectors [sentences, dimension] and the story its article tells."""
+
+    chunk: Chunk
+    sentence_vectors: NDArray[np.float32]
+    story: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCounts:
+    """What is stored in some libraries. `unfinished`: articles whose chunks are still to be made."""
+
+    articles: int
+    chunks: int
+    unfinished: int
+    oldest: datetime | None
+    newest: datetime | None
+    sources: tuple[tuple[str, int], ...]
+
+
+class Ledger:
+    """Articles and chunks in SQL. Every method raises StoreUnavailable when the database fails."""
+
+    def __init__(self, database: Engine) -> None:
+        self.database = database
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Everything or nothing; a failing database becomes one sentence."""
+        try:
+            with self.database.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            reason = getattr(error, "orig", None) or error
+            raise StoreUnavailable(
+                f"The ledger failed ({reason}): free disk space or correct permissions, then run the same command again; "
+                "what was stored before is safe."
+            ) from error
+
+    # Facts about the library as a whole
+
+    def fact(self, name: str) -> str:
+        """A remembered fact, "" when there is none."""
+        with self.transaction() as connection:
+            return connection.execute(select(facts.c.value).where(facts.c.name == name)).scalar() or ""
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Remember a fact."""
+        with self.transaction() as connection:
+            write_fact(connection, name, value)
+
+    @property
+    def revision(self) -> str:
+        """Changes whenever the stored chunks change."""
+        return self.fact("revision")
+
+    # Articles
+
+    def known(self, library: str) -> dict[str, KnownArticle]:
+        """Every article of a library by id, without texts."""
+        columns = select(articles.c.id, articles.c.digest, articles.c.origin, articles.c.indexed)
+        with self.transaction() as connection:
+            rows = connection.execute(columns.where(articles.c.library == library))
+            return {row.id: KnownArticle(row.id, row.digest, row.origin, row.indexed or "") for row in rows}
+
+    def save(self, incoming: Sequence[IncomingArticle]) -> None:
+        """Store articles as unfinished, in the place of earlier ones with their ids."""
+        with self.transaction() as connection:
+            for one in incoming:
+                article = one.article
+                key = and_(articles.c.library == article.library, articles.c.id == article.id)
+                row = article_row(article) | {"origin": one.origin, "story": one.story, "indexed": None}
+                if not connection.execute(update(articles).where(key).values(row)).rowcount:
+                    connection.execute(insert(articles).values(row))
+                connection.execute(
+                    delete(story_bands).where(
+                        story_bands.c.library == article.library, story_bands.c.article_id == article.id
+                    )
+                )
+                if one.bands:
+                    connection.execute(
+                        insert(story_bands),
+                        [{"band": band, "library": article.library, "article_id": article.id} for band in one.bands],
+                    )
+
+    def move_origin(self, library: str, article_id: str, origin: str) -> None:
+        """Note that an unchanged article now comes from another file."""
+        key = and_(articles.c.library == library, articles.c.id == article_id)
+        with self.transaction() as connection:
+            connection.execute(update(articles).where(key).values(origin=origin))
+
+    def unfinished_ids(self, library: str, index_key: str) -> list[str]:
+        """Articles whose chunks are not those that the index key asks for."""
+        wanted = articles.c.digest + ":" + index_key
+        unfinished = articles.c.indexed.is_(None) | (articles.c.indexed != wanted)
+        query = select(articles.c.id).where(articles.c.library == library, unfinished).order_by(articles.c.id)
+        with self.transaction() as connection:
+            return list(connection.execute(query).scalars())
+
+    def articles_with_stories(self, library: str, article_ids: Sequence[str]) -> list[tuple[Article, str]]:
+        """These articles with their texts, each with its story, by id."""
+        query = select(articles).where(articles.c.library == library, articles.c.id.in_(article_ids))
+        with self.transaction() as connection:
+            return [(article_of(row), row.story) for row in connection.execute(query.order_by(articles.c.id))]
+
+    def stories_like(self, bands: Sequence[str]) -> list[tuple[str, str]]:
+        """(story, text) of the stored articles that share a MinHash band, whatever their library."""
+        together = and_(articles.c.library == story_bands.c.library, articles.c.id == story_bands.c.article_id)
+        query = select(articles.c.story, articles.c.text).join(story_bands, together)
+        with self.transaction() as connection:
+            rows = connection.execute(
+                query.where(story_bands.c.band.in_(bands)).distinct().order_by(articles.c.story).limit(20)
+            )
+            return [(row.story, row.text) for row in rows]
+
+    def article(self, library: str, article_id: str) -> Article | None:
+        """One article with its text."""
+        query = select(articles).where(articles.c.library == library, articles.c.id == article_id)
+        with self.transaction() as connection:
+            row = connection.execute(query).first()
+        return article_of(row) if row else None
+
+    def headlines(self, library: str) -> list[Article]:
+        """Every article of a library without its text, newest first."""
+        columns = [column for column in articles.columns if column.name != "text"]
+        query = select(*columns).where(articles.c.library == library)
+        with self.transaction() as connection:
+            rows = connection.execute(query.order_by(articles.c.published.desc().nulls_last(), articles.c.id)).all()
+        return [article_of(row) for row in rows]
+
+    def counts(self, libraries: Sequence[str]) -> LedgerCounts:
+        """What is stored in these libraries."""
+        here = articles.c.library.in_(libraries)
+        totals = select(
+            func.count(), func.count(articles.c.indexed), func.min(articles.c.published), func.max(articles.c.published)
+        ).where(here)
+        by_source = select(articles.c.source, func.count().label("articles")).where(here).group_by(articles.c.source)
+        with self.transaction() as connection:
+            total, finished, oldest, newest = connection.execute(totals).one()
+            chunk_count = connection.execute(
+                select(func.count()).select_from(chunks).where(chunks.c.library.in_(libraries))
+            ).scalar_one()
+            sources = connection.execute(by_source.order_by(func.count().desc(), articles.c.source)).all()
+        return LedgerCounts(
+            total,
+            chunk_count,
+            total - finished,
+            moment(oldest),
+            moment(newest),
+            tuple((row.source, row.articles) for row in sources),
+        )
+
+    # Chunks
+
+    def begin_change(self, library: str, article_ids: Sequence[str]) -> None:
+        """Take articles out of every answer until `finish` or `remove`."""
+        with self.transaction() as connection:
+            for some in slices(article_ids):
+                connection.execute(
+                    update(articles).where(articles.c.library == library, articles.c.id.in_(some)).values(indexed=None)
+                )
+            raise_revision(connection)
+
+    def finish(self, library: str, index_key: str, made: Sequence[tuple[Article, Sequence[IndexedChunk]]]) -> None:
+        """Replace these articles' chunks and mark them as indexed, in one transaction."""
+        with self.transaction() as connection:
+            ids = [article.id for article, _ in made]
+            connection.execute(delete(chunks).where(chunks.c.library == library, chunks.c.article_id.in_(ids)))
+            rows = [chunk_row(indexed) for _, some in made for indexed in some]
+            if rows:
+                connection.execute(insert(chunks), rows)
+            for article, _ in made:
+                # The digest in the condition: an article that was changed meanwhile stays unfinished.
+                connection.execute(
+                    update(articles)
+                    .where(
+                        articles.c.library == library,
+                        articles.c.id == article.id,
+                        articles.c.digest == article.digest,
+                    )
+                    .values(indexed=f"{article.digest}:{index_key}")
+                )
+            raise_revision(connection)
+
+    def remove(self, library: str, article_ids: Sequence[str]) -> None:
+        """Delete articles with their chunks."""
+        with self.transaction() as connection:
+            for some in slices(article_ids):
+                for table in (chunks, story_bands):
+                    connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(some)))
+                connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(some)))
+            raise_revision(connection)
+
+    def forget_index(self) -> None:
+        """Mark every article as unfinished and drop all chunks: the first step of a rebuild."""
+        with self.transaction() as connection:
+            connection.execute(delete(chunks))
+            connection.execute(update(articles).values(indexed=None))
+            raise_revision(connection)
+
+    def libraries(self) -> list[str]:
+        """The names of all libraries that hold an article."""
+        with self.transaction() as connection:
+            return list(
+                connection.execute(select(articles.c.library).distinct().order_by(articles.c.library)).scalars()
+            )
+
+    def chunks_by_id(self, chunk_ids: Sequence[str]) -> dict[str, IndexedChunk]:
+        """These chunks with their texts; ids of unfinished or unknown articles are left out."""
+        with self.transaction() as connection:
+            rows = [row for some in slices(chunk_ids) for row in connection.execute(whole_chunks(some))]
+        return {row.chunk_id: indexed_chunk(row) for row in rows}
+
+    def indexed_chunk_count(self) -> int:
+        """How many chunks of finished articles there are: as many vectors at least the store must hold."""
+        together = and_(articles.c.library == chunks.c.library, articles.c.id == chunks.c.article_id)
+        query = select(func.count()).select_from(chunks).join(articles, together)
+        with self.transaction() as connection:
+            return connection.execute(query.where(articles.c.indexed.is_not(None))).scalar_one()
+
+    def lexical_entries(self) -> Iterator[LexicalEntry]:
+        """What BM25 reads of every finished chunk, streamed, in an order that is always the same."""
+        query = (
+            select(
+                chunks.c.id,
+                passage_text(),
+                articles.c.title,
+                articles.c.source,
+                articles.c.published,
+                articles.c.library,
+            )
+            .join(articles, and_(articles.c.library == chunks.c.library, articles.c.id == chunks.c.article_id))
+            .where(articles.c.indexed.is_not(None))
+            .order_by(chunks.c.library, chunks.c.article_id, chunks.c.position)
+        )
+        with self.transaction() as connection:
+            for row in connection.execution_options(yield_per=500).execute(query):
+                yield LexicalEntry(row.id, row.passage, row.title, row.source, row.library, moment(row.published))
+
+
+def whole_chunks(chunk_ids: Sequence[str]) -> Select[tuple[object, ...]]:
+    """Chunks joined with what their articles say of them, only where the article is finished."""
+    columns = [column for column in articles.columns if column.name not in ("text", "id")]
+    return (
+        select(
+            chunks.c.id.label("chunk_id"),
+            chunks.c.article_id,
+            chunks.c.position,
+            chunks.c.start,
+            chunks.c.end,
+            chunks.c.sentences,
+            chunks.c.sentence_vectors,
+            passage_text(),
+            *columns,
+        )
+        .join(articles, and_(articles.c.library == chunks.c.library, articles.c.id == chunks.c.article_id))
+        .where(chunks.c.id.in_(chunk_ids), articles.c.indexed.is_not(None))
+    )
+
+
+def passage_text() -> Label[str]:
+    """A chunk's text, cut out in the database: a question must not load whole articles. SQL counts characters from 1."""
+    return func.substr(articles.c.text, chunks.c.start + 1, chunks.c.end - chunks.c.start).label("passage")
+
+
+def indexed_chunk(row: Row[tuple[object, ...]]) -> IndexedChunk:
+    """A chunk from its row."""
+    values = row._mapping
+    spans = np.frombuffer(values["sentences"], dtype="<i4").reshape(-1, 2).tolist()
+    vectors = np.frombuffer(values["sentence_vectors"], dtype="<f2").astype(np.float32)
+    chunk = Chunk(
+        id=values["chunk_id"],
+        article_id=values["article_id"],
+        library=values["library"],
+        position=values["position"],
+        start=values["start"],
+        end=values["end"],
+        text=values["passage"],
+        title=values["title"],
+        source=values["source"],
+        url=values["url"],
+        published=moment(values["published"]),
+        title_derived=values["title_derived"],
+        sentences=tuple((start, end) for start, end in spans),
+    )
+    return IndexedChunk(chunk, vectors.reshape(len(spans), -1) if spans else vectors.reshape(0, 0), values["story"])
+
+
+def chunk_row(indexed: IndexedChunk) -> dict[str, object]:
+    """A chunk as stored: its text is not, because the article has it."""
+    chunk = indexed.chunk
+    spans: tuple[Span, ...] = chunk.sentences
+    return {
+        "id": chunk.id,
+        "library": chunk.library,
+        "article_id": chunk.article_id,
+        "position": chunk.position,
+        "start": chunk.start,
+        "end": chunk.end,
+        "sentences": np.array(spans, dtype="<i4").tobytes(),
+        "sentence_vectors": indexed.sentence_vectors.astype("<f2").tobytes(),
+    }
+
+
+def article_row(article: Article) -> dict[str, object]:
+    """An article's own columns."""
+    return {
+        "library": article.library,
+        "id": article.id,
+        "title": article.title,
+        "title_derived": article.title_derived,
+        "text": article.text,
+        "source": article.source,
+        "url": article.url,
+        "published": article.published.timestamp() if article.published else None,
+        "language": article.language,
+        "digest": article.digest,
+    }
+
+
+def article_of(row: Row[tuple[object, ...]]) -> Article:
+    """An article from its row; its text is "" where the query left it out."""
+    values = row._mapping
+    return Article(
+        id=values["id"],
+        title=values["title"],
+        text=values.get("text", ""),
+        library=values["library"],
+        source=values["source"],
+        url=values["url"],
+        published=moment(values["published"]),
+        language=values["language"],
+        title_derived=values["title_derived"],
+    )
+
+
+def moment(epoch: float | None) -> datetime | None:
+    """Epoch seconds as an aware datetime in UTC."""
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+
+
+def write_fact(connection: Connection, name: str, value: str) -> None:
+    """Remember a fact within a transaction."""
+    connection.execute(delete(facts).where(facts.c.name == name))
+    connection.execute(insert(facts).values(name=name, value=value))
+
+
+def raise_revision(connection: Connection) -> None:
+    """Every change of chunks gets a revision of its own, never one that was there before."""
+    before = connection.execute(select(facts.c.value).where(facts.c.name == "revision")).scalar() or ""
+    count = int(before.partition("-")[0] or 0) + 1
+    # Two libraries that went through the same number of changes must not look alike to a copied cache.
+    salt = hashlib.sha256(f"{before}{datetime.now(UTC).timestamp()}".encode()).hexdigest()[:12]
+    write_fact(connection, "revision", f"{count}-{salt}")
+
+
+def slices(values: Sequence[Value]) -> Iterable[Sequence[Value]]:
+    """The values in slices that fit into one statement."""
+    return (values[start : start + MOST_IDS_AT_ONCE] for start in range(0, len(values), MOST_IDS_AT_ONCE))

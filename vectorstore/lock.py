@@ -1,0 +1,50 @@
+"""One writer at a time: two processes writing to one Chroma folder lose data (chroma issue 7090)."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from vectorstore.errors import StoreBusy, StoreUnavailable
+
+
+@contextmanager
+def writer_lock(folder: Path, wait_seconds: float, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the folder's writer lock; `on_wait` is told who holds it before waiting. Raises StoreBusy, StoreUnavailable.
+
+    The operating system frees the lock when its holder dies, however it dies.
+    """
+    path = folder / "writer.lock"
+    lock = FileLock(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if on_wait:
+                on_wait(f"Waiting for {holder(folder)}, which is writing to {folder} ...")
+            lock.acquire(timeout=wait_seconds)
+        (folder / "writer.pid").write_text(str(os.getpid()))
+    except Timeout:
+        raise StoreBusy(
+            f"{folder} is being written by {holder(folder)}: try again when it has finished (waited {wait_seconds:.0f} s)."
+        ) from None
+    except OSError as error:
+        lock.release()
+        raise StoreUnavailable(
+            f"{folder} cannot be written ({error.strerror}): free it, or set DATELINE_HOME to a folder of your own."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def holder(folder: Path) -> str:
+    """The process that wrote its number last, in words."""
+    try:
+        return f"process {int((folder / 'writer.pid').read_text())}"
+    except (OSError, ValueError):
+        return "another process"

@@ -1,0 +1,154 @@
+"""The vectors, in Chroma: ids, unit vectors and what filters need. Texts stay in the ledger. The only door to chromadb."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vectorstore.errors import StoreUnavailable
+from vectorstore.values import Chunk, Scope
+
+if TYPE_CHECKING:
+    from chromadb.api.models.Collection import Collection
+    from chromadb.api.types import Metadata, Where
+
+COLLECTION = "chunks"
+# SQLite's limit on variables, which Chroma passes on; asked of the client, with this as the most.
+MOST_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A chunk near a vector; similarity is cosine in [-1, 1]."""
+
+    chunk_id: str
+    similarity: float
+
+
+class VectorStore:
+    """One Chroma collection, cosine space. Every method raises StoreUnavailable when Chroma fails."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with chroma_errors(folder):
+            import chromadb
+            from chromadb.config import Settings
+
+            folder.mkdir(parents=True, exist_ok=True)
+            # Chroma would read a .env of its own in the working directory; ours is not for it.
+            settings = Settings(_env_file=None, anonymized_telemetry=False, allow_reset=False)
+            self.client = chromadb.PersistentClient(str(folder), settings=settings)
+            self.collection = self.open_collection()
+
+    def open_collection(self) -> "Collection":
+        """The collection, made when it is not there. Vectors are always ours: Chroma's own function downloads a model."""
+        return self.client.get_or_create_collection(
+            COLLECTION, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+        )
+
+    def clear(self) -> None:
+        """Drop every vector: the ledger can make them again."""
+        with chroma_errors(self.folder):
+            self.client.delete_collection(COLLECTION)
+            self.collection = self.open_collection()
+
+    def count(self) -> int:
+        """How many chunks have a vector."""
+        with chroma_errors(self.folder):
+            return self.collection.count()
+
+    def upsert(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
+        """Store chunks' vectors [n, dimension] under their ids, in the place of what was there."""
+        with chroma_errors(self.folder):
+            for start in range(0, len(chunks), MOST_AT_ONCE):
+                some = chunks[start : start + MOST_AT_ONCE]
+                self.collection.upsert(
+                    ids=[chunk.id for chunk in some],
+                    embeddings=vectors[start : start + MOST_AT_ONCE],
+                    metadatas=[filter_fields(chunk) for chunk in some],
+                )
+
+    def ids_of(self, library: str, article_ids: Sequence[str]) -> set[str]:
+        """The ids of every chunk stored for these articles."""
+        with chroma_errors(self.folder):
+            where = {"$and": [{"library": library}, {"article_id": {"$in": list(article_ids)}}]}
+            return set(self.collection.get(where=cast("Where", where), include=[])["ids"]) if article_ids else set()
+
+    def delete(self, chunk_ids: Sequence[str]) -> None:
+        """Delete these chunks' vectors; ids that are not there are passed over."""
+        with chroma_errors(self.folder):
+            for start in range(0, len(chunk_ids), MOST_AT_ONCE):
+                self.collection.delete(ids=list(chunk_ids[start : start + MOST_AT_ONCE]))
+
+    def search(self, vector: NDArray[np.float32], limit: int, scope: Scope) -> list[Neighbour]:
+        """Nearest chunks in scope, nearest first; ties by id, so that the order is the same every time."""
+        with chroma_errors(self.folder):
+            found = self.collection.query(
+                query_embeddings=[vector.tolist()], n_results=limit, where=where_in_scope(scope), include=["distances"]
+            )
+        distances = (found["distances"] or [[]])[0]
+        neighbours = [
+            Neighbour(chunk_id, 1.0 - distance) for chunk_id, distance in zip(found["ids"][0], distances, strict=True)
+        ]
+        return sorted(neighbours, key=lambda neighbour: (-neighbour.similarity, neighbour.chunk_id))
+
+    def similarities(self, vector: NDArray[np.float32], chunk_ids: Sequence[str]) -> dict[str, float]:
+        """Cosine of these chunks to a unit vector, for those that are stored."""
+        if not chunk_ids:
+            return {}
+        with chroma_errors(self.folder):
+            found = self.collection.get(ids=list(chunk_ids), include=["embeddings"])
+        rows = found["embeddings"]
+        if rows is None or len(rows) == 0:
+            return {}
+        cosines = np.asarray(rows, dtype=np.float32) @ vector
+        return dict(zip(found["ids"], (float(cosine) for cosine in cosines), strict=True))
+
+
+def filter_fields(chunk: Chunk) -> "Metadata":
+    """Flat and never None, as Chroma wants it; range filters take numbers only, so dates are epoch seconds."""
+    fields: dict[str, str | int | float | bool] = {
+        "library": chunk.library,
+        "article_id": chunk.article_id,
+        "source": chunk.source,
+    }
+    if chunk.published is not None:
+        fields["published"] = chunk.published.timestamp()
+    return fields
+
+
+def where_in_scope(scope: Scope) -> "Where":
+    """The scope as a Chroma filter. An article without a date has no `published`, so a date bound leaves it out."""
+    conditions: list[dict[str, dict[str, object]]] = [{"library": {"$in": list(scope.libraries)}}]
+    if scope.since is not None:
+        conditions.append({"published": {"$gte": scope.since.timestamp()}})
+    if scope.until is not None:
+        conditions.append({"published": {"$lt": scope.until.timestamp()}})
+    if scope.sources:
+        conditions.append({"source": {"$in": list(scope.sources)}})
+    return cast("Where", conditions[0] if len(conditions) == 1 else {"$and": conditions})
+
+
+@contextmanager
+def chroma_errors(folder: Path) -> Iterator[None]:
+    """Whatever Chroma raises becomes one sentence with the way out."""
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        # Chroma raises its own errors, sqlite3's, pydantic's (from a .env it reads while imported) and bare Exception.
+        raise StoreUnavailable(
+            f"The vector store {folder} failed ({first_line(error)}): check disk space and permissions, then run "
+            "`dateline rebuild`; the articles are safe in the ledger."
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The beginning of an error's own words."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
