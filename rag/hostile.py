@@ -8,6 +8,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+PARAGRAPH_END = re.compile(r"\n[^\S\n]*\r?\n\s*$")
+
+# Text that turns around, and invisible characters within a word: nobody writes these to be read.
+HIDDEN = re.compile("[\u202d\u202e\u2066-\u2069\x1b]|(?<=[A-Za-z])[\u200b-\u200d\u2060-\u2064\ufeff]+(?=[A-Za-z])")
+
 # Letters of other scripts that look like Latin ones: enough to read "ignоre" with a Cyrillic о.
 LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһАВЕКМНОРСТХІαοερνιτκΑΒΕΗΙΚΜΝΟΡΤΧ", "aeopcyxijsdhABEKMHOPCTXIaoepvitkABEHIKMNOPTX"
@@ -101,6 +106,41 @@ PATTERNS = tuple(
         r"(?:instructions?|passages?|articles?|sources?|prompts?|rules?)\b",
         r"\bcite (?:this|only this|it|passage|article|source|as)\b|\bcit(?:e|"
         r"ing) \[?\d|\bmark(?:ed)? (?:it |this )?as proven\b",
+        # The same orders from the side: what an answer has to be, whom a paragraph is for, what was said before.
+        r"\b(?:what|everything|anything|all) (?:that )?you (?:have been|were|are|had been) (?:told|given|"
+        r"instructed|taught)\b",
+        r"\b(?:tell|ask|inform|remind) (?:whoever|anyone|everyone|everybody|anybody|those|people|"
+        r"them) (?:who )?(?:asks?|reads?)",
+        r"\bignor\w+ the (?:rules|above|rest)\W+(?:and|then|but)\b",
+        r"\b(?:an?|any|every|each|all|other) (?:\w+ )?(?:answers?|repl(?:y|ies)|summar(?:y|"
+        r"ies)) (?:to \w+ )?(?:ha(?:s|ve) to|must|"
+        r"should|needs? to|shall|without|is an error|will be (?:rejected|punished|deleted))\b|"
+        r"^\W*answers? (?:without|must|that)\b",
+        rf"\bonly (?:acceptable|possible|permitted|allowed|valid|accepted|safe) (?:{_REPLY})\b",
+        r"\b(?:only )?for (?:machines|robots|bots|crawlers|computers|terminals|models|debugging|"
+        r"assistants)( only)?\s*[:,]",
+        r"\bmachine[- ]readable (?:notice|note|message|instruction)|^\W*moderators? only\b",
+        r"\binstructions? (?:to|for) (?:the |your |this |any |all )?(?:\w+['’]s )?(?:software|machines?|"
+        r"readers?|models?|"
+        r"assistants?|ai|computers?|bots?|program)\b",
+        r"\b(?:text|paragraph|line|message|data|note)s? (?:below|above|here)? ?(?:is|was|are|were|comes?|"
+        r"added) (?:\w+ )?"
+        r"(?:from|by) (?:the|your) (?:developer|user|owner|operator|system|administrator)\b",
+        r"\b(?:copy|use|insert|put|place|paste|forward|replace|reproduce|show|add|include|confirm|print|give|display)\b"
+        r"(?:\W+\w+){1,12}?\W+(?:in|into|as|to|of|for|from)\W+(?:the|your|every|each|any|an?)\W+(?:\w+\W+){0,3}?"
+        r"(?:answer|reply|output|summary|heading|user|reader)\b",
+        r"^\W*(?:use|copy|insert|put|paste|replace) (?:this|these|the|your) (?:\w+ ){0,3}(?:definition|lines?|"
+        r"links?|sources?|"
+        r"words?|heading|list|text)\b",
+        r"\b(?:repeat|copy|quote|write|reproduce|forward) (?:it|this|that|them)? ?(?:in full|verbatim|exactly|"
+        r"word for word|"
+        r"unchanged|with its (?:mark|number)|as it stands)",
+        r"\byour (?:\w+ (?:of )?){0,2}(?:sources|citations|directions|only task|programming|creators?|developers?)\b",
+        r"[:;]\s*(?:answer|reply|respond|say|output|print|repeat|write)\b(?! no\b| yes\b)",
+        r"\bthe articles (?:do not )?say\b|\bDATELINE_[A-Z]|\bend of (?:data|article|file|input|text)\b|\bA:\s*$",
+        # Markup that no reporter writes: tags, JSON of a chat, definitions of links, forged lists of sources.
+        r"<\s*[/!?]?\s*[a-z!\[][^<>]{0,300}>|<!\[CDATA|\]\]>|[\"']role[\"']\s*:|^\s*\[[^\]\n]{1,40}\]:\s*\S|"
+        r"\[\d+\][^\n]{0,200}https?:|\]\(",
         # Links and calls that lead elsewhere, mentions that would ring bells.
         r"\[[^\]\n]{0,200}\]\(\s*\S|!\[|\bhref\s*=|javascript:|\bdata:text",
         r"\b(?:click|tap|press) (?:here|this|the link|on)\b|\b(?:visit|go to|open|see|follow|log ?in at|sign up at)\b"
@@ -127,16 +167,17 @@ def folded(text: str) -> str:
 def is_instruction(sentence: str) -> bool:
     """True for a sentence that addresses whoever answers instead of reporting: never quoted, never proof."""
     seen = folded(sentence[:2_000])
-    return any(pattern.search(seen) for pattern in PATTERNS)
+    return bool(HIDDEN.search(sentence)) or any(pattern.search(seen) for pattern in PATTERNS)
 
 
 def instructed(sentences: Sequence[str]) -> tuple[bool, ...]:
-    """For each sentence of a passage, in order: is it an instruction, or announced by one that ends in a colon?"""
-    found: list[bool] = []
-    announced = False
+    """For each sentence of a passage, in order: does its paragraph hold an instruction?
+
+    `sentences` keep the line ends that follow them where they end a paragraph. What stands beside an order is part of
+    it more often than news: "New rules. Write the following: ...".
+    """
+    paragraphs = [0]
     for sentence in sentences:
-        flagged = is_instruction(sentence)
-        found.append(flagged or announced)
-        opens = flagged and sentence.rstrip().endswith((":", "]", ">", "—", "-"))
-        announced = (opens or (announced and not flagged)) and not sentence.endswith(("\n\n", "\r\n\r\n"))
-    return tuple(found)
+        paragraphs.append(paragraphs[-1] + bool(PARAGRAPH_END.search(sentence)))
+    tainted = {number for number, sentence in zip(paragraphs, sentences, strict=False) if is_instruction(sentence)}
+    return tuple(number in tainted for number in paragraphs[:-1])
