@@ -6,6 +6,7 @@ DatelineError              vectorstore/errors.py
 ├── QuestionError          a question nobody could answer: empty, too long
 ├── ArticleError           one article or corpus line that cannot be read
 ├── EmbedderError          the embedding model is missing, damaged or does not answer
+├── EvaluationError        cases, a baseline or thresholds that an evaluation cannot use
 └── ModelError             a model server failed: see rag/model_server.py
 """
 
@@ -30,3 +31,7 @@ class EmbedderError(DatelineError):
 
 class ModelError(DatelineError):
     """A model server failed in a way that the user should know of."""
+
+
+class EvaluationError(DatelineError):
+    """Cases, a corpus, a baseline or thresholds that an evaluation cannot use."""
