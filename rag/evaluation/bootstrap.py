@@ -47,7 +47,7 @@ def mcnemar_exact(lost: int, won: int) -> float:
     """Two-sided exact p that a case is as likely lost as won: binomial over the cases that changed (McNemar 1947)."""
     changed = lost + won
     tail = sum(math.comb(changed, k) for k in range(min(lost, won) + 1))
-    return min(1.0, 2 * tail / 2.0**changed)
+    return min(1.0, 2 * tail / (1 << changed))
 
 
 def draws(cases: int) -> NDArray[np.int64]:

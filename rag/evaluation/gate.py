@@ -1,7 +1,7 @@
 """The gate: compare a run with an earlier one by paired tests, and with fixed thresholds. A failure blocks."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag.errors import EvaluationError
 from rag.evaluation.bootstrap import mcnemar_exact, paired_bootstrap, whole
+from rag.evaluation.cases import CaseSet
+from rag.evaluation.explain import why_failed
 from rag.evaluation.metrics import Columns
 from rag.evaluation.results import Baseline, Evaluation, read_json
 from rag.evaluation.scores import METRICS, METRICS_BY_NAME, Measured, Metric, Scores, columns_of
@@ -146,16 +148,16 @@ def broken(where: str, metrics: Mapping[str, Measured], limits: Mapping[str, Lim
     return found
 
 
-def check_comparable(baseline: Baseline, evaluation: Evaluation, path: Path) -> None:
+def check_comparable(baseline: Baseline, case_set: CaseSet, corpus_digest: str, path: Path) -> None:
     """Raises EvaluationError when the baseline is over other cases or other articles."""
-    same_cases = baseline.case_set.digest == evaluation.case_set.digest
-    same_ids = [case.id for case in baseline.cases] == [case.id for case in evaluation.case_set.cases]
+    same_cases = baseline.case_set.digest == case_set.digest
+    same_ids = [case.id for case in baseline.cases] == [case.id for case in case_set.cases]
     if not same_cases or not same_ids:
         raise EvaluationError(
-            f"{path} is a baseline of other cases ({baseline.case_set.name}) than {evaluation.case_set.name} "
-            "as it is now: make a new one with `--write-baseline`."
+            f"{path} is a baseline of other cases ({baseline.case_set.name}) than {case_set.name} as it is now: "
+            "make a new one with `--write-baseline`."
         )
-    if baseline.case_set.corpus_digest != evaluation.corpus_digest:
+    if baseline.case_set.corpus_digest != corpus_digest:
         raise EvaluationError(
             f"{path} is a baseline over other articles than these: give the same --corpus, "
             "or make a new one with `--write-baseline`."
@@ -196,31 +198,20 @@ def counts_zero_or_one(before: Columns, after: Columns) -> bool:
     return bool(same_cases and np.isin(scores, (0.0, 1.0)).all())
 
 
-def changed_cases(baseline: Baseline, evaluation: Evaluation, reasons: Sequence[str]) -> tuple[CaseChange, ...]:
-    """The cases that got better or worse, by the score `correct`. `reasons`: why each case failed now, in order."""
+def changed_cases(baseline: Baseline, evaluation: Evaluation) -> tuple[CaseChange, ...]:
+    """The cases that got better or worse, by the score `correct`, and why they fail now."""
     changes = []
-    for earlier, case, scores, why in zip(
-        baseline.cases, evaluation.case_set.cases, evaluation.scores, reasons, strict=True
-    ):
+    for earlier, (case, outcome), scores in zip(baseline.cases, evaluation.pairs, evaluation.scores, strict=True):
         was, now = earlier.scores.get("correct") or 0.0, scores.get("correct") or 0.0
         if was != now:
-            changes.append(CaseChange(case.id, case.question, now > was, why))
+            changes.append(CaseChange(case.id, case.question, now > was, why_failed(case, outcome, scores)))
     return tuple(changes)
 
 
-def judge(
-    evaluation: Evaluation,
-    thresholds: Thresholds,
-    baseline: Baseline | None,
-    baseline_path: Path,
-    reasons: Sequence[str],
-) -> Verdict:
-    """Everything the gate has to say. Raises EvaluationError for a baseline that cannot be compared."""
-    if baseline is None:
-        return Verdict(breaches(evaluation, thresholds))
-    check_comparable(baseline, evaluation, baseline_path)
+def judge(evaluation: Evaluation, thresholds: Thresholds | None, baseline: Baseline | None) -> Verdict:
+    """Everything the gate has to say. The baseline must be comparable, see `check_comparable`."""
     return Verdict(
-        breaches(evaluation, thresholds),
-        compare(baseline, evaluation),
-        changed_cases(baseline, evaluation, reasons),
+        breaches(evaluation, thresholds) if thresholds else (),
+        compare(baseline, evaluation) if baseline else (),
+        changed_cases(baseline, evaluation) if baseline else (),
     )

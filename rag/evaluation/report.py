@@ -1,0 +1,161 @@
+"""An evaluation as one HTML page that needs no network: tables, plots, and every case with its quotes in their articles.
+
+Questions, answers and articles are anybody's text: the template escapes all of it, and a content security policy lets
+only this page's own script run.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import pairwise
+
+from rag.answer import iso
+from rag.evaluation.cases import Case
+from rag.evaluation.explain import why_failed
+from rag.evaluation.outcome import Outcome, QuotedPassage
+from rag.evaluation.plots import latency_plot, risk_coverage_plot
+from rag.evaluation.results import Evaluation, summary_json
+from rag.evaluation.scores import METRICS, METRICS_BY_NAME, Measured, Scores
+from vectorstore.values import Span
+
+SLICE_COLUMNS = ("correct", "recall_at_10", "answer_or_gold_in_quotes", "citation_precision", "refusal_recall")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of an article's text: quoted by citation `number` (0: not quoted), part of a gold quote or not."""
+
+    text: str
+    number: int = 0
+    gold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShownArticle:
+    """An article of a case, its text in pieces."""
+
+    id: str
+    title: str
+    source: str
+    published: str
+    is_gold: bool
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCase:
+    """A case as the page shows it. `verdict` is one of VERDICTS."""
+
+    case: Case
+    outcome: Outcome
+    scores: Scores
+    verdict: str
+    why: str
+    articles: tuple[ShownArticle, ...]
+
+
+VERDICTS = ("right answer", "right refusal", "wrong answer", "wrong refusal", "answered, should refuse", "error")
+
+
+def report_html(evaluation: Evaluation, texts: Mapping[str, str]) -> str:
+    """The page. `texts`: article texts by id; an article that is not among them is shown by its quotes alone."""
+    from jinja2 import Environment, StrictUndefined
+
+    folder = files("rag.evaluation")
+    script = folder.joinpath("report.js").read_text("utf-8")
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return page.from_string(folder.joinpath("report.html.j2").read_text("utf-8")).render(
+        script=script,
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        style=folder.joinpath("report.css").read_text("utf-8"),
+        evaluation=evaluation,
+        summary=summary_json(evaluation),
+        metrics=[(metric, evaluation.metrics[metric.name]) for metric in METRICS],
+        slice_columns=[METRICS_BY_NAME[name] for name in SLICE_COLUMNS],
+        plots=[plot for plot in (risk_coverage_plot(evaluation), latency_plot(evaluation)) if plot],
+        cases=[
+            shown_case(case, outcome, scores, texts)
+            for (case, outcome), scores in zip(evaluation.pairs, evaluation.scores, strict=True)
+        ],
+        verdicts=VERDICTS,
+        value=value_text,
+        interval=interval_text,
+        iso=iso,
+    )
+
+
+def shown_case(case: Case, outcome: Outcome, scores: Scores, texts: Mapping[str, str]) -> ShownCase:
+    """A case with its cited and gold articles."""
+    cited = {passage.article_id: passage for passage in outcome.citations}
+    shown = tuple(
+        shown_article(article_id, case, outcome.citations, texts)
+        for article_id in dict.fromkeys([*cited, *case.gold_articles])
+    )
+    return ShownCase(case, outcome, scores, verdict(case, outcome, scores), why_failed(case, outcome, scores), shown)
+
+
+def shown_article(
+    article_id: str, case: Case, citations: Sequence[QuotedPassage], texts: Mapping[str, str]
+) -> ShownArticle:
+    """An article with the passages quoted from it and the gold quotes in it marked."""
+    quoting = [passage for passage in citations if passage.article_id == article_id]
+    text = texts.get(article_id)
+    if text is None:
+        pieces = tuple(Piece(passage.quote, passage.number) for passage in quoting)
+    else:
+        quoted = [((passage.start, passage.end), passage.number) for passage in quoting]
+        pieces = marked_pieces(text, quoted, gold_spans(text, case.gold_quotes))
+    first = quoting[0] if quoting else None
+    return ShownArticle(
+        article_id,
+        first.title if first else article_id,
+        first.source if first else "",
+        (iso(first.published) if first else None) or "",
+        article_id in case.gold_articles,
+        pieces,
+    )
+
+
+def gold_spans(text: str, gold_quotes: Sequence[str]) -> list[Span]:
+    """Where the gold quotes stand in an article, those that do."""
+    found = [(text.find(quote), len(quote)) for quote in gold_quotes]
+    return [(start, start + length) for start, length in found if start >= 0]
+
+
+def marked_pieces(text: str, quoted: Sequence[tuple[Span, int]], gold: Sequence[Span]) -> tuple[Piece, ...]:
+    """The text cut wherever a quoted or gold passage begins or ends; overlapping quotes show the lower number."""
+    bounds = {0, len(text)} | {edge for span, _ in quoted for edge in span} | {edge for span in gold for edge in span}
+    edges = sorted(edge for edge in bounds if 0 <= edge <= len(text))
+    pieces = []
+    for start, end in pairwise(edges):
+        numbers = [number for (quote_start, quote_end), number in quoted if quote_start <= start and end <= quote_end]
+        is_gold = any(gold_start <= start and end <= gold_end for gold_start, gold_end in gold)
+        pieces.append(Piece(text[start:end], min(numbers, default=0), is_gold))
+    return tuple(pieces)
+
+
+def verdict(case: Case, outcome: Outcome, scores: Scores) -> str:
+    """Which of VERDICTS a case is."""
+    if outcome.error:
+        return "error"
+    kind = "refusal" if outcome.refused else "answer"
+    if case.refusal_expected and not outcome.refused:
+        return "answered, should refuse"
+    return f"{'right' if scores['correct'] else 'wrong'} {kind}"
+
+
+def value_text(measured: Measured | None, unit: str) -> str:
+    """A metric's value in its unit, a dash where no case has it."""
+    return number_text(measured.value, unit) if measured and measured.n else "–"
+
+
+def interval_text(measured: Measured, unit: str) -> str:
+    """The 95 % interval."""
+    return f"{number_text(measured.low, unit)} – {number_text(measured.high, unit)}" if measured.n else ""
+
+
+def number_text(value: float, unit: str) -> str:
+    """Shares with three decimals, milliseconds and tokens whole, words with one."""
+    return {"share": f"{value:.3f}", "words": f"{value:.1f}"}.get(unit, f"{value:,.0f}")
