@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -94,6 +95,73 @@ answers = Table(
     Index("answers_by_time", "answered_at"),
     Index("answers_by_conversation", "conversation", "answered_at"),
     Index("answers_by_asker", "asked_by"),
+)
+
+# The bot's own state (vectorstore/bot_state.py). Servers, channels, messages and users are the chat service's numbers;
+# `server` is 0 for a private conversation.
+server_settings = Table(
+    "server_settings",
+    metadata,
+    Column("server", BigInteger, primary_key=True, autoincrement=False),
+    Column("channels", Text, nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("model", Boolean, nullable=False),
+    Column("daily_budget", Integer),
+    Column("auto_thread", Boolean, nullable=False),
+    Column("shared_library", Boolean, nullable=False),
+)
+
+# One vote for each user and answer; a later one replaces it.
+votes = Table(
+    "votes",
+    metadata,
+    Column("answer_id", String(32), nullable=False),
+    Column("user", BigInteger, nullable=False),
+    Column("server", BigInteger, nullable=False),
+    Column("useful", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("voted_at", Float, nullable=False),
+    PrimaryKeyConstraint("answer_id", "user"),
+    Index("votes_by_user", "user"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server", BigInteger, nullable=False),
+    Column("user", BigInteger, nullable=False),
+    Column("happened_at", Float, nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("details", Text, nullable=False),
+    Index("audit_log_by_server", "server", "happened_at"),
+)
+
+# How many questions each server asked on each day (UTC).
+daily_questions = Table(
+    "daily_questions",
+    metadata,
+    Column("server", BigInteger, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("questions", Integer, nullable=False),
+    PrimaryKeyConstraint("server", "day"),
+)
+
+# Which message shows which answer, and which answer that one followed: the memory of a chain of replies.
+shown_answers = Table(
+    "shown_answers",
+    metadata,
+    Column("message", BigInteger, primary_key=True, autoincrement=False),
+    Column("channel", BigInteger, nullable=False),
+    Column("server", BigInteger, nullable=False),
+    Column("user", BigInteger, nullable=False),
+    Column("answer_id", String(32), nullable=False),
+    Column("follows", String(32), nullable=False),
+    Column("shown_at", Float, nullable=False),
+    Index("shown_answers_by_answer", "answer_id"),
+    Index("shown_answers_by_user", "user"),
+    Index("shown_answers_by_time", "shown_at"),
 )
 
 Migration = Callable[[Connection], None]

@@ -1,0 +1,144 @@
+"""The bot's own words in the languages a server can choose, and how they write a date."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Everything that a user reads of the bot's own making around an answer. Braces are filled in where it is shown."""
+
+    months: tuple[str, ...]
+    as_of: str
+    the_articles_say: str
+    the_articles_do_not_say: str
+    nearest: str
+    nothing_nearest: str
+    undated: str
+    went_wrong: str
+    try_again: str
+    draft: str
+    continued_in_file: str
+    more_sources: str
+    also_in: str
+    passages: str
+    useful: str
+    not_useful: str
+    follow_up: str
+    newer_only: str
+    your_question: str
+    what_was_wrong: str
+    why_not_useful: str
+    thanks: str
+    vote_changed: str
+    in_queue: str
+    wait_cooldown: str
+    one_at_a_time: str
+    queue_full: str
+    budget_spent: str
+    wrong_channel: str
+    wrong_role: str
+    no_direct_messages: str
+    closing: str
+    interrupted: str
+    took_too_long: str
+    stale: str
+    no_question: str
+    cannot_read: str
+    asked: str
+
+    def date(self, moment: datetime | None) -> str:
+        """A day as a reader of this language writes it."""
+        if moment is None:
+            return self.undated
+        return f"{moment.day} {self.months[moment.month - 1]} {moment.year}"
+
+
+ENGLISH = Words(
+    months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    as_of="As of {date}",
+    the_articles_say="the articles say",
+    the_articles_do_not_say="The articles do not say",
+    nearest="Nearest, but not answering",
+    nothing_nearest="The library holds nothing near this question.",
+    undated="undated",
+    went_wrong="Something went wrong",
+    try_again="Please ask again in a moment. If it keeps happening, tell the operator this number: {number}.",
+    draft="Draft, not checked against the articles yet:",
+    continued_in_file="… the whole answer is in the attached file.",
+    more_sources="{count} more sources are in the attached file.",
+    also_in="also in {sources}",
+    passages="Passages",
+    useful="Useful",
+    not_useful="Not useful",
+    follow_up="Follow up",
+    newer_only="Newer only",
+    your_question="Your question",
+    what_was_wrong="What was wrong?",
+    why_not_useful="What should have been different? (may stay empty)",
+    thanks="Thank you, your vote is counted.",
+    vote_changed="Thank you, your vote is changed.",
+    in_queue="Your question is number {position} in the queue.",
+    wait_cooldown="Please wait {seconds} s before your next question.",
+    one_at_a_time="Your last question is still being answered. One at a time, please.",
+    queue_full="Too many questions are waiting right now. Please ask again in a minute.",
+    budget_spent="This server has used up its {budget} questions for today. The count starts anew at midnight UTC.",
+    wrong_channel="I do not answer in this channel. Try {channels}.",
+    wrong_role="The admins of this server have not given your roles the right to ask me.",
+    no_direct_messages="I do not answer private messages here. Ask me in a server.",
+    closing="I am restarting and take no questions for a minute.",
+    interrupted="I was restarted before this answer was finished. Please ask again.",
+    took_too_long="This took longer than {seconds} s, so I stopped. Please ask again, perhaps more narrowly.",
+    stale="I no longer have this answer. Ask the question again and the buttons will work.",
+    no_question="Ask me about the news: mention me with a question, or use /ask. /help says more.",
+    cannot_read="I cannot read this message. Mention me in it, or press «Follow up» below my answer.",
+    asked="{user} asked: {question}",
+)
+
+GERMAN = Words(
+    months=("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."),
+    as_of="Stand {date}",
+    the_articles_say="die Artikel sagen",
+    the_articles_do_not_say="Die Artikel sagen dazu nichts",
+    nearest="Am nächsten, aber keine Antwort",
+    nothing_nearest="In der Bibliothek steht nichts, das dieser Frage nahekommt.",
+    undated="ohne Datum",
+    went_wrong="Etwas ist schiefgegangen",
+    try_again="Bitte gleich noch einmal fragen. Bleibt es dabei, hilft dem Betreiber diese Nummer: {number}.",
+    draft="Entwurf, noch nicht an den Artikeln geprüft:",
+    continued_in_file="… die ganze Antwort steht in der angehängten Datei.",
+    more_sources="{count} weitere Quellen stehen in der angehängten Datei.",
+    also_in="auch in {sources}",
+    passages="Textstellen",
+    useful="Hilfreich",
+    not_useful="Nicht hilfreich",
+    follow_up="Nachfragen",
+    newer_only="Nur Neueres",
+    your_question="Deine Frage",
+    what_was_wrong="Was war falsch?",
+    why_not_useful="Was hätte anders sein sollen? (darf leer bleiben)",
+    thanks="Danke, deine Stimme ist gezählt.",
+    vote_changed="Danke, deine Stimme ist geändert.",
+    in_queue="Deine Frage ist Nummer {position} in der Warteschlange.",
+    wait_cooldown="Bitte warte {seconds} s bis zur nächsten Frage.",
+    one_at_a_time="Deine letzte Frage wird noch beantwortet. Bitte eine nach der anderen.",
+    queue_full="Gerade warten zu viele Fragen. Bitte in einer Minute noch einmal fragen.",
+    budget_spent="Dieser Server hat seine {budget} Fragen für heute verbraucht. Um Mitternacht UTC geht es weiter.",
+    wrong_channel="In diesem Kanal antworte ich nicht. Versuche es in {channels}.",
+    wrong_role="Die Admins dieses Servers haben deinen Rollen kein Recht gegeben, mich zu fragen.",
+    no_direct_messages="Auf private Nachrichten antworte ich hier nicht. Frag mich auf einem Server.",
+    closing="Ich starte gerade neu und nehme eine Minute lang keine Fragen an.",
+    interrupted="Ich wurde neu gestartet, bevor diese Antwort fertig war. Bitte noch einmal fragen.",
+    took_too_long="Das hat länger als {seconds} s gedauert, also habe ich aufgehört. Bitte enger fragen.",
+    stale="Diese Antwort habe ich nicht mehr. Stell die Frage noch einmal, dann gehen auch die Knöpfe.",
+    no_question="Frag mich nach den Nachrichten: erwähne mich mit einer Frage, oder nimm /ask. /help sagt mehr.",
+    cannot_read="Ich kann diese Nachricht nicht lesen. Erwähne mich darin, oder drück «Nachfragen» unter der Antwort.",
+    asked="{user} hat gefragt: {question}",
+)
+
+LANGUAGES = {"en": ENGLISH, "de": GERMAN}
+
+
+def words_of(language: str) -> Words:
+    """The words of a language, English for one that is not known."""
+    return LANGUAGES.get(language, ENGLISH)

@@ -1,0 +1,337 @@
+"""No Answer whatever breaks a Discord limit, leaves a mention, a masked link of its own or an invisible character."""
+
+import re
+import string
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from discord_standin import embed_problems, text_length
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.discord_render import (
+    MOST_PAGES,
+    Page,
+    answer_pages,
+    answer_text,
+    draft_text,
+    error_page,
+    passage_pages,
+    plain_messages,
+)
+from bot.discord_text import INVISIBLE, clean, escape, link, safe_url, shorten, shorten_escaped, split_text, units
+from bot.discord_words import ENGLISH, GERMAN, LANGUAGES
+from rag.answer import Answer, Citation, Headline, Refusal
+from vectorstore.values import Article
+
+NASTY = [
+    "@everyone",
+    "@here",
+    "<@123>",
+    "<@&123>",
+    "<#123>",
+    "<t:1:R>",
+    "<:emoji:1>",
+    "[click](https://evil.example)",
+    "[1](https://evil.example)",
+    "```py\ncode\n```",
+    "`code`",
+    "**bold**",
+    "||spoiler||",
+    "> quote",
+    ">>> all",
+    "# heading",
+    "-# small",
+    "- item",
+    "1. first",
+    "https://evil.example/a_b_c",
+    "\\",
+    "\u200b",
+    "\u202e",
+    "\u2066",
+    "\ufeff",
+    "\U000e0041",
+    "\ud800",
+    "\x00",
+    "\x1b[31m",
+    "😀" * 50,
+    "\n\n\n",
+    "[1]",
+    "[2]",
+    "[999]",
+    " ",
+    ")",
+    "](",
+]
+
+hostile = st.lists(
+    st.one_of(st.sampled_from(NASTY), st.text(max_size=60), st.text(string.ascii_letters + " .\n", max_size=400)),
+    max_size=30,
+).map("".join)
+dates = st.one_of(
+    st.none(), st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)).map(lambda d: d.replace(tzinfo=UTC))
+)
+urls = st.one_of(
+    st.sampled_from(
+        [
+            "",
+            "https://news.example/a",
+            "javascript:alert(1)",
+            "https://evil.example/)[x](https://worse.example",
+            "https://bbc.com@evil.example/",
+            "http://[::1/",
+            "https://news.example/" + "a" * 3_000,
+            "https://bücher.example/ä?q=<@1>#|",
+        ]
+    ),
+    hostile,
+)
+headlines = st.builds(Headline, st.just("a"), hostile, hostile, urls, dates)
+
+
+@st.composite
+def citations(draw: st.DrawFn, number: int) -> Citation:
+    quote = draw(hostile)
+    edges = sorted(draw(st.lists(st.integers(0, len(quote)), min_size=2, max_size=2)))
+    return Citation(
+        number,
+        "a",
+        draw(hostile),
+        draw(hostile),
+        draw(urls),
+        draw(dates),
+        quote,
+        0,
+        len(quote),
+        emphasis=((edges[0], edges[1]),),
+        copies=tuple(draw(st.lists(headlines, max_size=3))),
+    )
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Answer:
+    refused = draw(st.booleans())
+    count = 0 if refused else draw(st.integers(1, 8))
+    text = draw(hostile) * draw(st.integers(1, 20))
+    return Answer(
+        id=draw(st.text("0123456789abcdef", min_size=8, max_size=32)),
+        question=draw(hostile),
+        standalone_question="",
+        text=text,
+        citations=tuple(draw(citations(number + 1)) for number in range(count)),
+        refusal=Refusal(draw(hostile), tuple(draw(st.lists(headlines, max_size=8)))) if refused else None,
+        as_of=draw(dates),
+        model=draw(hostile),
+        note=draw(hostile),
+    )
+
+
+def embed(page: Page) -> dict[str, object]:
+    return {
+        "title": page.title,
+        "description": page.body,
+        "fields": [{"name": field.name, "value": field.value} for field in page.fields],
+        "footer": {"text": page.footer},
+    }
+
+
+def shown_texts(page: Page) -> list[str]:
+    return [page.title, page.body, *(text for field in page.fields for text in (field.name, field.value))]
+
+
+def active_text(text: str) -> str:
+    """What is left to Discord's markup: escaped characters, and links and marks of our own making, taken out."""
+    ours = re.compile(r"\[((?:\\.|[^\[\]\\])*)\]\((https?://[^\s()<>\[\]\\]*)\)")
+    text = ours.sub(lambda match: match[1], text)
+    text = re.sub(r"\\[^\w\s]", "x", text)
+    return re.sub(r"\[\d{1,3}\](?!\()", "x", text)
+
+
+def assert_harmless(text: str) -> None:
+    active = active_text(text)
+    assert not re.search(r"@(?!\u200b)", active)
+    assert not re.search(r"<[@#:t/a]", active)
+    assert "](" not in active
+    assert "[" not in active
+    assert "`" not in active
+    assert "||" not in active
+    assert not re.search(r"^\s*#{1,3} ", active, re.MULTILINE)
+    assert not re.search(r"https?://", active)
+    for character in text.replace(INVISIBLE, ""):
+        assert character == "\n" or clean(f"x{character}x") == f"x{character}x" or character in " \t\u2028\u2029\x85"
+
+
+@given(answers(), st.sampled_from([ENGLISH, GERMAN]))
+@settings(max_examples=80, deadline=None)
+def test_no_answer_breaks_a_limit_or_leaves_markup_alive(answer: Answer, words: object) -> None:
+    pages = answer_pages(answer, words)
+    assert 1 <= len(pages) <= MOST_PAGES
+    for page in pages:
+        assert embed_problems([embed(page)]) == []
+        assert page.body.strip() or page.fields
+        for text in shown_texts(page):
+            assert_harmless(text)
+            text.encode()
+        for content in plain_messages(page):
+            assert 0 < text_length(content) <= 2_000
+            assert_harmless(content)
+    for page in pages[:-1]:
+        assert page.file == ""
+
+
+@given(hostile.map(lambda text: text * 20))
+@settings(max_examples=60, deadline=None)
+def test_no_draft_or_error_breaks_a_limit(text: str) -> None:
+    draft = draft_text(text, ENGLISH)
+    assert text_length(draft) <= 2_000
+    assert_harmless(draft.replace("*", ""))
+    assert embed_problems([embed(error_page(text, ENGLISH))]) == []
+    assert text_length(shorten_escaped(text, 100)) <= 100
+    assert text_length(shorten(text.replace("\ud800", ""), 100)) <= 100
+
+
+@given(st.lists(citations(1), min_size=1, max_size=6), hostile, hostile)
+@settings(max_examples=60, deadline=None)
+def test_no_passage_breaks_a_limit(cited: list[Citation], before: str, after: str) -> None:
+    passages = []
+    for citation in cited:
+        placed = replace(citation, start=len(before), end=len(before) + len(citation.quote))
+        passages.append((placed, Article("a", "title", before + citation.quote + after)))
+    pages = passage_pages(passages, ENGLISH)
+    assert 1 <= len(pages) <= MOST_PAGES
+    for page in pages:
+        assert embed_problems([embed(page)]) == []
+        assert_harmless(page.body)
+
+
+@given(hostile.map(lambda text: escape(text * 8)), st.integers(40, 300))
+@settings(max_examples=100, deadline=None)
+def test_pieces_are_short_and_together_are_the_text(text: str, limit: int) -> None:
+    pieces = split_text(text, limit)
+    assert all(0 < units(piece) <= limit for piece in pieces)
+    assert "".join("".join(pieces).split()) == "".join(text.split())
+
+
+CUTS = {
+    "a paragraph": ("one two.\n\nthree four five", 20, ["one two.", "three four five"]),
+    "a sentence": ("One two three. Four five six seven", 20, ["One two three.", "Four five six seven"]),
+    "a sentence behind its mark": ("One two three. [1] Four five six", 22, ["One two three. [1]", "Four five six"]),
+    "a word": ("onetwothree fourfivesix", 15, ["onetwothree", "fourfivesix"]),
+    "never a mark": ("aaaaaaaaaa[12]", 12, ["aaaaaaaaaa", "[12]"]),
+    "never a link": ("aaaaaaa[b](https://c.de/x)", 22, ["aaaaaaa", "[b](https://c.de/x)"]),
+    "never an escape": ("aaaaaaaaa\\*", 10, ["aaaaaaaaa", "\\*"]),
+    "anything when there is nothing better": ("a" * 25, 10, ["a" * 10, "a" * 10, "a" * 5]),
+}
+
+
+@pytest.mark.parametrize(("text", "limit", "pieces"), CUTS.values(), ids=CUTS)
+def test_text_is_cut_at(text: str, limit: int, pieces: list[str]) -> None:
+    assert split_text(text, limit) == pieces
+
+
+URLS = {
+    "https://news.example/a_(b)": "https://news.example/a_%28b%29",
+    "http://news.example:8080/x?a=1&b=2#c": "http://news.example:8080/x?a=1&b=2#c",
+    "https://bücher.example/ä": "https://xn--bcher-kva.example/%C3%A4",
+    "https://news.example/%C3%A4": "https://news.example/%C3%A4",
+    "https://bbc.com@evil.example/": "",
+    "javascript:alert(1)": "",
+    "ftp://news.example/": "",
+    "//news.example/": "",
+    "https://": "",
+    "https://a b/": "",
+    "https://news.example/a\u202eb": "",
+    "https://news.example/" + "a" * 1_000: "",
+    "https://news.example:99999/": "",
+    "": "",
+}
+
+
+@pytest.mark.parametrize(("url", "safe"), URLS.items())
+def test_only_plain_web_addresses_become_links(url: str, safe: str) -> None:
+    assert safe_url(url) == safe
+
+
+def test_a_title_cannot_leave_its_link() -> None:
+    made = link("Read] (this](https://evil.example) @everyone", "https://news.example/")
+    assert made == f"[Read\\] (this\\](https\\://evil.example) @{INVISIBLE}everyone](https://news.example/)"
+
+
+def make_answer(text: str, quote: str = "Hungary would not arrest Putin") -> Answer:
+    published = datetime(2025, 10, 17, tzinfo=UTC)
+    citation = Citation(
+        1, "a", "Putin speaks with Orban", "Example News", "https://news.example/a", published, quote, 0, len(quote)
+    )
+    return Answer("abc123", "q", "q", text, (citation,), None, published)
+
+
+def test_an_answer_shows_text_sources_quote_and_date() -> None:
+    page = answer_pages(make_answer("It would not. [1]"), ENGLISH)[0]
+    assert page.title == "As of 17 Oct 2025 the articles say"
+    assert page.body == "It would not. [1]"
+    assert page.fields[0].name == "[1] Example News · 17 Oct 2025"
+    assert page.fields[0].value == (
+        "[Putin speaks with Orban](https://news.example/a)\n> Hungary would not arrest Putin"
+    )
+    assert page.footer == "abc123 · extractive"
+
+
+def test_only_marks_with_a_citation_stay_marks() -> None:
+    page = answer_pages(make_answer("One [1](https://evil.example) two [7]."), ENGLISH)[0]
+    assert page.body == f"One [1]{INVISIBLE}(https\\://evil.example) two \\[7\\]."
+
+
+def test_a_refusal_looks_different_and_names_what_is_nearest() -> None:
+    nearest = Headline("a", "Putin speaks", "Example News", "https://news.example/a", None)
+    answer = replace(make_answer(""), citations=(), refusal=Refusal("Nothing on Macron.", (nearest,)))
+    page = answer_pages(answer, ENGLISH)[0]
+    assert page.title == "The articles do not say"
+    assert page.colour != answer_pages(make_answer("x [1]"), ENGLISH)[0].colour
+    assert page.fields[0].name == "Nearest, but not answering"
+    assert page.fields[0].value == "• [Putin speaks](https://news.example/a) · Example News · undated"
+
+
+def test_an_answer_of_20000_characters_ends_in_a_file_with_all_of_it() -> None:
+    answer = make_answer("A sentence of the answer. [1] " * 700)
+    pages = answer_pages(answer, ENGLISH)
+    assert len(pages) == MOST_PAGES
+    assert pages[-1].file == answer_text(answer, ENGLISH)
+    assert answer.text.strip() in pages[-1].file
+    assert ENGLISH.continued_in_file in pages[-1].body
+
+
+def test_the_answers_own_words_are_bold_in_a_long_quote() -> None:
+    quote = "Some words come first. " * 60 + "Hungary would not arrest Putin" + " and then more." * 60
+    start = quote.index("Hungary")
+    answer = make_answer("x [1]", quote)
+    cited = replace(answer.citations[0], emphasis=((start, start + 30),))
+    field = answer_pages(replace(answer, citations=(cited,)), ENGLISH)[0].fields[0]
+    assert "**Hungary would not arrest Putin**" in field.value
+    assert text_length(field.value) <= 1_024
+
+
+def test_a_passage_shows_the_paragraph_around_the_quote() -> None:
+    text = "First paragraph.\nBefore it. Hungary would not arrest Putin. After it.\nLast paragraph."
+    start = text.index("Hungary")
+    quote = "Hungary would not arrest Putin."
+    cited = replace(make_answer("x [1]", quote).citations[0], start=start, end=start + len(quote))
+    body = passage_pages([(cited, Article("a", "t", text))], ENGLISH)[0].body
+    assert "> Before it. **Hungary would not arrest Putin.** After it." in body
+    assert "paragraph" not in body
+
+
+def test_an_article_that_changed_shows_the_quote_alone() -> None:
+    cited = make_answer("x [1]").citations[0]
+    body = passage_pages([(cited, Article("a", "t", "Something else entirely, and long enough."))], ENGLISH)[0].body
+    assert "**Hungary would not arrest Putin**" in body
+    assert "Something else" not in body
+
+
+def test_every_language_says_everything() -> None:
+    for words in LANGUAGES.values():
+        assert len(words.months) == 12
+        for name in words.__slots__:
+            english = getattr(ENGLISH, name)
+            if isinstance(english, str):
+                assert set(re.findall(r"\{\w+\}", getattr(words, name))) == set(re.findall(r"\{\w+\}", english)), name

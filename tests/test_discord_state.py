@@ -1,0 +1,80 @@
+"""The bot's tables: what was stored is read back, one vote a user, both or neither."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vectorstore.bot_state import AuditEntry, BotState, ServerSettings, ShownAnswer, Vote
+from vectorstore.database import open_database
+
+BIG = 1_400_000_000_000_000_001
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[BotState]:
+    state = BotState(open_database(f"sqlite:///{tmp_path / 'ledger.sqlite3'}"))
+    yield state
+    state.close()
+
+
+def test_settings_come_back_equal_with_the_entry_of_the_change(state: BotState) -> None:
+    settings = ServerSettings(BIG, (BIG, 2), (3,), "de", False, 7, True, False)
+    entry = AuditEntry(BIG, 11, 5.0, "settings", "language: de")
+    state.save_server_settings(ServerSettings(BIG), AuditEntry(BIG, 11, 4.0, "settings", "nothing"))
+    state.save_server_settings(settings, entry)
+    assert state.all_server_settings() == [settings]
+    assert state.audit(BIG, 10)[0] == entry
+    assert len(state.audit(BIG, 1)) == 1
+    assert state.audit(1, 10) == []
+
+
+def test_a_second_vote_takes_the_place_of_the_first(state: BotState) -> None:
+    assert not state.vote(Vote("a", 11, 50, True, "", 1.0))
+    assert state.vote(Vote("a", 11, 50, False, "wrong year", 2.0))
+    assert not state.vote(Vote("a", 12, 50, True, "", 3.0))
+    assert [(vote.user, vote.useful, vote.reason) for vote in state.votes_on("a")] == [
+        (11, False, "wrong year"),
+        (12, True, ""),
+    ]
+    assert state.votes_in(50) == (1, 1)
+    assert state.votes_in(51) == (0, 0)
+
+
+def test_questions_are_counted_by_server_and_day(state: BotState) -> None:
+    assert [state.count_question(50, "2025-10-17") for _ in range(3)] == [1, 2, 3]
+    assert state.count_question(51, "2025-10-17") == 1
+    assert state.count_question(50, "2025-10-18") == 1
+    assert state.questions_on("2025-10-17") == {50: 3, 51: 1}
+
+
+def test_a_message_leads_to_its_answer_until_its_user_is_forgotten(state: BotState) -> None:
+    first = ShownAnswer(100, 501, 50, 11, "a", "", 1.0)
+    second = ShownAnswer(101, 501, 50, 11, "a", "", 1.0)
+    other = ShownAnswer(102, 501, 50, 12, "b", "a", 2.0)
+    state.show([first, second, other])
+    state.vote(Vote("b", 11, 50, True, "", 1.0))
+    assert state.shown_by(101) == second
+    assert state.shown_as("a") == first
+    assert state.shown_by(999) is None
+    assert state.forget_user(11) == 1
+    assert state.shown_by(100) is None
+    assert state.shown_by(102) == other
+
+
+def test_what_is_too_old_is_deleted(state: BotState) -> None:
+    state.show([ShownAnswer(100, 501, 50, 11, "a", "", 1.0), ShownAnswer(101, 501, 50, 11, "b", "", 9.0)])
+    state.count_question(50, "2025-10-17")
+    state.count_question(50, "2025-10-18")
+    state.forget_before(5.0, "2025-10-18")
+    assert state.shown_by(100) is None
+    assert state.shown_by(101) is not None
+    assert state.questions_on("2025-10-17") == {}
+    assert state.questions_on("2025-10-18") == {50: 1}
+
+
+def test_a_fact_is_replaced(state: BotState) -> None:
+    assert state.fact("commands") == ""
+    state.set_fact("commands", "one")
+    state.set_fact("commands", "two")
+    assert state.fact("commands") == "two"
