@@ -65,6 +65,8 @@ def measured_settings(settings: Settings) -> dict[str, object]:
         value = getattr(settings, name)
         if name in NOT_MEASURED or name.startswith("discord_") or name.endswith("_url") or isinstance(value, SecretStr):
             continue
+        if name.startswith("model_") and not settings.model:
+            continue
         chosen[name] = sorted(value) if isinstance(value, dict) else value
     return chosen
 
