@@ -1,0 +1,361 @@
+"""What speaks for a sentence, and for the hits as a whole, answering a question: named numbers for step 3. Pure."""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vectorstore.values import Hit, Span
+
+Rarity = Callable[[str], float]
+"""How rare a word is in the library, in [0, 1] (LexicalIndex.rarity)."""
+
+WORD = re.compile(r"\w+(?:['’]\w+)?")
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+YEAR_OR_DATE = re.compile(
+    r"\b(?:\d{4}|\d{1,2}(?:st|nd|rd|th)?|january|february|march|april|may|june|july|august|september|october|november"
+    r"|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday|today|yesterday|century|spring|summer|autumn"
+    r"|winter|morning|evening|week|month|year|decade|since|until|ago)s?\b",
+    re.IGNORECASE,
+)
+NUMBER_WORD = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundreds?|thousands?|millions?|billions?"
+    r"|half|third|quarter|percent|per cent|several|both|no|none|once|twice)\b",
+    re.IGNORECASE,
+)
+NAME = re.compile(r"(?<![.!?:\"“”'‘’]\s)(?<!^)\b[A-ZÀ-ÖØ-ÞА-Я][\w'’-]+")
+PLACE = re.compile(r"\b(?:in|at|near|from|to|on|of|across|between|outside|through)\s+(?:the\s+)?[A-ZÀ-ÖØ-ÞА-Я]")
+REASON = re.compile(
+    r"\b(?:because|since|so that|in order|due to|to|for|as|after|owing|caused?|reasons?|therefore|over|amid)\b",
+    re.IGNORECASE,
+)
+NEGATION = re.compile(
+    r"\b(?:no|not|never|none|neither|nor|cannot|without|refus\w+|den(?:y|ies|ied)|unlike|except|fail\w*)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+STOP_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "being",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "doing",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "him",
+        "his",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "itself",
+        "may",
+        "me",
+        "might",
+        "more",
+        "most",
+        "much",
+        "must",
+        "my",
+        "of",
+        "on",
+        "or",
+        "our",
+        "ours",
+        "out",
+        "over",
+        "own",
+        "shall",
+        "she",
+        "should",
+        "so",
+        "some",
+        "such",
+        "than",
+        "that",
+        "the",
+        "their",
+        "theirs",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "too",
+        "under",
+        "until",
+        "up",
+        "us",
+        "very",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "yours",
+        "about",
+        "after",
+        "again",
+        "all",
+        "also",
+        "am",
+        "any",
+        "because",
+        "before",
+        "between",
+        "both",
+        "down",
+        "during",
+        "each",
+        "few",
+        "further",
+        "here",
+        "just",
+        "no",
+        "nor",
+        "not",
+        "now",
+        "off",
+        "once",
+        "only",
+        "other",
+        "same",
+        "through",
+    ]
+)
+WHAT_IS_ASKED = (
+    ("when", re.compile(r"\b(?:when|(?:what|which) (?:year|date|day|month|time)|how (?:long ago|recently))\b")),
+    ("count", re.compile(r"\b(?:how (?:many|much|old|tall|long|far|large|big|high|often)|what (?:percentage|number))\b")),
+    ("who", re.compile(r"\b(?:who|whom|whose|which (?:person|company|team|player|minister|president))\b")),
+    ("where", re.compile(r"\b(?:where|what (?:city|country|state|place|town|region)|which (?:city|country|state|place|town))\b")),
+    ("why", re.compile(r"\b(?:why|for what reason|what (?:caused|causes|led))\b")),
+    ("how", re.compile(r"\bhow\b")),
+    ("yes or no", re.compile(
+        r"^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b"
+    )),
+    ("what", re.compile(r"")),
+)  # fmt: skip
+"""Kinds of question, the first that matches is it."""
+
+
+class Reading(Protocol):
+    """What a trained reader says of one passage (rag/reader.py): log-odds, and the span it would underline."""
+
+    @property
+    def answerable(self) -> float:
+        """Log-odds that the passage answers the question."""
+        ...
+
+    @property
+    def sentence_scores(self) -> tuple[float, ...]:
+        """Log-odds for each sentence."""
+        ...
+
+    @property
+    def span(self) -> Span | None:
+        """The words that answer, as offsets in the passage."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question taken apart once: what kind it is, and its weighty words with their rarity."""
+
+    kind: str
+    words: Mapping[str, float]
+    names: frozenset[str]
+    numbers: frozenset[str]
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence that might answer. `sentence` is a span in the article; `features` are named numbers."""
+
+    hit: int
+    sentence: int
+    span: Span
+    features: Mapping[str, float]
+
+
+def take_apart(question: str, rarity: Rarity) -> Asked:
+    """What is asked, by the question's own words."""
+    lowered = question.lower().strip()
+    kind = next(name for name, pattern in WHAT_IS_ASKED if pattern.search(lowered))
+    words = {word: rarity(word) for word in dict.fromkeys(words_of(question)) if word not in STOP_WORDS}
+    names = frozenset(name.group().lower().removesuffix("'s").removesuffix("’s") for name in NAME.finditer(question))
+    return Asked(kind, words, names, frozenset(NUMBER.findall(question)), bool(NEGATION.search(question)))
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words without possessive endings."""
+    return [word.removesuffix("'s").removesuffix("’s") for word in WORD.findall(text.lower())]
+
+
+def stem(word: str) -> str:
+    """A crude stem, enough to see that "arrested" is "arrest"."""
+    for ending in ("ing", "ies", "ed", "es", "s", "ly", "ion"):
+        if len(word) > len(ending) + 3 and word.endswith(ending):
+            return word[: -len(ending)]
+    return word
+
+
+def coverage(asked: Asked, stems: frozenset[str]) -> float:
+    """Share of the question's words, weighted by rarity, that occur among the stems; 1 when it has no weighty words."""
+    total = sum(asked.words.values())
+    return sum(weight for word, weight in asked.words.items() if stem(word) in stems) / total if total > 0 else 1.0
+
+
+def stems_of(text: str) -> frozenset[str]:
+    """The stems of a text's words."""
+    return frozenset(stem(word) for word in words_of(text))
+
+
+def rarest_missing(asked: Asked, stems: frozenset[str]) -> float:
+    """Rarity of the rarest question word that does not occur, 0 when all do."""
+    return max((weight for word, weight in asked.words.items() if stem(word) not in stems), default=0.0)
+
+
+def missing_share(wanted: frozenset[str], stems: frozenset[str]) -> float:
+    """Share of names or numbers that do not occur."""
+    return sum(stem(word) not in stems for word in wanted) / len(wanted) if wanted else 0.0
+
+
+def fits_kind(kind: str, sentence: str) -> float:
+    """1 when the sentence holds what such a question asks for (a date, a number, a name, a reason), else 0."""
+    if kind == "when":
+        return float(bool(YEAR_OR_DATE.search(sentence)))
+    if kind == "count":
+        return float(bool(NUMBER_WORD.search(sentence)))
+    if kind == "who":
+        return float(bool(NAME.search(sentence)))
+    if kind == "where":
+        return float(bool(PLACE.search(sentence)))
+    if kind == "why":
+        return float(bool(REASON.search(sentence)))
+    return 1.0
+
+
+def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]) -> list[Candidate]:
+    """Every sentence of the hits with its features, in the order of hits and of reading.
+
+    readings: one for each of the first hits, none for the rest (and none at all without a reader).
+    """
+    best_similarity = max((max(hit.sentence_similarities, default=-1.0) for hit in hits), default=0.0)
+    best_score = max((hit.score for hit in hits), default=1.0) or 1.0
+    found: list[Candidate] = []
+    for number, hit in enumerate(hits):
+        chunk = hit.chunk
+        texts = [chunk.sentence_text(sentence) for sentence in chunk.sentences]
+        stems = [stems_of(text) for text in texts]
+        chunk_stems = stems_of(chunk.text) | stems_of(chunk.title)
+        title_stems = stems_of(chunk.title)
+        reading = readings[number] if number < len(readings) else None
+        best_read = max(reading.sentence_scores, default=-12.0) if reading else -12.0
+        for index, span in enumerate(chunk.sentences):
+            similarity = hit.sentence_similarities[index] if index < len(hit.sentence_similarities) else 0.0
+            beside = [hit.sentence_similarities[near] for near in (index - 1, index + 1) if 0 <= near < len(texts)]
+            around = stems[index] | title_stems | (stems[index - 1] if index else frozenset())
+            read = reading.sentence_scores[index] if reading and index < len(reading.sentence_scores) else -12.0
+            features = {
+                "similarity": similarity,
+                "similarity_behind_best": best_similarity - similarity,
+                "neighbour_similarity": max(beside, default=0.0),
+                "passage_similarity": hit.similarity,
+                "passage_score": hit.score / best_score,
+                "passage_place": 1.0 / (1 + number),
+                "coverage": coverage(asked, stems[index]),
+                "coverage_around": coverage(asked, around),
+                "coverage_passage": coverage(asked, chunk_stems),
+                "rarest_missing": rarest_missing(asked, around),
+                "names_missing": missing_share(asked.names, around),
+                "numbers_missing": missing_share(asked.numbers, around),
+                "fits_kind": fits_kind(asked.kind, texts[index]),
+                "is_question": float(texts[index].rstrip("\"'”’").endswith("?")),
+                "words": math.log1p(len(texts[index].split())),
+                "negation_differs": float(asked.negated != bool(NEGATION.search(texts[index]))),
+                "read": read,
+                "read_behind_passage": best_read - read,
+                "passage_answerable": reading.answerable if reading else -12.0,
+            }
+            found.append(Candidate(number, index, span, features))
+    return found
+
+
+def evidence_of(
+    asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading], ranked: Sequence[tuple[Candidate, float]]
+) -> dict[str, float]:
+    """Features of the whole: do these hits hold an answer? `ranked`: candidates with P(answers), best first."""
+    if not hits or not ranked:
+        return {}
+    best, best_probability = ranked[0]
+    second = ranked[1][1] if len(ranked) > 1 else 0.0
+    elsewhere = next((p for candidate, p in ranked if candidate.hit != best.hit), 0.0)
+    similarities = [hit.similarity for hit in hits]
+    lexical = [hit.lexical_score for hit in hits]
+    weight = sum(asked.words.values()) or 1.0
+    answerable = sorted((reading.answerable for reading in readings), reverse=True) or [-12.0]
+    top_stems = frozenset().union(*(stems_of(f"{hit.chunk.title} {hit.chunk.text}") for hit in hits[:3]))
+    return {
+        "best_sentence": math.log(max(best_probability, 1e-6)),
+        "second_sentence": math.log(max(second, 1e-6)),
+        "best_elsewhere": math.log(max(elsewhere, 1e-6)),
+        "similarity": best.features["similarity"],
+        "highest_similarity": max(similarities),
+        "similarity_margin": max(similarities) - similarities[min(len(similarities), 5) - 1],
+        "lexical": max(lexical) / weight,
+        "lexical_margin": (max(lexical) - sorted(lexical, reverse=True)[min(len(lexical), 5) - 1]) / weight,
+        "both_searches_agree": float(hits[best.hit].dense_rank == 1 and hits[best.hit].lexical_rank == 1),
+        "coverage_around": best.features["coverage_around"],
+        "coverage_passage": best.features["coverage_passage"],
+        "coverage_top": coverage(asked, top_stems),
+        "rarest_missing": best.features["rarest_missing"],
+        "rarest_missing_top": rarest_missing(asked, top_stems),
+        "names_missing": best.features["names_missing"],
+        "names_missing_top": missing_share(asked.names, top_stems),
+        "numbers_missing_top": missing_share(asked.numbers, top_stems),
+        "fits_kind": best.features["fits_kind"],
+        "asks_yes_or_no": float(asked.kind == "yes or no"),
+        "asks_why_or_how": float(asked.kind in ("why", "how")),
+        "weighty_words": math.log1p(len(asked.words)),
+        "read": best.features["read"],
+        "answerable": answerable[0],
+        "answerable_second": answerable[1] if len(answerable) > 1 else -12.0,
+    }
