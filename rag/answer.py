@@ -218,3 +218,8 @@ def iso(moment: datetime | None) -> str | None:
     if moment.utcoffset() is not None and moment.timestamp() % 86_400 == 0:
         return moment.date().isoformat()
     return moment.isoformat()
+
+
+def day_words(moment: datetime) -> str:
+    """A day as people write it: 17 October 2025."""
+    return f"{moment.day} {moment:%B %Y}"

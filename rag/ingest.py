@@ -23,7 +23,7 @@ from vectorstore.errors import StoreMismatch
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
 from vectorstore.lexical import LexicalIndex
 from vectorstore.store import VectorStore
-from vectorstore.values import Article, Chunk
+from vectorstore.values import Article
 
 if TYPE_CHECKING:
     from llama_index.core.node_parser import SentenceSplitter
@@ -201,7 +201,11 @@ def chunk_and_embed(
     """These articles with their chunks, sentence vectors and chunk vectors."""
     articles = shelves.ledger.articles_with_stories(library, article_ids)
     chunks = [chunks_of(article, shelves.splitter.split_text) for article, _ in articles]
-    vectors = iter(shelves.embedder.embed_passages([passage_of(chunk) for some in chunks for chunk in some]))
+    vectors = iter(
+        shelves.embedder.embed_passages(
+            [Passage(chunk.text, chunk.spans_within()) for some in chunks for chunk in some]
+        )
+    )
     made = []
     for (article, story), some in zip(articles, chunks, strict=True):
         indexed = []
@@ -243,11 +247,6 @@ def rebuild(shelves: Shelves, on_progress: OnProgress | None = None) -> int:
     shelves.store.clear()
     shelves.ledger.set_fact("embedder", shelves.embedder.name)
     return sum(index_unfinished(shelves, library, set(), on_progress) for library in shelves.ledger.libraries())
-
-
-def passage_of(chunk: Chunk) -> Passage:
-    """What the embedder reads of a chunk; sentence spans count from the chunk's start."""
-    return Passage(chunk.text, tuple((start - chunk.start, end - chunk.start) for start, end in chunk.sentences))
 
 
 def batches(values: Iterable[Value], size: int) -> Iterator[list[Value]]:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
 from rag.engine import open_engine
@@ -56,7 +56,12 @@ def is_gold(sentence: str, golds: list[str]) -> bool:
     mine = normalised(sentence).split()
     for gold in golds:
         theirs = normalised(gold).split()
-        if mine and theirs and len(set(mine) & set(theirs)) >= 0.6 * min(len(set(mine)), len(set(theirs))) and len(mine) > 2:
+        if (
+            mine
+            and theirs
+            and len(set(mine) & set(theirs)) >= 0.6 * min(len(set(mine)), len(set(theirs)))
+            and len(mine) > 2
+        ):
             return True
     return False
 
@@ -160,7 +165,9 @@ def main() -> None:
             return []
         rows = np.array([[one.features[name] for name in sentence_names] for one in case.candidates])
         probabilities = 1 / (1 + np.exp(-(rows @ slope + bias)))
-        return sorted(zip(case.candidates, map(float, probabilities), strict=True), key=lambda p: (-p[1], p[0].hit, p[0].sentence))
+        return sorted(
+            zip(case.candidates, map(float, probabilities), strict=True), key=lambda p: (-p[1], p[0].hit, p[0].sentence)
+        )
 
     def found_within(case: Case, order, count: int) -> bool:
         texts = [case.texts[one.hit][one.sentence] for one, _ in order[:count]]
@@ -183,7 +190,9 @@ def main() -> None:
     for fold in range(5):
         fold_slope, fold_bias = sentence_model([c for c, f in zip(fit, folds, strict=True) if f != fold])
         for case in [c for c, f in zip(fit, folds, strict=True) if f == fold]:
-            evidence[case.name, case.id] = evidence_of(case.asked, case.hits, case.readings, ranked(case, fold_slope, fold_bias))
+            evidence[case.name, case.id] = evidence_of(
+                case.asked, case.hits, case.readings, ranked(case, fold_slope, fold_bias)
+            )
     for case in check:
         evidence[case.name, case.id] = evidence_of(case.asked, case.hits, case.readings, ranked(case, slope, bias))
     answer_names = [n for n in next(iter(evidence.values())) if n not in args.without]
@@ -191,13 +200,24 @@ def main() -> None:
         answer_names = [n for n in answer_names if n not in ("read", "answerable", "answerable_second")]
     table = lambda part: np.array([[evidence[c.name, c.id][n] for n in answer_names] for c in part])
     labels = lambda part: np.array([c.answerable for c in part])
-    balance = {(name, kind): sum(c.name == name and c.answerable == kind for c in fit) for name in SETS for kind in (True, False)}
+    balance = {
+        (name, kind): sum(c.name == name and c.answerable == kind for c in fit)
+        for name in SETS
+        for kind in (True, False)
+    }
     weights = np.array([1.0 / balance[c.name, c.answerable] for c in fit])
     weights /= weights.mean()
     answer_slope, answer_bias = logistic(table(fit), labels(fit), 0.3, weights)
     probability = lambda part: 1 / (1 + np.exp(-(table(part) @ answer_slope + answer_bias)))
     model = LogisticRegression(C=0.3, max_iter=2000)
-    fitted = cross_val_predict(model, StandardScaler().fit_transform(table(fit)), labels(fit), cv=10, method="predict_proba", params={"sample_weight": weights})[:, 1]
+    fitted = cross_val_predict(
+        model,
+        StandardScaler().fit_transform(table(fit)),
+        labels(fit),
+        cv=StratifiedKFold(10, shuffle=True, random_state=SEED),
+        method="predict_proba",
+        params={"sample_weight": weights},
+    )[:, 1]
 
     def rates(name: str, part: list[Case], p: np.ndarray, threshold: float) -> tuple[float, float]:
         mine = np.array([c.name == name for c in part])
@@ -208,7 +228,9 @@ def main() -> None:
     def margin(threshold: float) -> float:
         balanced = {name: sum(rates(name, fit, fitted, threshold)) / 2 for name in SETS}
         answered, refused = rates("multihop_rag", fit, fitted, threshold)
-        return min(balanced["squad2"] - 0.75, balanced["clapnq"] - 0.86, answered - 0.90, refused - 0.95) + 0.1 * sum(balanced.values())
+        return min(balanced["squad2"] - 0.75, balanced["clapnq"] - 0.86, answered - 0.90, refused - 0.95) + 0.1 * sum(
+            balanced.values()
+        )
 
     threshold = max((float(t) for t in np.round(np.arange(0.1, 0.9, 0.01), 2)), key=margin)
     print(f"threshold {threshold}")
@@ -223,7 +245,7 @@ def main() -> None:
             best = max((sum(rates(name, part, p, t)) / 2, t) for t in np.arange(0.05, 0.95, 0.01))
             print(
                 f"{label:6} {name:13} n={mine.sum():4} AUC {roc_auc_score(yes[mine], p[mine]):.3f}  answered {answered:.3f}  refused {refused:.3f}"
-                f"  balanced {(answered + refused) / 2:.3f} [{np.quantile(boots, .025):.3f}, {np.quantile(boots, .975):.3f}]  (best {best[0]:.3f} at {best[1]:.2f})"
+                f"  balanced {(answered + refused) / 2:.3f} [{np.quantile(boots, 0.025):.3f}, {np.quantile(boots, 0.975):.3f}]  (best {best[0]:.3f} at {best[1]:.2f})"
             )
     for names, weights_ in ((sentence_names, slope), (answer_names, answer_slope)):
         print({n: round(float(w), 3) for n, w in zip(names, weights_, strict=True)})
@@ -233,8 +255,14 @@ def main() -> None:
             "reads": reads,
             "operating_point": "one threshold for all sets, chosen on the fit half for the best worst margin to the goals of docs/quality.md",
             "threshold": threshold,
-            "sentence": {"bias": round(bias, 5), "weights": {n: round(float(w), 5) for n, w in zip(sentence_names, slope, strict=True)}},
-            "answer": {"bias": round(answer_bias, 5), "weights": {n: round(float(w), 5) for n, w in zip(answer_names, answer_slope, strict=True)}},
+            "sentence": {
+                "bias": round(bias, 5),
+                "weights": {n: round(float(w), 5) for n, w in zip(sentence_names, slope, strict=True)},
+            },
+            "answer": {
+                "bias": round(answer_bias, 5),
+                "weights": {n: round(float(w), 5) for n, w in zip(answer_names, answer_slope, strict=True)},
+            },
         }
         args.write.write_text(json.dumps(parameters, indent=2) + "\n", "utf-8")
 

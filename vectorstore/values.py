@@ -55,6 +55,10 @@ class Chunk:
         """The words of one of `sentences`, whose offsets count in the article."""
         return self.text[sentence[0] - self.start : sentence[1] - self.start]
 
+    def spans_within(self) -> tuple[Span, ...]:
+        """`sentences` as offsets in this chunk's own text."""
+        return tuple((start - self.start, end - self.start) for start, end in self.sentences)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
