@@ -11,6 +11,8 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from bot.evaluate_command import evaluate
+from bot.gaps_command import cases, gaps
 from vectorstore.errors import DatelineError
 
 if TYPE_CHECKING:
@@ -123,7 +125,8 @@ def dateline() -> None:
     """Answers from a library of news articles, every one proven by verbatim, dated quotes."""
 
 
-dateline.add_command(ask)
+for command in (ask, evaluate, gaps, cases):
+    dateline.add_command(command)
 
 
 @dateline.command()

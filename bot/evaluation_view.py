@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.evaluation.gate import CaseChange, Change, Verdict
+from rag.evaluation.model_judge import Judgement
 from rag.evaluation.report import SLICE_COLUMNS, interval_text, value_text
 from rag.evaluation.results import Evaluation, summary_json
 from rag.evaluation.scores import METRICS, METRICS_BY_NAME
@@ -79,3 +80,14 @@ def case_line(change: CaseChange) -> str:
     """One case that changed."""
     why = "" if change.better else f": {change.why}"
     return f"{'better' if change.better else 'worse'}: {change.case_id} ({change.question}){why}"
+
+
+def judgement_view(judgement: Judgement) -> RenderableType:
+    """What a model thought of the answers, under its name."""
+    lines = [f"Judged by the model {judgement.judge!r}, {judgement.repeats} times each; not part of the metrics above."]
+    for name, measured in (("correctness", judgement.correctness), ("faithfulness", judgement.faithfulness)):
+        value, interval = value_text(measured, "share"), interval_text(measured, "share")
+        lines.append(f"  {name} {value} ({interval}), n = {measured.n}" if measured.n else f"  {name}: nothing graded")
+    if judgement.unreadable:
+        lines.append(f"  {judgement.unreadable} replies were neither yes nor no.")
+    return Text("\n".join([*lines, *(f"  {error}" for error in judgement.errors)]))

@@ -138,6 +138,12 @@ class BotState:
         with self.database.connect() as connection:
             return [Vote(**row) for row in connection.execute(query).mappings()]
 
+    def votes_down(self, since: float = 0.0) -> list[Vote]:
+        """Every vote of no use since then (epoch seconds), newest first."""
+        query = select(votes).where(~votes.c.useful & (votes.c.voted_at >= since)).order_by(votes.c.voted_at.desc())
+        with self.database.connect() as connection:
+            return [Vote(**row) for row in connection.execute(query).mappings()]
+
     def votes_in(self, server: int) -> tuple[int, int]:
         """How many votes in a server found an answer useful, and how many did not."""
         query = select(votes.c.useful, func.count()).where(votes.c.server == server).group_by(votes.c.useful)
