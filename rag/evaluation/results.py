@@ -170,8 +170,8 @@ def citation_json(passage: QuotedPassage) -> dict[str, object]:
 
 
 def scores_json(scores: Scores, without: Sequence[str] = ()) -> dict[str, float]:
-    """The scores that the case has."""
-    return {name: round(value, 6) for name, value in scores.items() if value is not None and name not in without}
+    """The scores that the case has, unrounded: a rounded baseline would differ from the run that it was made of."""
+    return {name: value for name, value in scores.items() if value is not None and name not in without}
 
 
 def number(value: float) -> float | None:
