@@ -1,0 +1,254 @@
+"""Short lists of English that change what a sentence says: data, no code. Extend them with a measurement at hand."""
+
+
+def listed(words: str) -> tuple[str, ...]:
+    """The words of a line."""
+    return tuple(words.split())
+
+
+STOPWORDS = frozenset(
+    listed(
+        "a about above across after again against all along already also although am among an and another any "
+        "anyone are as at be because been before being below between both but by came can could did do does "
+        "doing down during each either else ever every few for from further get gets getting go goes going "
+        "got had has have having he her here hers herself him himself his how however i if in into is it its "
+        "itself just let like many may me might mine more most much must my myself neither no nor not now of "
+        "off on once one only onto or other others our ours out over own per put rather same shall she should "
+        "since so some still such than that the their theirs them themselves then there these they this those "
+        "though through thus to too toward towards under until up upon us very was we were what whatever when "
+        "where whether which while who whom whose why will with within without would yet you your yours "
+        "according meanwhile moreover additionally furthermore overall also several s t"
+    )
+)
+
+# Words of reporting: a claim may add or change them freely.
+REPORTING = frozenset(
+    listed(
+        "say said says saying state stated states tell told tells report reported reports reporting add added "
+        "adds note noted notes announce announced announces announcement explain explained mention mentioned "
+        "describe described according article articles passage passages news statement remark remarked "
+        "comment commented declare declared reveal revealed claim claimed claims write wrote written "
+        "published"
+    )
+)
+
+HARD_NEGATORS = frozenset(
+    listed("not no never none nobody nothing nowhere neither nor without cannot hardly barely scarcely n't")
+)
+
+# Verbs that deny by themselves.
+NEGATORS = HARD_NEGATORS | frozenset(
+    listed(
+        "unable unlikely deny denies denied denying refuse refuses refused refusing fail fails failed failing failure "
+        "reject rejects rejected rejecting lack lacks lacked lacking prevent prevents prevented avoid avoids avoided "
+        "decline declines"
+    )
+)
+
+# What makes a statement less than a fact, or a matter of the future.
+HEDGES = frozenset(
+    listed(
+        "may might could would will shall should can possible possibly possibility potential potentially "
+        "perhaps maybe probably probable likely allegedly alleged alleges allege reportedly apparently "
+        "supposedly seemingly expected expects expect expecting plan plans planned planning propose proposed "
+        "proposes proposal consider considering considered hope hopes hoping hoped aim aims aiming seek seeks "
+        "seeking sought intend intends intended want wants wanted threaten threatens threatened suspect "
+        "suspected suspects believe believed believes suggest suggests suggested appear appears appeared seem "
+        "seems seemed estimate estimated estimates predict predicted predicts forecast try tries trying tried "
+        "attempt attempts attempted prepare preparing prepared promise promises promised pledge pledges "
+        "pledged claim claims claimed about if unless whether due set"
+    )
+)
+
+# Said of everything or of one thing: a claim may not make itself wider or narrower than its quote.
+QUANTIFIERS = tuple(
+    frozenset(listed(words))
+    for words in (
+        "all every each entire whole always everyone everybody everything",
+        "only sole solely exclusively",
+        "most majority mostly mainly largely",
+        "half halved",
+        "twice double doubled doubling",
+        "both",
+    )
+)
+
+SYNONYMS = (
+    "kill killed kills die died dies dead death deaths fatal fatally",
+    "injure injured injuries wound wounded hurt",
+    "begin began begun begins start started starts launch launched",
+    "end ended ends finish finished conclude concluded",
+    "buy bought buys purchase purchased acquire acquired acquisition",
+    "help helped helps aid aided assist assisted",
+    "show showed shown shows indicate indicated demonstrate demonstrated",
+    "use used uses utilize utilized",
+    "build built builds construct constructed construction",
+    "rise rose risen rises increase increased increases grow grew grown grows climb climbed gain gained up",
+    "fall fell fallen falls decrease decreased decreases decline declined declines drop dropped drops shrink "
+    "shrank down",
+    "big bigger biggest large larger largest huge",
+    "small smaller smallest little tiny",
+    "win won wins winning victory winner",
+    "lose lost loses losing defeat defeated",
+    "leave left leaves depart departed",
+    "happen happened happens occur occurred occurs",
+    "near close nearby",
+    "country nation",
+    "film movie",
+    "child children kid kids",
+    "leader head chief",
+    "part portion",
+    "company firm business",
+    "agree agreed agreement",
+    "choose chose chosen select selected pick picked",
+    "make made makes produce produced produces create created creates",
+    "live lived lives reside resided residing",
+    "call called calls name named names known dub dubbed",
+    "locate located lies situated",
+    "percent percentage %",
+    "us usa america american americans",
+    "uk britain british",
+)
+
+OPPOSITES = (
+    ("rise", "fall"),
+    ("win", "lose"),
+    ("begin", "end"),
+    ("big", "small"),
+    ("before", "after"),
+    ("more", "less"),
+    ("more", "fewer"),
+    ("most", "least"),
+    ("above", "below"),
+    ("over", "under"),
+    ("high", "low"),
+    ("higher", "lower"),
+    ("highest", "lowest"),
+    ("better", "worse"),
+    ("best", "worst"),
+    ("good", "bad"),
+    ("early", "late"),
+    ("earlier", "later"),
+    ("earliest", "latest"),
+    ("old", "new"),
+    ("older", "younger"),
+    ("oldest", "youngest"),
+    ("old", "young"),
+    ("first", "last"),
+    ("north", "south"),
+    ("northern", "southern"),
+    ("east", "west"),
+    ("eastern", "western"),
+    ("left", "right"),
+    ("open", "close"),
+    ("opened", "closed"),
+    ("accept", "reject"),
+    ("accepted", "rejected"),
+    ("accept", "refuse"),
+    ("allow", "ban"),
+    ("allowed", "banned"),
+    ("allow", "prohibit"),
+    ("allow", "forbid"),
+    ("support", "oppose"),
+    ("supported", "opposed"),
+    ("approve", "reject"),
+    ("approved", "rejected"),
+    ("confirm", "deny"),
+    ("confirmed", "denied"),
+    ("buy", "sell"),
+    ("bought", "sold"),
+    ("import", "export"),
+    ("arrive", "leave"),
+    ("join", "leave"),
+    ("enter", "leave"),
+    ("strong", "weak"),
+    ("stronger", "weaker"),
+    ("long", "short"),
+    ("longer", "shorter"),
+    ("fast", "slow"),
+    ("faster", "slower"),
+    ("rich", "poor"),
+    ("male", "female"),
+    ("man", "woman"),
+    ("men", "women"),
+    ("boy", "girl"),
+    ("father", "mother"),
+    ("son", "daughter"),
+    ("brother", "sister"),
+    ("husband", "wife"),
+    ("he", "she"),
+    ("his", "her"),
+    ("public", "private"),
+    ("maximum", "minimum"),
+    ("guilty", "innocent"),
+    ("innocent", "guilty"),
+    ("positive", "negative"),
+    ("profit", "loss"),
+    ("success", "failure"),
+    ("succeed", "fail"),
+    ("succeeded", "failed"),
+    ("love", "hate"),
+    ("hot", "cold"),
+    ("warm", "cold"),
+    ("warmer", "colder"),
+    ("day", "night"),
+    ("inside", "outside"),
+    ("legal", "illegal"),
+    ("with", "without"),
+    ("likely", "unlikely"),
+    ("able", "unable"),
+    ("always", "never"),
+    ("many", "few"),
+    ("majority", "minority"),
+    ("attack", "defend"),
+    ("peace", "war"),
+    ("ally", "enemy"),
+    ("teacher", "student"),
+    ("employer", "employee"),
+    ("borrow", "lend"),
+    ("winner", "loser"),
+    ("dead", "alive"),
+    ("safe", "dangerous"),
+    ("expensive", "cheap"),
+    ("cause", "cure"),
+    ("add", "remove"),
+    ("added", "removed"),
+    ("upper", "lower"),
+    ("domestic", "foreign"),
+    ("widely", "narrowly"),
+    ("present", "absent"),
+    ("full", "empty"),
+    ("ancient", "modern"),
+    ("simple", "complex"),
+    ("easy", "difficult"),
+    ("hard", "soft"),
+    ("heavy", "light"),
+    ("dark", "bright"),
+    ("wide", "narrow"),
+    ("conservative", "liberal"),
+    ("increasing", "decreasing"),
+    ("growing", "shrinking"),
+)
+
+# Peoples whose name does not begin like their country's.
+PEOPLES = (
+    ("france", "french"),
+    ("netherlands", "dutch"),
+    ("spain", "spanish"),
+    ("greece", "greek"),
+    ("wales", "welsh"),
+    ("denmark", "danish"),
+    ("germany", "german"),
+    ("turkey", "turkish"),
+    ("turkiye", "turkish"),
+    ("switzerland", "swiss"),
+    ("ireland", "irish"),
+    ("china", "chinese"),
+    ("poland", "polish"),
+    ("england", "english"),
+    ("scotland", "scottish"),
+    ("sweden", "swedish"),
+    ("finland", "finnish"),
+)
+
+CONTRACTIONS = {"won't": ("will", "not"), "can't": ("can", "not"), "cannot": ("can", "not"), "n't": ("not",)}
