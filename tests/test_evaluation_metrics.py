@@ -131,6 +131,16 @@ def test_means_leave_out_cases_without_the_score() -> None:
     )
 
 
+@given(
+    st.lists(st.lists(st.one_of(st.none(), st.floats(0, 1_000)), min_size=5, max_size=5), min_size=1, max_size=4),
+    st.sampled_from([0.0, 50.0, 95.0, 100.0]),
+)
+def test_percentile_is_numpys(rows: list[list[float | None]], share: float) -> None:
+    scores = np.stack([column(row) for row in rows])
+    expected = [np.nanpercentile(row, share) if not np.isnan(row).all() else math.nan for row in scores]
+    assert metrics.percentile(scores, share) == pytest.approx(np.array(expected), nan_ok=True)
+
+
 @pytest.mark.parametrize(("lost", "won", "p"), [(0, 0, 1.0), (5, 5, 1.0), (6, 0, 0.03125), (10, 2, 0.03857421875)])
 def test_mcnemar_is_the_exact_binomial(lost: int, won: int, p: float) -> None:
     assert mcnemar_exact(lost, won) == pytest.approx(p)

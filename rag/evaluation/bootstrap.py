@@ -1,7 +1,8 @@
 """How sure a number is: bootstrap intervals, and paired tests of two runs over the same cases. Seeded: repeatable."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,26 @@ RESAMPLES = 1_000
 SEED = 20_251_017
 
 
+class Drawn(Mapping[str, Columns]):
+    """Columns as drawn, resamples x cases: made when asked for, as a statistic needs few of the many columns."""
+
+    def __init__(self, columns: Mapping[str, Columns], chosen: NDArray[np.int64]) -> None:
+        self.columns = columns
+        self.chosen = chosen
+
+    def __getitem__(self, name: str) -> Columns:
+        return self.columns[name][self.chosen]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+
 def interval(statistic: Statistic, columns: Mapping[str, Columns]) -> tuple[float, float]:
     """95 % percentile bootstrap interval, cases drawn with replacement (Efron and Tibshirani 1993, chapter 13)."""
-    values = statistic(resampled(columns, draws(length(columns))))
+    values = statistic(Drawn(columns, draws(length(columns))))
     values = values[~np.isnan(values)]
     if not len(values):
         return math.nan, math.nan
@@ -27,7 +45,7 @@ def interval(statistic: Statistic, columns: Mapping[str, Columns]) -> tuple[floa
 
 def whole(statistic: Statistic, columns: Mapping[str, Columns]) -> float:
     """The statistic of the cases as they are."""
-    return float(statistic(resampled(columns, np.arange(length(columns))[None, :]))[0])
+    return float(statistic(Drawn(columns, np.arange(length(columns))[None, :]))[0])
 
 
 def paired_bootstrap(statistic: Statistic, before: Mapping[str, Columns], after: Mapping[str, Columns]) -> float:
@@ -37,7 +55,7 @@ def paired_bootstrap(statistic: Statistic, before: Mapping[str, Columns], after:
     (Davison and Hinkley 1997).
     """
     chosen = draws(length(before))
-    differences = statistic(resampled(after, chosen)) - statistic(resampled(before, chosen))
+    differences = statistic(Drawn(after, chosen)) - statistic(Drawn(before, chosen))
     differences = differences[~np.isnan(differences)]
     rarer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
     return min(1.0, 2 * (rarer + 1) / (len(differences) + 1))
@@ -50,14 +68,10 @@ def mcnemar_exact(lost: int, won: int) -> float:
     return min(1.0, 2 * tail / (1 << changed))
 
 
+@lru_cache(maxsize=32)
 def draws(cases: int) -> NDArray[np.int64]:
     """The same draws of case numbers for the same number of cases, always."""
     return np.random.default_rng(SEED).integers(0, cases, size=(RESAMPLES, cases))
-
-
-def resampled(columns: Mapping[str, Columns], chosen: NDArray[np.int64]) -> dict[str, Columns]:
-    """Each column as drawn: resamples x cases."""
-    return {name: column[chosen] for name, column in columns.items()}
 
 
 def length(columns: Mapping[str, Columns]) -> int:

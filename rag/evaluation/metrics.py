@@ -153,11 +153,14 @@ def mean(scores: Columns) -> Columns:
 
 def percentile(scores: Columns, share: float) -> Columns:
     """Percentile of the cases that have the score, linear between neighbours; NaN where no case has it."""
-    out = np.full(len(scores), np.nan)
-    filled = (~np.isnan(scores)).any(axis=1)
-    if filled.any():
-        out[filled] = np.nanpercentile(scores[filled], share, axis=1)
-    return out
+    # numpy's nanpercentile takes its rows one by one, which for a thousand resamples is a hundred times slower.
+    ordered = np.sort(scores, axis=1)
+    last = (~np.isnan(scores)).sum(axis=1) - 1
+    place = np.maximum(last, 0) * share / 100
+    below = np.floor(place).astype(int)
+    rows = np.arange(len(scores))
+    lower, upper = ordered[rows, below], ordered[rows, np.minimum(below + 1, np.maximum(last, 0))]
+    return np.asarray(lower + (upper - lower) * (place - below))
 
 
 def balanced_accuracy(right_refusal: Columns, refusal_expected: Columns) -> Columns:
