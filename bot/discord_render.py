@@ -269,3 +269,8 @@ def plain_messages(page: Page) -> list[str]:
     parts += [f"{field.name}\n{field.value}" for field in page.fields]
     parts.append(escape(page.footer))
     return split_text("\n\n".join(part for part in parts if part), CONTENT)
+
+
+def shorten_for_name(question: str) -> str:
+    """A question as a thread's name: at most 100 units, never empty. Names are shown without markup."""
+    return shorten(one_line(question), 100) or "…"

@@ -47,6 +47,11 @@ class Words:
     cannot_read: str
     asked: str
 
+    def say(self, name: str, **values: object) -> str:
+        """One of the sentences above by its name, its braces filled in."""
+        sentence: str = getattr(self, name)
+        return sentence.format(**values)
+
     def date(self, moment: datetime | None) -> str:
         """A day as a reader of this language writes it."""
         if moment is None:

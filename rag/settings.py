@@ -3,6 +3,7 @@
 import difflib
 import os
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from dotenv import dotenv_values
@@ -87,6 +88,30 @@ class Settings(BaseSettings):
     discord_token: SecretStr = Field(SecretStr(""), description="Bot token from the developer portal.")
     discord_api_base: str = Field("", description="Another API base URL than Discord's; empty in production.")
     discord_gateway_url: str = Field("", description="Another gateway URL than Discord's; empty in production.")
+    discord_message_content: bool = Field(
+        False, description="Read plain follow-ups in the bot's own threads; needs the Message Content intent."
+    )
+    discord_direct_messages: bool = Field(False, description="Answer private messages, from the shared library.")
+    discord_cooldown_seconds: float = Field(10.0, ge=0, le=86_400, description="Wait between one user's questions.")
+    discord_questions_at_once: int = Field(4, ge=1, le=64, description="Questions answered at the same time.")
+    discord_queue_limit: int = Field(100, ge=0, le=10_000, description="Most questions waiting behind those.")
+    discord_daily_budget: int = Field(
+        500, ge=0, description="Questions a server may ask a day unless its admins say otherwise; 0: no limit."
+    )
+    discord_answer_seconds: float = Field(240.0, gt=0, le=3_600, description="Longest time for one answer.")
+    discord_drain_seconds: float = Field(
+        20.0, ge=0, le=600, description="How long running questions may take to finish when the bot is stopped."
+    )
+    discord_upload_bytes: int = Field(5_000_000, ge=1_000, description="Largest file that /library add takes.")
+    discord_guild_ready_seconds: float = Field(
+        2.0, gt=0, le=60, description="Wait for further servers while connecting; small where there are few."
+    )
+    discord_port: int = Field(
+        0, ge=0, le=65_535, description="Loopback port of the bot's /healthz and /metrics; 0: none."
+    )
+    discord_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="What the bot logs; DEBUG shows message content and is for finding faults only."
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -51,6 +51,21 @@ def member_json(user_id: int, roles: Sequence[int] = (), permissions: int = 0, b
     }
 
 
+def role_json(role_id: int, permissions: int) -> Json:
+    return {
+        "id": str(role_id),
+        "name": f"role-{role_id}",
+        "color": 0,
+        "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
+        "hoist": False,
+        "position": 0,
+        "permissions": str(permissions),
+        "managed": False,
+        "mentionable": False,
+        "flags": 0,
+    }
+
+
 def text_length(text: object) -> int:
     """Length as the strictest reading of Discord's limits counts it: UTF-16 units."""
     return len(str(text or "").encode("utf-16-le", "surrogatepass")) // 2
@@ -137,6 +152,7 @@ class Guild:
     channels: list[Json] = field(default_factory=list)
     threads: list[Json] = field(default_factory=list)
     permissions: int = PERMISSIONS
+    roles: list[int] = field(default_factory=lambda: [701, 702])
 
 
 @dataclass
@@ -413,9 +429,12 @@ class StandIn:
     # What a test waits for
 
     async def until(self, happened: Callable[[], object], seconds: float = 20.0) -> None:
-        """Wait, without polling, until something is true."""
-        async with self.changed:
-            await asyncio.wait_for(self.changed.wait_for(lambda: bool(happened())), seconds)
+        """Wait until something is true: looked at after every request, and now and then for what is not one."""
+        async with asyncio.timeout(seconds):
+            while not happened():
+                async with self.changed:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self.changed.wait(), 0.02)
 
     async def tell(self) -> None:
         async with self.changed:
@@ -542,24 +561,12 @@ class StandIn:
         return session
 
     def guild_json(self, guild: Guild) -> Json:
-        everyone: Json = {
-            "id": str(guild.id),
-            "name": "@everyone",
-            "color": 0,
-            "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
-            "hoist": False,
-            "position": 0,
-            "permissions": str(guild.permissions),
-            "managed": False,
-            "mentionable": False,
-            "flags": 0,
-        }
         return {
             "id": str(guild.id),
             "name": f"guild-{guild.id}",
             "icon": None,
             "owner_id": str(OWNER),
-            "roles": [everyone],
+            "roles": [role_json(guild.id, guild.permissions), *(role_json(role, 0) for role in guild.roles)],
             "emojis": [],
             "stickers": [],
             "features": [],

@@ -1,0 +1,333 @@
+"""The Discord client: `create_bot(settings, engine)` makes it, unstarted. Questions go to bot/discord_asking.py."""
+
+import asyncio
+import contextlib
+import logging
+import re
+import secrets
+import time
+from collections import OrderedDict
+
+import aiohttp
+import discord
+import yarl
+from discord import app_commands
+from discord.ext import commands
+
+from bot.discord_admin import add_admin_commands
+from bot.discord_asking import Asking, BotEngine
+from bot.discord_commands import AskTree, add_user_commands, sync_if_changed
+from bot.discord_desk import Desk, Ticket, TurnedAway
+from bot.discord_memory import Asked, Memory
+from bot.discord_metrics import Metrics
+from bot.discord_presses import handle_component, handle_modal
+from bot.discord_render import shorten_for_name
+from bot.discord_replies import SEND_FAILURES, ChannelReply, InteractionReply, permissions_in, tell_privately
+from bot.discord_state import PRIVATE, ServerBook, StateDoor
+from bot.discord_text import escape, one_line, shorten
+from bot.discord_words import Words, words_of
+from rag.engine import AnswersQuestions
+from rag.settings import Settings
+from vectorstore.bot_state import ServerSettings
+
+log = logging.getLogger("dateline.bot")
+
+SEEN = 5_000
+"""Events remembered, so that one sent again after RESUME is not answered twice."""
+RETENTION_EVERY = 24 * 3_600.0
+
+
+def create_bot(
+    settings: Settings, engine: BotEngine, without_model: AnswersQuestions | None = None, metrics: Metrics | None = None
+) -> "DatelineBot":
+    """The unstarted bot. `without_model` answers for servers that turned the model off; without it, `engine` does."""
+    if settings.discord_api_base:
+        discord.http.Route.BASE = settings.discord_api_base.rstrip("/")
+    if settings.discord_gateway_url:
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway_url)
+    return DatelineBot(settings, engine, without_model or engine, metrics or Metrics())
+
+
+def intents_for(settings: Settings) -> discord.Intents:
+    """Only what is needed, by name: servers with their channels, messages that mention the bot, private ones if set."""
+    return discord.Intents(
+        guilds=True,
+        guild_messages=True,
+        dm_messages=settings.discord_direct_messages,
+        message_content=settings.discord_message_content,
+    )
+
+
+class DatelineBot(commands.AutoShardedBot):
+    """Takes commands, mentions, replies and presses, checks who may ask, and hands questions on."""
+
+    def __init__(
+        self, settings: Settings, engine: BotEngine, without_model: AnswersQuestions, metrics: Metrics
+    ) -> None:
+        super().__init__(
+            command_prefix=(),
+            help_command=None,
+            tree_cls=AskTree,
+            intents=intents_for(settings),
+            allowed_mentions=discord.AllowedMentions.none(),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            max_ratelimit_timeout=60.0,
+            guild_ready_timeout=settings.discord_guild_ready_seconds,
+            allowed_contexts=app_commands.AppCommandContext(
+                guild=True, dm_channel=settings.discord_direct_messages, private_channel=False
+            ),
+        )
+        self.settings = settings
+        self.engine = engine
+        self.without_model = without_model
+        self.metrics = metrics
+        self.seen: OrderedDict[int, None] = OrderedDict()
+        self.closing: asyncio.Task[None] | None = None
+        self.background: list[asyncio.Task[None]] = []
+        add_user_commands(self)
+        add_admin_commands(self)
+
+    async def setup_hook(self) -> None:
+        """Everything that needs a running loop: database, desk, and commands when their definition changed."""
+        settings = self.settings
+        self.door = await StateDoor.open(settings.ledger_url)
+        self.book = ServerBook(self.door, settings.discord_daily_budget)
+        await self.book.load()
+        self.desk = Desk(
+            settings.discord_cooldown_seconds, settings.discord_questions_at_once, settings.discord_queue_limit
+        )
+        self.memory = Memory(self.engine, self.door)
+        self.asking = Asking(
+            self.engine,
+            self.without_model,
+            self.memory,
+            self.desk,
+            self.book,
+            self.metrics,
+            settings.discord_answer_seconds,
+        )
+        self.background.append(asyncio.create_task(self.forget_old()))
+        try:
+            await sync_if_changed(self)
+        except SEND_FAILURES as error:
+            log.error("commands not synced, the old ones stay", extra={"failure": type(error).__name__})
+
+    async def forget_old(self) -> None:
+        """Once a day, delete what is older than the settings keep."""
+        while True:
+            oldest = time.time() - self.settings.answer_retention_days * 86_400
+            day = time.strftime("%Y-%m-%d", time.gmtime(oldest))
+            await self.door.run(self.door.state.forget_before, oldest, day)
+            await asyncio.sleep(RETENTION_EVERY)
+
+    async def close(self) -> None:
+        """Drain, then close. discord.py calls this too when the gateway ends the client."""
+        if self.closing is None:
+            self.closing = asyncio.create_task(self.drain_and_close())
+        await asyncio.shield(self.closing)
+
+    async def drain_and_close(self) -> None:
+        """Finish the running questions in a bounded time, or say that they will not be."""
+        if hasattr(self, "desk"):
+            await self.desk.drain(self.settings.discord_drain_seconds)
+            await self.memory.settle()
+        for task in self.background:
+            task.cancel()
+        self.metrics.gateway(connected=False)
+        await super().close()
+        if hasattr(self, "door"):
+            await self.door.close()
+
+    # Who may ask
+
+    def words(self, server: int | None) -> Words:
+        """The words of a server's language."""
+        return words_of(self.book.of(server or PRIVATE).language)
+
+    def admit(self, asked: Asked, channels: set[int], roles: set[int]) -> Ticket:
+        """Take a question, at once and without waiting for anything. Raises TurnedAway.
+
+        channels: the channel's id and, for a thread, its parent's. roles: the asker's.
+        """
+        if asked.server == PRIVATE and not self.settings.discord_direct_messages:
+            raise TurnedAway("no_direct_messages")
+        settings = self.book.of(asked.server)
+        check_place(settings, channels, roles)
+        self.book.check_budget(asked.server)
+        ticket = self.desk.admit(asked.user)
+        self.book.spend(asked.server)
+        return ticket
+
+    def first_sight(self, event: int) -> bool:
+        """False for a message or interaction that was seen before: RESUME sends events again."""
+        if event in self.seen:
+            return False
+        self.seen[event] = None
+        while len(self.seen) > SEEN:
+            self.seen.popitem(last=False)
+        return True
+
+    # Interactions
+
+    async def ask_by_interaction(self, interaction: discord.Interaction, asked: Asked) -> None:
+        """Take a question from a command, button or modal, acknowledge it, answer it."""
+        arrived = time.perf_counter()
+        channel = interaction.channel
+        channels = {asked.channel, getattr(channel, "parent_id", None) or asked.channel}
+        words = self.words(interaction.guild_id)
+        try:
+            ticket = self.admit(asked, channels, role_ids(interaction.user))
+        except TurnedAway as reason:
+            self.metrics.questions.labels("turned_away").inc()
+            await tell_privately(interaction, words.say(reason.sentence, **reason.values))
+            return
+        fallback = None
+        if isinstance(channel, discord.abc.Messageable):
+            intro = words.asked.format(
+                user=escape(one_line(interaction.user.display_name)),
+                question=escape(shorten(one_line(asked.question), 600)),
+            )
+            fallback = ChannelReply(channel, str(interaction.id), intro=intro)
+        reply: InteractionReply | ChannelReply = InteractionReply(interaction, fallback)
+        try:
+            await interaction.response.defer(thinking=True)
+            self.metrics.defer_seconds.observe(time.perf_counter() - arrived)
+        except SEND_FAILURES as error:
+            log.warning("acknowledgement failed", extra={"failure": type(error).__name__})
+            if fallback is None:
+                self.desk.leave(ticket)
+                return
+            reply = fallback
+        except BaseException:
+            self.desk.leave(ticket)
+            raise
+        await self.asking.answer(ticket, asked, reply)
+
+    async def on_interaction(self, interaction: discord.Interaction["DatelineBot"]) -> None:
+        """Buttons and modals, by their custom id alone: they work after a restart. Commands are the tree's."""
+        if interaction.type is discord.InteractionType.component and self.first_sight(interaction.id):
+            await handle_component(self, interaction)
+        elif interaction.type is discord.InteractionType.modal_submit and self.first_sight(interaction.id):
+            await handle_modal(self, interaction)
+
+    # Messages
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Answer a message that asks the bot: a mention, a reply to it, a private message, its own thread if set."""
+        if message.author.bot or message.webhook_id is not None or self.user is None:
+            return
+        if not self.is_asked(message) or not self.first_sight(message.id):
+            return
+        question = re.sub(rf"<@!?{self.user.id}>", " ", message.content).strip()
+        server = message.guild.id if message.guild else PRIVATE
+        words = self.words(server)
+        if not question:
+            unread = message.reference is not None and not message.content
+            if self.desk.may_tell(message.author.id):
+                await self.tell(message, words.cannot_read if unread else words.no_question)
+            return
+        follows = ""
+        if is_reply(message) and message.reference is not None and message.reference.message_id is not None:
+            follows = await self.memory.shown_in(message.reference.message_id, message.channel.id)
+        own_memory = isinstance(message.channel, discord.Thread | discord.DMChannel)
+        asked = Asked(question, message.author.id, server, message.channel.id, own_memory, follows)
+        channels = {message.channel.id, getattr(message.channel, "parent_id", None) or message.channel.id}
+        try:
+            ticket = self.admit(asked, channels, role_ids(message.author))
+        except TurnedAway as reason:
+            self.metrics.questions.labels("turned_away").inc()
+            if self.desk.may_tell(message.author.id):
+                await self.tell(message, words.say(reason.sentence, **reason.values))
+            return
+        try:
+            asked, reply = await self.place_for(message, asked)
+        except BaseException:
+            self.desk.leave(ticket)
+            raise
+        typing = asyncio.create_task(keep_typing(reply.channel))
+        try:
+            await self.asking.answer(ticket, asked, reply)
+        finally:
+            typing.cancel()
+
+    def is_asked(self, message: discord.Message) -> bool:
+        """Whether a message is meant for the bot itself; @everyone and roles do not count."""
+        me = self.user.id if self.user else 0
+        if any(user.id == me for user in message.mentions):
+            return True
+        if message.guild is None:
+            return self.settings.discord_direct_messages
+        resolved = message.reference.resolved if message.reference is not None and is_reply(message) else None
+        if isinstance(resolved, discord.Message) and resolved.author.id == me:
+            return True
+        own_thread = isinstance(message.channel, discord.Thread) and message.channel.owner_id == me
+        return own_thread and self.settings.discord_message_content and bool(message.content)
+
+    async def place_for(self, message: discord.Message, asked: Asked) -> tuple[Asked, ChannelReply]:
+        """Where to answer a message: in a new thread where the server wants that and it works, else below it."""
+        here = ChannelReply(message.channel, str(message.id), message)
+        wanted = self.book.of(asked.server).auto_thread and isinstance(message.channel, discord.TextChannel)
+        permissions = permissions_in(message.channel)
+        if not wanted or (permissions is not None and not permissions.create_public_threads):
+            return asked, here
+        try:
+            thread = await message.create_thread(name=shorten_for_name(asked.question), auto_archive_duration=1440)
+        except (*SEND_FAILURES, ValueError) as error:
+            log.warning("no thread made", extra={"failure": type(error).__name__})
+            return asked, here
+        moved = Asked(asked.question, asked.user, asked.server, thread.id, own_memory=True, follows=asked.follows)
+        return moved, ChannelReply(thread, str(message.id))
+
+    async def tell(self, message: discord.Message, text: str) -> None:
+        """A short reply in the channel; a failure is logged."""
+        try:
+            await message.channel.send(text, reference=message.to_reference(fail_if_not_exists=False))
+        except SEND_FAILURES as error:
+            log.warning("notice not sent", extra={"failure": type(error).__name__})
+
+    # Gateway and errors
+
+    async def on_ready(self) -> None:
+        """Connected, with every server known."""
+        self.metrics.gateway(connected=True)
+        log.info("ready", extra={"servers": len(self.guilds), "shards": self.shard_count})
+
+    async def on_resumed(self) -> None:
+        """Connected again without having missed anything."""
+        self.metrics.gateway(connected=True)
+
+    async def on_disconnect(self) -> None:
+        """The gateway is gone; discord.py reconnects."""
+        self.metrics.gateway(connected=False)
+
+    async def on_error(self, event_method: str, /, *_arguments: object, **_named: object) -> None:
+        """The one place for what an event handler did not catch."""
+        log.exception("event failed", extra={"event": event_method, "number": secrets.token_hex(4)})
+
+
+def check_place(settings: ServerSettings, channels: set[int], roles: set[int]) -> None:
+    """Raises TurnedAway where the admins of a server did not want the bot to answer."""
+    if settings.channels and not channels & set(settings.channels):
+        raise TurnedAway("wrong_channel", channels=" ".join(f"<#{channel}>" for channel in settings.channels[:5]))
+    if settings.roles and not roles & set(settings.roles):
+        raise TurnedAway("wrong_role")
+
+
+def role_ids(user: discord.User | discord.Member) -> set[int]:
+    """The roles of a member, known from the event itself; none of a user in private."""
+    return {role.id for role in user.roles} if isinstance(user, discord.Member) else set()
+
+
+def is_reply(message: discord.Message) -> bool:
+    """Whether a message's reference is a reply; forwards carry one too, to anywhere."""
+    reference = message.reference
+    return reference is not None and reference.type is discord.MessageReferenceType.reply
+
+
+async def keep_typing(channel: discord.abc.Messageable) -> None:
+    """Show that the bot is writing until cancelled; where that is not allowed, not."""
+    with contextlib.suppress(discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError):
+        async with channel.typing():
+            await asyncio.Event().wait()

@@ -1,0 +1,283 @@
+"""Commands for a server's admins: /library, /settings, /gaps. Checked by Discord and again here; changes are logged."""
+
+import time
+from collections import Counter
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+import discord
+from discord import app_commands
+
+from bot.discord_asking import server_library
+from bot.discord_memory import server_prefix
+from bot.discord_render import Page, notice_page
+from bot.discord_replies import SEND_FAILURES, show_privately
+from bot.discord_text import clean, escape, link, one_line, shorten_escaped
+from bot.discord_words import ENGLISH, LANGUAGES
+from rag.errors import ArticleError
+from rag.ingest import IngestReport
+from rag.library import LibraryStatus
+from vectorstore.bot_state import AuditEntry, ServerSettings
+
+if TYPE_CHECKING:
+    from bot.client import DatelineBot
+
+    Interaction: TypeAlias = discord.Interaction[DatelineBot]
+
+LISTED = 25
+LOGGED = 20
+GAPS = 20
+SUFFIXES = (".txt", ".md", ".jsonl")
+
+
+def add_admin_commands(bot: "DatelineBot") -> None:
+    """Put the commands for admins into the bot's tree."""
+    bot.tree.add_command(library_commands(bot))
+    add_settings_command(bot)
+    add_gaps_command(bot)
+
+
+async def is_admin(interaction: discord.Interaction) -> bool:
+    """Whether this member may manage the server. Raises MissingPermissions: Discord's own check can be overridden."""
+    if interaction.guild_id is None:
+        raise app_commands.NoPrivateMessage
+    if not interaction.permissions.manage_guild:
+        raise app_commands.MissingPermissions(["manage_guild"])
+    return True
+
+
+def library_commands(bot: "DatelineBot") -> app_commands.Group:
+    """/library add, list, forget, status, log: this server's own articles."""
+    group = app_commands.Group(
+        name="library",
+        description="This server's own articles",
+        guild_only=True,
+        default_permissions=discord.Permissions(manage_guild=True),
+    )
+
+    @group.command(name="add", description="Add articles from a file (.txt, .md, .jsonl); web pages are not read yet")
+    @app_commands.describe(file="One article as text or Markdown, or many as JSON lines")
+    @app_commands.check(is_admin)
+    async def add(interaction: "Interaction", file: discord.Attachment) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        library = server_library(interaction.guild_id or 0)
+        problem = attachment_problem(file, bot.settings.discord_upload_bytes)
+        if problem:
+            raise ArticleError(problem)
+        try:
+            content = await file.read()
+        except SEND_FAILURES:
+            raise ArticleError("Discord did not hand the file over: please attach it again.") from None
+        report = await bot.engine.library.add(one_line(file.filename)[:100], content, library)
+        titles = ", ".join(one_line(title) for title in report.titles[:5])
+        await record(
+            bot, interaction, "library add", f"{one_line(file.filename)[:100]}: {counts(report)} {titles}"[:500]
+        )
+        await show_privately(interaction, [report_page(report)])
+
+    @group.command(name="list", description="This server's own articles, newest first")
+    @app_commands.check(is_admin)
+    async def list_articles(interaction: "Interaction") -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        headlines = await bot.engine.library.headlines(server_library(interaction.guild_id or 0))
+        lines = []
+        for headline in headlines[:LISTED]:
+            outlet = shorten_escaped(one_line(headline.source), 60)
+            parts = (link(headline.title, headline.url, 80), outlet, ENGLISH.date(headline.published))
+            lines.append("• " + " · ".join(part for part in parts if part))
+        whole = "".join(f"{one.article_id}\t{one_line(one.title)}\t{one_line(one.source)}\n" for one in headlines)
+        page = notice_page(f"{len(headlines)} articles of this server", "\n".join(lines) or "None yet: /library add.")
+        if len(headlines) > LISTED:
+            page = replace(page, file=whole, file_name="articles.txt", body=f"{page.body}\n… all in the attached file.")
+        await show_privately(interaction, [page])
+
+    @group.command(name="forget", description="Delete one of this server's own articles")
+    @app_commands.describe(article="Its title, chosen from the list, or its id")
+    @app_commands.check(is_admin)
+    async def forget(interaction: "Interaction", article: str) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        library = server_library(interaction.guild_id or 0)
+        gone = await bot.engine.library.forget(library, article)
+        if gone:
+            await record(bot, interaction, "library forget", one_line(article)[:200])
+        body = "Deleted." if gone else "This server has no article of that id: choose one from the list while typing."
+        await show_privately(interaction, [notice_page("Forget an article", body)])
+
+    @forget.autocomplete("article")
+    async def complete_article(interaction: "Interaction", typed: str) -> list[app_commands.Choice[str]]:
+        if not interaction.permissions.manage_guild:
+            return []
+        headlines = await bot.engine.library.headlines(server_library(interaction.guild_id or 0))
+        return [
+            app_commands.Choice(
+                name=clean(one_line(headline.title))[:100] or headline.article_id, value=headline.article_id
+            )
+            for headline in headlines
+            if typed.lower() in headline.title.lower() and len(headline.article_id) <= 100
+        ][:25]
+
+    @group.command(name="status", description="What this server's questions are answered from")
+    @app_commands.check(is_admin)
+    async def status(interaction: "Interaction") -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        server = interaction.guild_id or 0
+        own = await bot.engine.library.status((server_library(server),))
+        lines = ["**This server's own articles**", *status_lines(own)]
+        if bot.book.of(server).shared_library:
+            lines += ["**The shared library**", *status_lines(await bot.engine.library.status())]
+        else:
+            lines.append("The shared library is turned off here.")
+        useful, not_useful = await bot.door.run(bot.door.state.votes_in, server)
+        asked = bot.book.questions.get(server, 0)
+        budget = bot.book.budget(server)
+        lines.append(f"Questions today: {asked} of {budget or 'any number'}. Votes: {useful} 👍, {not_useful} 👎.")
+        await show_privately(interaction, [notice_page("Library", "\n".join(lines))])
+
+    @group.command(name="log", description="Who changed what in this server")
+    @app_commands.check(is_admin)
+    async def show_log(interaction: "Interaction") -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        entries = await bot.door.run(bot.door.state.audit, interaction.guild_id or 0, LOGGED)
+        lines = [
+            f"{datetime.fromtimestamp(entry.happened_at, UTC):%Y-%m-%d %H:%M} · user {entry.user} · "
+            f"{escape(entry.action)} · {shorten_escaped(one_line(entry.details), 120)}"
+            for entry in entries
+        ]
+        await show_privately(interaction, [notice_page("Changes, newest first", "\n".join(lines) or "None yet.")])
+
+    return group
+
+
+def add_settings_command(bot: "DatelineBot") -> None:
+    """/settings: without options it shows, with options it changes."""
+
+    @bot.tree.command(name="settings", description="Show or change how I behave in this server")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        allow_channel="Answer in this channel; with one named, in no others",
+        drop_channel="No longer answer in this channel",
+        allow_role="Let this role ask; with one named, no others",
+        drop_role="No longer let this role ask",
+        language="The language of my own words",
+        model="Whether a language model may write the answers, if the operator set one up",
+        daily_budget="Questions a day; 0 for no limit, -1 for the operator's default",
+        auto_thread="Answer mentions in a thread of their own",
+        shared_library="Whether the operator's shared articles are searched here",
+    )
+    @app_commands.choices(language=[app_commands.Choice(name=name, value=name) for name in LANGUAGES])
+    @app_commands.check(is_admin)
+    async def change_settings(
+        interaction: "Interaction",
+        allow_channel: discord.TextChannel | None = None,
+        drop_channel: discord.TextChannel | None = None,
+        allow_role: discord.Role | None = None,
+        drop_role: discord.Role | None = None,
+        language: app_commands.Choice[str] | None = None,
+        model: bool | None = None,
+        daily_budget: app_commands.Range[int, -1, 1_000_000] | None = None,
+        auto_thread: bool | None = None,
+        shared_library: bool | None = None,
+    ) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        before = bot.book.of(interaction.guild_id or 0)
+        after = replace(
+            before,
+            channels=changed(before.channels, allow_channel, drop_channel),
+            roles=changed(before.roles, allow_role, drop_role),
+            language=language.value if language else before.language,
+            model=before.model if model is None else model,
+            auto_thread=before.auto_thread if auto_thread is None else auto_thread,
+            shared_library=before.shared_library if shared_library is None else shared_library,
+        )
+        if daily_budget is not None:
+            after = replace(after, daily_budget=None if daily_budget < 0 else daily_budget)
+        if after != before:
+            await bot.book.change(after, interaction.user.id, differences(before, after))
+        await show_privately(interaction, [settings_page(after, bot.book.budget(after.server), after != before)])
+
+
+def add_gaps_command(bot: "DatelineBot") -> None:
+    """/gaps: what was asked here and the articles do not say."""
+
+    @bot.tree.command(name="gaps", description="Questions of the last 30 days that the articles do not answer")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.check(is_admin)
+    async def gaps(interaction: "Interaction") -> None:
+
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        since = datetime.now(UTC) - timedelta(days=30)
+        refused = await bot.engine.refused_questions(since, server_prefix(interaction.guild_id or 0))
+        asked = Counter(one_line(stored.standalone_question or stored.question) for stored in refused)
+        lines = [f"{count} × {shorten_escaped(question, 180)}" for question, count in asked.most_common(GAPS)]
+        body = "\n".join(lines) or "None: every question was answered."
+        await show_privately(interaction, [notice_page("What the articles do not say", body)])
+
+
+async def record(bot: "DatelineBot", interaction: "Interaction", action: str, details: str) -> None:
+    """Write a change to the audit log."""
+    entry = AuditEntry(interaction.guild_id or 0, interaction.user.id, time.time(), action, details)
+    await bot.door.run(bot.door.state.record, entry)
+
+
+def attachment_problem(file: discord.Attachment, largest: int) -> str:
+    """Why a file cannot be taken, "" when it can."""
+    if not file.filename.lower().endswith(SUFFIXES):
+        return f"Only {', '.join(SUFFIXES)} files can be read: save the article as text and attach that."
+    if file.size > largest:
+        return f"The file has {file.size:,} bytes, {largest:,} are allowed: split it."
+    return ""
+
+
+def counts(report: IngestReport) -> str:
+    """What an ingest did, in one line."""
+    return f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged"
+
+
+def report_page(report: IngestReport) -> Page:
+    """What an ingest did, with the problems it met."""
+    lines = [counts(report)]
+    lines += [f"• {shorten_escaped(one_line(title), 120)}" for title in report.titles[:10]]
+    lines += [
+        f"⚠ {shorten_escaped(one_line(problem.place), 80)}: {shorten_escaped(one_line(problem.reason), 160)}"
+        for problem in report.problems[:10]
+    ]
+    return notice_page("Articles added to this server's library", "\n".join(lines))
+
+
+def status_lines(status: LibraryStatus) -> list[str]:
+    """Counts and dates of a library."""
+    dates = f", {ENGLISH.date(status.oldest)} to {ENGLISH.date(status.newest)}" if status.newest else ""
+    outlets = ", ".join(f"{one_line(name) or 'no outlet'} {count}" for name, count in status.sources[:8])
+    return [f"{status.articles} articles{dates}", *([shorten_escaped(outlets, 600)] if outlets else [])]
+
+
+def changed(
+    ids: tuple[int, ...], added: discord.abc.Snowflake | None, dropped: discord.abc.Snowflake | None
+) -> tuple[int, ...]:
+    """Ids with one added and one dropped, in order."""
+    kept = [one for one in ids if dropped is None or one != dropped.id]
+    return tuple(dict.fromkeys([*kept, *([added.id] if added else [])]))
+
+
+def differences(before: ServerSettings, after: ServerSettings) -> str:
+    """What a change changed, for the audit log."""
+    names = [field.name for field in fields(ServerSettings)]
+    pairs = [(name, getattr(before, name), getattr(after, name)) for name in names]
+    return "; ".join(f"{name}: {old} -> {new}" for name, old, new in pairs if old != new)
+
+
+def settings_page(settings: ServerSettings, budget: int, was_changed: bool) -> Page:
+    """A server's settings in words."""
+    lines = [
+        "Channels: " + (" ".join(f"<#{channel}>" for channel in settings.channels) or "all"),
+        "Roles: " + (" ".join(f"<@&{role}>" for role in settings.roles) or "all"),
+        f"Language: {settings.language}",
+        f"Model: {'on' if settings.model else 'off'}",
+        f"Questions a day: {budget or 'no limit'}{'' if settings.daily_budget is not None else ' (default)'}",
+        f"Own thread for each mention: {'on' if settings.auto_thread else 'off'}",
+        f"Shared library: {'on' if settings.shared_library else 'off'}",
+    ]
+    return notice_page("Settings changed" if was_changed else "Settings", "\n".join(lines))

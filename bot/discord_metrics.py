@@ -1,0 +1,86 @@
+"""What the bot counts, and the loopback port where /healthz and /metrics tell it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+LAG_EVERY = 0.5
+
+
+class Metrics:
+    """One registry a process; it outlives the client, which may be started again."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.questions = Counter(
+            "dateline_questions", "Questions by what became of them.", ["outcome"], registry=self.registry
+        )
+        self.answer_seconds = Histogram(
+            "dateline_answer_seconds",
+            "From the question's arrival to its answer shown.",
+            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+            registry=self.registry,
+        )
+        self.defer_seconds = Histogram(
+            "dateline_defer_seconds",
+            "From an interaction's arrival to its acknowledgement; Discord waits three seconds.",
+            buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 3),
+            registry=self.registry,
+        )
+        self.queue_length = Gauge("dateline_queue_length", "Questions waiting for their turn.", registry=self.registry)
+        self.gateway_up = Gauge("dateline_gateway_up", "1 while the gateway is connected.", registry=self.registry)
+        self.model_errors = Counter("dateline_model_errors", "Answers a model failed to write.", registry=self.registry)
+        self.votes = Counter("dateline_votes", "Votes on answers.", ["useful"], registry=self.registry)
+        self.send_errors = Counter("dateline_send_errors", "Messages Discord did not take.", registry=self.registry)
+        self.loop_lag = Gauge("dateline_event_loop_lag_seconds", "Worst delay lately.", registry=self.registry)
+        self.restarts = Counter(
+            "dateline_client_restarts", "Times the client was started anew.", registry=self.registry
+        )
+        self.connected = False
+
+    def gateway(self, connected: bool) -> None:
+        """Note that the gateway was connected or lost."""
+        self.connected = connected
+        self.gateway_up.set(1 if connected else 0)
+
+    async def watch_loop(self) -> None:
+        """Measure forever how late the event loop wakes: what a blocked loop would cost every user."""
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(LAG_EVERY)
+            self.loop_lag.set(max(0.0, time.perf_counter() - before - LAG_EVERY))
+
+
+@asynccontextmanager
+async def serve_metrics(metrics: Metrics, port: int) -> AsyncIterator[None]:
+    """Answer on 127.0.0.1:port while the block runs; on nothing when the port is 0."""
+    if port == 0:
+        yield
+        return
+
+    async def health(_request: web.Request) -> web.Response:
+        body = {"status": "ok" if metrics.connected else "disconnected", "gateway": metrics.connected}
+        return web.json_response(body, status=200 if metrics.connected else 503)
+
+    async def numbers(_request: web.Request) -> web.Response:
+        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        return web.Response(body=generate_latest(metrics.registry), headers=headers)
+
+    application = web.Application()
+    application.router.add_get("/healthz", health)
+    application.router.add_get("/metrics", numbers)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        watcher = asyncio.create_task(metrics.watch_loop())
+        try:
+            yield
+        finally:
+            watcher.cancel()
+    finally:
+        await runner.cleanup()

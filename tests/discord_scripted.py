@@ -1,0 +1,235 @@
+"""An engine that answers by script, and a bot on it connected to the stand-in: what the Discord tests share."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from discord_standin import StandIn, stand_in
+
+from bot.client import DatelineBot, create_bot
+from bot.discord_metrics import Metrics
+from rag.answer import Answer, Citation, DraftText, Headline, Refusal, StreamEvent, Turn
+from rag.ingest import IngestReport
+from rag.library import LibraryStatus
+from rag.records import answer_from_record, answer_to_record
+from rag.settings import Settings
+from vectorstore.answers import StoredAnswer
+from vectorstore.values import SHARED_LIBRARY, Article, Scope
+
+PUBLISHED = datetime(2025, 10, 17, tzinfo=UTC)
+ARTICLE = Article(
+    "putin",
+    "Putin speaks with Hungary's prime minister",
+    "A first paragraph.\nThat appeared to be a signal. Hungary would not seek to arrest Putin. More followed.\nAn end.",
+    source="Example News",
+    url="https://news.example/putin",
+    published=PUBLISHED,
+)
+QUOTE = "Hungary would not seek to arrest Putin."
+MANAGE = 1 << 5
+
+Script = Callable[[str], AsyncIterator[StreamEvent]]
+
+
+@dataclass
+class ScriptedLibrary:
+    """Articles in memory, by library."""
+
+    shelves: dict[str, dict[str, Article]] = field(default_factory=lambda: {SHARED_LIBRARY: {ARTICLE.id: ARTICLE}})
+
+    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY) -> IngestReport:
+        text = content.decode()
+        self.shelves.setdefault(library, {})[name] = Article(name, name, text, library, "Upload")
+        return IngestReport(added=1, titles=(name,))
+
+    async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
+        return [
+            Headline(one.id, one.title, one.source, one.url, one.published)
+            for one in self.shelves.get(library, {}).values()
+        ]
+
+    async def article(self, library: str, article_id: str) -> Article | None:
+        return self.shelves.get(library, {}).get(article_id)
+
+    async def forget(self, library: str, article_id: str) -> bool:
+        return self.shelves.get(library, {}).pop(article_id, None) is not None
+
+    async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
+        count = sum(len(self.shelves.get(library, {})) for library in libraries)
+        return LibraryStatus(count, count, 0, PUBLISHED, PUBLISHED, (("Example News", count),), "scripted")
+
+
+@dataclass
+class ScriptedEngine:
+    """Answers with the article above, refuses what mentions Macron, or does what `script` says."""
+
+    script: Script | None = None
+    library: ScriptedLibrary = field(default_factory=ScriptedLibrary)
+    asked: list[tuple[str, tuple[Turn, ...], Scope]] = field(default_factory=list)
+    stored: dict[str, StoredAnswer] = field(default_factory=dict)
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    store: bool = True
+    running: int = 0
+    most_running: int = 0
+
+    async def ask(self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None) -> Answer:
+        async for event in self.stream(question, history, scope):
+            if isinstance(event, Answer):
+                return event
+        raise AssertionError
+
+    async def stream(
+        self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None
+    ) -> AsyncIterator[StreamEvent]:
+        self.asked.append((question, tuple(history), scope or Scope()))
+        self.running += 1
+        self.most_running = max(self.running, self.most_running)
+        try:
+            if self.script is not None:
+                async for event in self.script(question):
+                    yield event
+                return
+            yield self.refusal(question) if "Macron" in question else self.answer(question)
+        finally:
+            self.running -= 1
+
+    def answer(self, question: str, text: str = "It would not. [1]") -> Answer:
+        start = ARTICLE.text.index(QUOTE)
+        citation = Citation(
+            1, ARTICLE.id, ARTICLE.title, ARTICLE.source, ARTICLE.url, PUBLISHED, QUOTE, start, start + len(QUOTE)
+        )
+        return Answer(f"a{next(self.numbers):07d}", question, question, text, (citation,), None, PUBLISHED)
+
+    def refusal(self, question: str) -> Answer:
+        nearest = Headline(ARTICLE.id, ARTICLE.title, ARTICLE.source, ARTICLE.url, PUBLISHED)
+        refusal = Refusal("The articles do not say.", (nearest,))
+        return Answer(f"a{next(self.numbers):07d}", question, question, "", (), refusal, PUBLISHED)
+
+    async def remember(self, answer: Answer, asked_by: str = "", conversation: str = "") -> None:
+        if self.store:
+            record = answer_to_record(answer)
+            moment = datetime.now(UTC).timestamp()
+            self.stored[answer.id] = StoredAnswer(
+                answer.id, moment, answer.question, answer.question, answer.refused, asked_by, conversation, record
+            )
+
+    async def conversation(self, conversation: str, limit: int = 5) -> list[Turn]:
+        found = [one for one in self.stored.values() if one.conversation == conversation]
+        return [Turn.of(answer_from_record(one.record)) for one in found][-limit:]
+
+    async def answer_by_id(self, answer_id: str) -> StoredAnswer | None:
+        return self.stored.get(answer_id)
+
+    async def refused_questions(
+        self, since: datetime | None = None, conversation_prefix: str = ""
+    ) -> list[StoredAnswer]:
+        stored = reversed(self.stored.values())
+        return [one for one in stored if one.refused and one.conversation.startswith(conversation_prefix)]
+
+    async def forget_asker(self, asked_by: str) -> int:
+        gone = [one.id for one in self.stored.values() if one.asked_by == asked_by]
+        for answer_id in gone:
+            del self.stored[answer_id]
+        return len(gone)
+
+
+def bot_settings(discord: StandIn, home: Path, **changes: object) -> Settings:
+    """Settings for a bot on the stand-in: no cooldown, no waiting for further servers, short draining."""
+    values: dict[str, object] = {
+        "home": home,
+        "discord_token": "token",
+        "discord_api_base": discord.api_base,
+        "discord_gateway_url": discord.gateway_url,
+        "discord_cooldown_seconds": 0.0,
+        "discord_guild_ready_seconds": 0.05,
+        "discord_drain_seconds": 0.2,
+    }
+    return Settings(_env_file=None, **(values | changes))
+
+
+@dataclass
+class Running:
+    """A connected bot, its stand-in and its engine."""
+
+    discord: StandIn
+    bot: DatelineBot
+    engine: ScriptedEngine
+    task: "asyncio.Task[None]"
+
+    async def settled(self) -> None:
+        """Wait until every question taken is answered and kept."""
+        await self.discord.until(lambda: not self.bot.desk.tickets and not self.bot.memory.keeping)
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    discord: StandIn, engine: ScriptedEngine, home: Path, without_model: ScriptedEngine | None = None, **changes: object
+) -> AsyncIterator[Running]:
+    """A bot that is ready."""
+    bot = create_bot(bot_settings(discord, home, **changes), engine, without_model, Metrics())
+    is_ready = asyncio.Event()
+
+    async def on_ready() -> None:
+        is_ready.set()
+
+    bot.add_listener(on_ready)
+    task = asyncio.create_task(bot.start("token"))
+    try:
+        ready = asyncio.create_task(is_ready.wait())
+        await asyncio.wait({ready, task}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+        await ready
+        yield Running(discord, bot, engine, task)
+    finally:
+        await bot.close()
+        await asyncio.wait({task}, timeout=10)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    home: Path,
+    engine: ScriptedEngine | None = None,
+    guilds: dict[int, Sequence[int]] | None = None,
+    **changes: object,
+) -> AsyncIterator[Running]:
+    """A stand-in with servers, and a bot that is ready on it."""
+    async with stand_in(guilds) as discord, connected(discord, engine or ScriptedEngine(), home, **changes) as parts:
+        yield parts
+
+
+def texts_of(message: dict[str, object]) -> str:
+    """Everything that can be read in a message."""
+    parts = [str(message.get("content") or "")]
+    for embed in message.get("embeds") or []:
+        parts += [str(embed.get("title") or ""), str(embed.get("description") or "")]
+        parts += [f"{one['name']}\n{one['value']}" for one in embed.get("fields") or []]
+    return "\n".join(parts)
+
+
+def custom_ids(message: dict[str, object]) -> list[str]:
+    """The custom ids of a message's buttons."""
+    return [button["custom_id"] for row in message.get("components") or [] for button in row["components"]]
+
+
+def pressed(message: dict[str, object], action: str) -> str:
+    """The custom id of the button for an action."""
+    return next(one for one in custom_ids(message) if f":{action}:" in one)
+
+
+def drafting(*pieces: str, pause: float = 0.0, text: str = "It would not. [1]") -> Script:
+    """A script that streams a draft before the answer."""
+    numbers = itertools.count(100)
+
+    async def script(question: str) -> AsyncIterator[StreamEvent]:
+        for piece in pieces:
+            yield DraftText(piece)
+            await asyncio.sleep(pause)
+        answer = ScriptedEngine().answer(question, text)
+        yield replace(answer, id=f"b{next(numbers):07d}", model="scripted-model")
+
+    return script

@@ -1,0 +1,308 @@
+"""The ways to ask, against the stand-in: command, mention, reply, thread, private; drafts; and what is not asked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+from discord_scripted import ScriptedEngine, connected, custom_ids, drafting, running, texts_of
+from discord_standin import BOT, stand_in, user_json
+
+from rag.answer import StreamEvent
+
+
+def test_ask_is_deferred_and_then_answered_with_sources(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            asked = await parts.discord.slash("ask", {"question": "Will Hungary arrest Putin?"})
+            message = await parts.discord.answered(asked)
+            assert asked.callback == {"type": 5}
+            assert message["embeds"][0]["title"] == "As of 17 Oct 2025 the articles say"
+            assert message["embeds"][0]["description"] == "It would not. [1]"
+            field = message["embeds"][0]["fields"][0]
+            assert field["name"] == "[1] Example News · 17 Oct 2025"
+            assert "[Putin speaks with Hungary's prime minister](https://news.example/putin)" in field["value"]
+            assert "> Hungary would not seek to arrest Putin." in field["value"]
+            assert len(custom_ids(message)) == 5
+            assert message["allowed_mentions"]["parse"] == []
+            assert parts.discord.refused == []
+
+    asyncio.run(check())
+
+
+def test_ask_takes_days_and_an_outlet(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            options = {"question": "q", "since": "2025-10-01", "until": "2025-10-17", "source": "Example News"}
+            await parts.discord.answered(await parts.discord.slash("ask", options))
+            scope = parts.engine.asked[0][2]
+            assert scope.since == datetime(2025, 10, 1, tzinfo=UTC)
+            assert scope.until == datetime(2025, 10, 18, tzinfo=UTC)
+            assert scope.sources == ("Example News",)
+            assert scope.libraries == ("shared", "discord:50")
+            wrong = await parts.discord.slash("ask", {"question": "q", "since": "last week"}, user=12)
+            message = await parts.discord.answered(wrong)
+            assert wrong.ephemeral
+            assert "2025-10-17" in texts_of(message)
+            assert len(parts.engine.asked) == 1
+
+    asyncio.run(check())
+
+
+def test_the_outlet_is_completed_from_the_library(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            typed = await parts.discord.slash("ask", {"question": "q", "source": "exa"}, complete="source")
+            await parts.discord.until(lambda: typed.callback)
+            assert typed.callback is not None
+            assert typed.callback["data"]["choices"] == [{"name": "Example News", "value": "Example News"}]
+
+    asyncio.run(check())
+
+
+def test_a_mention_is_answered_below_it_without_a_ping(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            said = await parts.discord.say(501, "Will Hungary arrest Putin?")
+            await parts.discord.until(lambda: parts.discord.answers_to(said))
+            message = parts.discord.answers_to(said)[0]
+            assert "It would not. [1]" in texts_of(message)
+            assert message["allowed_mentions"]["parse"] == []
+            assert not message["allowed_mentions"].get("replied_user")
+            assert parts.engine.asked[0][0] == "Will Hungary arrest Putin?"
+
+    asyncio.run(check())
+
+
+def test_a_refusal_is_not_dressed_as_an_answer(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            refused = await parts.discord.answered(await parts.discord.slash("ask", {"question": "And Macron?"}))
+            answered = await parts.discord.answered(await parts.discord.slash("ask", {"question": "And Putin?"}))
+            assert refused["embeds"][0]["title"] == "The articles do not say"
+            assert refused["embeds"][0]["color"] != answered["embeds"][0]["color"]
+            assert refused["embeds"][0]["fields"][0]["name"] == "Nearest, but not answering"
+
+    asyncio.run(check())
+
+
+def test_what_is_not_meant_for_the_bot_gets_no_answer(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            discord = parts.discord
+            await discord.say(501, "talking among ourselves", mention=False)
+            await discord.say(501, "@everyone look", mention=False, mention_everyone=True)
+            await discord.say(501, "<@&701> look", mention=False, mention_roles=["701"])
+            await discord.say(501, "I am a bot", author=user_json(77, bot=True))
+            await discord.say(501, "I am a webhook", webhook_id="5")
+            await discord.say(501, "I am you", author=user_json(BOT, bot=True))
+            last = await discord.say(501, "the only question")
+            await discord.until(lambda: discord.answers_to(last))
+            assert [question for question, *_ in parts.engine.asked] == ["the only question"]
+            assert [one["content"] for one in discord.bot_messages(501)] == ["<@900> I am you", ""]
+
+    asyncio.run(check())
+
+
+def test_a_mention_without_a_question_is_told_how_to_ask(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            said = await parts.discord.say(501, "")
+            await parts.discord.until(lambda: parts.discord.answers_to(said))
+            assert "/ask" in texts_of(parts.discord.answers_to(said)[0])
+            assert parts.engine.asked == []
+
+    asyncio.run(check())
+
+
+def test_a_reply_that_cannot_be_read_is_told_so(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            said = await parts.discord.say(501, "Putin?")
+            await parts.discord.until(lambda: parts.discord.answers_to(said))
+            answer = int(parts.discord.answers_to(said)[0]["id"])
+            unread = await parts.discord.say(501, "", mention=False, reply_to=answer)
+            await parts.discord.until(lambda: parts.discord.answers_to(unread))
+            assert "Follow up" in texts_of(parts.discord.answers_to(unread)[0])
+
+    asyncio.run(check())
+
+
+def test_a_reply_knows_what_it_replies_to_and_the_channel_nothing(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            discord, engine = parts.discord, parts.engine
+            first = await discord.say(501, "Will Hungary arrest Putin?")
+            await discord.until(lambda: discord.answers_to(first))
+            answer = int(discord.answers_to(first)[0]["id"])
+            await parts.settled()
+            second = await discord.say(501, "Why not?", user=12, reply_to=answer)
+            await discord.until(lambda: discord.answers_to(second))
+            await parts.settled()
+            third = await discord.say(501, "Since when?", reply_to=int(discord.answers_to(second)[0]["id"]))
+            await discord.until(lambda: discord.answers_to(third))
+            other = await discord.say(501, "Something else?", user=13)
+            await discord.until(lambda: discord.answers_to(other))
+            histories = {question: [turn.question for turn in turns] for question, turns, _ in engine.asked}
+            assert histories == {
+                "Will Hungary arrest Putin?": [],
+                "Why not?": ["Will Hungary arrest Putin?"],
+                "Since when?": ["Will Hungary arrest Putin?", "Why not?"],
+                "Something else?": [],
+            }
+
+    asyncio.run(check())
+
+
+def test_a_thread_remembers_its_own_turns_after_a_restart_and_no_others(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with stand_in() as discord:
+            thread, other = discord.add_thread(50, 501), discord.add_thread(50, 501)
+            engine = ScriptedEngine()
+            async with connected(discord, engine, tmp_path):
+                await discord.answered(await discord.slash("ask", {"question": "First?"}, channel=thread))
+                await discord.until(lambda: len(engine.stored) == 1)
+            async with connected(discord, engine, tmp_path):
+                said = await discord.say(thread, "Second?", user=12)
+                await discord.until(lambda: discord.answers_to(said))
+                await discord.answered(await discord.slash("ask", {"question": "Elsewhere?"}, channel=other))
+            histories = {question: [turn.question for turn in turns] for question, turns, _ in engine.asked}
+            assert histories == {"First?": [], "Second?": ["First?"], "Elsewhere?": []}
+
+    asyncio.run(check())
+
+
+def test_a_thread_started_from_an_answer_knows_that_answer(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with stand_in() as discord:
+            engine = ScriptedEngine()
+            async with connected(discord, engine, tmp_path) as parts:
+                said = await discord.say(501, "First?")
+                await discord.until(lambda: engine.stored)
+                await parts.settled()
+                answer = int(discord.answers_to(said)[0]["id"])
+            discord.add_thread(50, 501, thread_id=answer)
+            async with connected(discord, engine, tmp_path):
+                await discord.answered(await discord.slash("ask", {"question": "Second?"}, channel=answer))
+            assert [turn.question for turn in engine.asked[1][1]] == ["First?"]
+
+    asyncio.run(check())
+
+
+def test_plain_follow_ups_in_the_bots_own_thread_only_with_the_setting(tmp_path: Path) -> None:
+    async def ask_in_own_thread(home: Path, message_content: bool) -> list[str]:
+        async with stand_in() as discord:
+            own, foreign = discord.add_thread(50, 501, owner_id=BOT), discord.add_thread(50, 501)
+            engine = ScriptedEngine()
+            async with connected(discord, engine, home, discord_message_content=message_content) as parts:
+                assert bool(discord.identifies[0]["intents"] & (1 << 15)) == message_content
+                await discord.say(foreign, "not for the bot", mention=False)
+                await discord.say(own, "plain follow-up" if message_content else "", mention=False)
+                last = await discord.say(501, "last", user=12)
+                await discord.until(lambda: discord.answers_to(last))
+                await parts.settled()
+            return sorted(question for question, *_ in engine.asked)
+
+    assert asyncio.run(ask_in_own_thread(tmp_path / "off", False)) == ["last"]
+    assert asyncio.run(ask_in_own_thread(tmp_path / "on", True)) == ["last", "plain follow-up"]
+
+
+def test_private_messages_only_with_the_setting_and_only_from_the_shared_library(tmp_path: Path) -> None:
+    async def ask_privately(home: Path, allowed: bool) -> tuple[list[str], str]:
+        async with stand_in() as discord:
+            discord.private_channels[601] = 11
+            engine = ScriptedEngine()
+            async with connected(discord, engine, home, discord_direct_messages=allowed):
+                asked = await discord.slash("ask", {"question": "privately?"}, channel=601)
+                text = texts_of(await discord.answered(asked))
+            return [scope.libraries[-1] for _, _, scope in engine.asked], text
+
+    assert asyncio.run(ask_privately(tmp_path / "on", True))[0] == ["shared"]
+    libraries, text = asyncio.run(ask_privately(tmp_path / "off", False))
+    assert libraries == []
+    assert "private messages" in text
+
+
+def test_a_draft_is_shown_by_edits_a_second_apart_and_the_answer_last(tmp_path: Path) -> None:
+    async def check() -> None:
+        script = drafting(*["A draft @everyone. "] * 22, pause=0.1)
+        async with running(tmp_path, ScriptedEngine(script)) as parts:
+            asked = await parts.discord.slash("ask", {"question": "q"})
+            message = await parts.discord.answered(asked)
+            edits = [one for one in parts.discord.requests if one.method == "PATCH"]
+            drafts = [one for one in edits if not one.payload.get("embeds")]
+            assert 2 <= len(drafts) <= 4
+            assert all("not checked" in one.payload["content"] for one in drafts)
+            assert all("@everyone" not in one.payload["content"] for one in drafts)
+            gaps = [later.at - earlier.at for earlier, later in pairwise(drafts)]
+            assert min(gaps) > 0.9
+            assert edits[-1].payload["embeds"]
+            assert not message["content"]
+
+    asyncio.run(check())
+
+
+def test_a_mentions_draft_becomes_its_answer_in_one_message(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, ScriptedEngine(drafting("A draft.", pause=0.3))) as parts:
+            said = await parts.discord.say(501, "q")
+            await parts.discord.until(lambda: any(m["embeds"] for m in parts.discord.answers_to(said)))
+            messages = parts.discord.bot_messages(501)
+            assert len(messages) == 1
+            assert messages[0]["edits"] == 1
+            assert "draft" not in texts_of(messages[0]).lower()
+            assert parts.discord.typing[501] >= 1
+
+    asyncio.run(check())
+
+
+def test_a_long_answer_comes_in_pieces_with_the_rest_as_a_file(tmp_path: Path) -> None:
+    async def check() -> None:
+        text = "A sentence that was proven. [1] " * 700
+
+        async def script(question: str) -> AsyncIterator[StreamEvent]:
+            yield ScriptedEngine().answer(question, text)
+
+        async with running(tmp_path, ScriptedEngine(script)) as parts:
+            asked = await parts.discord.slash("ask", {"question": "q"})
+            await parts.discord.until(lambda: len(asked.messages) == 2)
+            last = parts.discord.messages[asked.messages[-1]]
+            assert text.strip() in last["attachments"][0]["text"]
+            assert len(custom_ids(last)) == 5
+            await parts.discord.say(501, "q", user=12)
+            await parts.discord.until(lambda: any(custom_ids(one) for one in parts.discord.bot_messages(501)[3:]))
+            assert parts.discord.refused == []
+
+    asyncio.run(check())
+
+
+def test_a_mention_is_answered_in_a_thread_where_the_server_wants_that(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            changed = await parts.discord.slash("settings", {"auto_thread": True}, permissions=1 << 5)
+            await parts.discord.answered(changed)
+            said = await parts.discord.say(501, "Will Hungary arrest Putin? " * 20)
+            await parts.discord.until(lambda: parts.discord.bot_messages(said))
+            assert len(parts.discord.guilds[50].threads[0]["name"]) <= 100
+            await parts.settled()
+            second = await parts.discord.say(said, "And then?")
+            await parts.discord.until(lambda: parts.discord.answers_to(second))
+            assert len(parts.engine.asked[1][1]) == 1
+
+    asyncio.run(check())
+
+
+def test_without_embeds_or_threads_allowed_the_answer_still_comes(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with stand_in({}) as discord:
+            discord.add_guild(50, [501], permissions=1 << 10 | 1 << 11)
+            async with connected(discord, ScriptedEngine(), tmp_path):
+                said = await discord.say(501, "q")
+                await discord.until(lambda: discord.answers_to(said))
+                message = discord.answers_to(said)[0]
+                assert message["embeds"] == []
+                assert "It would not. [1]" in message["content"]
+                assert "Hungary would not seek to arrest Putin." in message["content"]
+
+    asyncio.run(check())
