@@ -173,6 +173,29 @@ def test_grades_of_a_judge_are_printed_apart(home: Path, seed_cases: Path, tmp_p
     assert "grader" not in (tmp_path / "r.json").read_text("utf-8")
 
 
+def test_model_server_that_fails_on_every_third_question_is_told_and_counted(
+    home: Path, seed_cases: Path, tmp_path: Path
+) -> None:
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(seed_cases.read_text("utf-8").splitlines(keepends=True)[:12]), "utf-8")
+    good = answer("Hungary would not seek to arrest Putin [1].")
+    with serving(*[good, good, failure(500, "out of memory")] * 20) as standin:
+        told = typed(
+            home,
+            *("evaluate", few, "--corpus", SEED, "--json", tmp_path / "r.json"),
+            OPENAI_BASE_URL=standin.base_url,
+            DATELINE_MODEL="small",
+            DATELINE_MODEL_RETRIES="0",
+        )
+    assert told.exit_code == 0, told.output
+    results = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    assert results["counts"]["cases"] == 12
+    assert 0 < results["counts"]["notes"] < results["counts"]["answered"]
+    assert "answers carry a note, the first one: " in told.stdout
+    assert results["metrics"]["prompt_tokens"]["n"] > 0
+    assert results["metrics"]["quote_validity"]["value"] == 1
+
+
 def stored(identifier: str, question: str, at: float, quote: str = "") -> StoredAnswer:
     citation = Citation(1, "tesk", "Tesk", "Ledger", "", None, quote, 0, len(quote))
     given = Answer(
