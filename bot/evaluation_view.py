@@ -4,6 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bot.terminal import safe
 from rag.evaluation.gate import CaseChange, Change, Verdict
 from rag.evaluation.model_judge import Judgement
 from rag.evaluation.report import SLICE_COLUMNS, interval_text, value_text
@@ -20,17 +21,22 @@ def evaluation_view(evaluation: Evaluation) -> RenderableType:
     parts: list[RenderableType] = [metrics_table(evaluation)]
     if evaluation.slices:
         parts.append(slices_table(evaluation))
-    parts.append(Text(f"{evaluation.case_set.name}: {counted}; {evaluation.wall_seconds:.1f} s"))
+    parts.append(one_line(f"{evaluation.case_set.name}: {counted}; {evaluation.wall_seconds:.1f} s"))
     notes = [outcome.note for outcome in evaluation.outcomes if outcome.note]
     if notes:
-        parts.append(Text(f"{len(notes)} answers carry a note, the first one: {notes[0]}"))
+        parts.append(one_line(f"{len(notes)} answers carry a note, the first one: {notes[0]}"))
     parts += [
-        Text(f"error in {case.id} ({case.place}): {outcome.error}")
+        one_line(f"error in {case.id} ({case.place}): {outcome.error}")
         for case, outcome in evaluation.errors[:ERRORS_SHOWN]
     ]
     if len(evaluation.errors) > ERRORS_SHOWN:
         parts.append(Text(f"... and {len(evaluation.errors) - ERRORS_SHOWN} more errors: see --json or --report."))
     return Group(*parts)
+
+
+def one_line(text: str) -> Text:
+    """A line that may hold anybody's words."""
+    return Text(safe(text))
 
 
 def metrics_table(evaluation: Evaluation) -> Table:
@@ -54,7 +60,7 @@ def slices_table(evaluation: Evaluation) -> Table:
         column.justify = "right"
     for tag, measured in evaluation.slices.items():
         values = [value_text(measured[name], METRICS_BY_NAME[name].unit) for name in SLICE_COLUMNS]
-        table.add_row(Text(tag), *values, str(measured["correct"].n))
+        table.add_row(one_line(tag), *values, str(measured["correct"].n))
     return table
 
 
@@ -67,7 +73,7 @@ def verdict_view(verdict: Verdict) -> RenderableType:
         lines.append("The gate passes.")
     else:
         lines.append(f"The gate fails: {len(verdict.breaches)} thresholds, {len(verdict.losses)} significant losses.")
-    return Text("\n".join(lines))
+    return Text("\n".join(safe(line) for line in lines))
 
 
 def change_line(change: Change) -> str:
@@ -90,4 +96,4 @@ def judgement_view(judgement: Judgement) -> RenderableType:
         lines.append(f"  {name} {value} ({interval}), n = {measured.n}" if measured.n else f"  {name}: nothing graded")
     if judgement.unreadable:
         lines.append(f"  {judgement.unreadable} replies were neither yes nor no.")
-    return Text("\n".join([*lines, *(f"  {error}" for error in judgement.errors)]))
+    return Text("\n".join([*lines, *(f"  {safe(error)}" for error in judgement.errors)]))

@@ -60,9 +60,9 @@ def gap_lines(gap: "Gap") -> str:
 
 def line(question: str) -> str:
     """A stored question, anybody's text, on one line of a terminal."""
-    from rag.hostile import clean_line
+    from bot.terminal import safe
 
-    return clean_line(question)
+    return safe(question)
 
 
 @click.group()

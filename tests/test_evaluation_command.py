@@ -256,3 +256,17 @@ def test_votes_become_drafts(lived_in: Path, tmp_path: Path) -> None:
     later = typed(lived_in, "cases", "from-feedback", "--out", tmp_path / "later.yaml", "--since", "2026-01-01")
     assert "No stored answer was voted down" in later.stderr
     assert not (tmp_path / "later.yaml").exists()
+
+
+def test_hostile_case_reaches_no_terminal(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.jsonl"
+    hostile = {"id": "\x1b[2Jone", "question": "\x1b]0;owned\x07What?", "expect": "refuse", "tags": ["\x1b[31mred"]}
+    cases.write_text(json.dumps(hostile) + "\n", "utf-8")
+    before, baseline = typed(tmp_path, "evaluate", cases, "--corpus", SEED), tmp_path / "baseline.json"
+    typed(tmp_path, "evaluate", cases, "--corpus", SEED, "--write-baseline", baseline, DATELINE_ANSWER_THRESHOLD="0.0")
+    after = typed(
+        tmp_path, "evaluate", cases, "--corpus", SEED, "--baseline", baseline, DATELINE_ANSWER_THRESHOLD="1.0"
+    )
+    assert "What?" in after.stdout
+    assert "\x1b" not in before.stdout + after.stdout
+    assert "\x07" not in after.stdout
