@@ -9,7 +9,7 @@ from rag.evaluation.results import Evaluation
 from rag.evaluation.scores import columns_of
 
 WIDTH, HEIGHT = 420, 240
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 56, 24, 14, 40
 
 Point = tuple[float, float]
 
