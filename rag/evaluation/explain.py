@@ -10,7 +10,7 @@ def why_failed(case: Case, outcome: Outcome, scores: Scores) -> str:
     """One sentence on what kept the case from being correct, "" when it is."""
     if outcome.error:
         return f"No answer: {outcome.error}"
-    if (scores.get("quote_validity") or 1.0) < 1.0:
+    if any(not passage.valid for passage in outcome.citations):
         return "A quote does not stand in its article at the place given."
     if scores["correct"]:
         return ""
