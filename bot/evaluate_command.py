@@ -1,7 +1,6 @@
 """`dateline evaluate`: run a question set, print how good the answers are, and block when they got worse."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -74,7 +73,7 @@ def evaluate(
     from rag.evaluation import gate
     from rag.evaluation.cases import load_cases
     from rag.evaluation.corpus import read_corpus
-    from rag.evaluation.results import baseline_json, evaluation_json, read_baseline
+    from rag.evaluation.results import baseline_json, evaluation_json, json_text, read_baseline
     from rag.settings import load_settings
 
     with told_in_one_sentence():
@@ -96,13 +95,13 @@ def evaluate(
         console = Console()
         console.print(evaluation_view(evaluated.evaluation))
         if json_file:
-            write_json(json_file, evaluation_json(evaluated.evaluation))
+            json_file.write_text(json_text(evaluation_json(evaluated.evaluation)), "utf-8")
         if report:
             from rag.evaluation.report import report_html
 
             report.write_text(report_html(evaluated.evaluation, evaluated.texts), "utf-8")
         if write_baseline:
-            write_json(write_baseline, baseline_json(evaluated.evaluation))
+            write_baseline.write_text(json_text(baseline_json(evaluated.evaluation)), "utf-8")
         if judge:
             console.print(judgement_view(judged(evaluated, settings, judge_model, judge_repeats)))
         if limits or earlier:
@@ -211,8 +210,3 @@ def shown_progress(cases: "Mapping[str, Case]") -> "Iterator[ShownProgress]":
     shown = ShownProgress(cases)
     with shown.bar:
         yield shown
-
-
-def write_json(path: Path, content: "Mapping[str, object]") -> None:
-    """JSON that people can read and version control can compare: one case a line would be less so."""
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")

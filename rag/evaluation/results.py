@@ -174,6 +174,16 @@ def scores_json(scores: Scores, without: Sequence[str] = ()) -> dict[str, float]
     return {name: value for name, value in scores.items() if value is not None and name not in without}
 
 
+def json_text(results: Mapping[str, object]) -> str:
+    """Results as a file: JSON with one case a line, so that two versions can be compared line by line."""
+    summary = {name: value for name, value in results.items() if name != "cases"}
+    head = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
+    cases = results["cases"]
+    assert isinstance(cases, list)
+    lines = ",\n".join(f"  {json.dumps(case, ensure_ascii=False, allow_nan=False)}" for case in cases)
+    return f'{head},\n "cases": [\n{lines}\n ]\n}}\n'
+
+
 def number(value: float) -> float | None:
     """A number for JSON, which knows no NaN."""
     return None if math.isnan(value) else round(value, 6)
