@@ -258,6 +258,27 @@ async def show_status(settings: "Settings", name: str) -> int:
     return ANSWERED
 
 
+@dateline.group(name="bot", invoke_without_command=True)
+@click.option("--check", is_flag=True, help="Only say what is missing: token, intents, permissions, articles.")
+@click.pass_context
+def discord_bot(context: click.Context, check: bool) -> None:
+    """Run the Discord bot until Ctrl-C or SIGTERM; docs/discord.md says how to set it up."""
+    if context.invoked_subcommand is None:
+        settings = settings_now()
+        from bot.discord_command import check_bot, run_bot
+
+        finish(check_bot(settings, click.echo) if check else run_bot(settings))
+
+
+@discord_bot.command()
+def sync() -> None:
+    """Send the bot's commands to Discord if their definition changed."""
+    settings = settings_now()
+    from bot.discord_command import sync_commands
+
+    finish(sync_commands(settings, click.echo))
+
+
 @dateline.command()
 @click.argument("answer_id")
 @click.option("--again", is_flag=True, help="Ask the same question again and show what differs.")

@@ -41,11 +41,16 @@ def create_bot(
     settings: Settings, engine: BotEngine, without_model: AnswersQuestions | None = None, metrics: Metrics | None = None
 ) -> "DatelineBot":
     """The unstarted bot. `without_model` answers for servers that turned the model off; without it, `engine` does."""
+    point_elsewhere(settings)
+    return DatelineBot(settings, engine, without_model or engine, metrics or Metrics())
+
+
+def point_elsewhere(settings: Settings) -> None:
+    """Let discord.py speak to the servers that the settings name, if any, instead of Discord's own."""
     if settings.discord_api_base:
         discord.http.Route.BASE = settings.discord_api_base.rstrip("/")
     if settings.discord_gateway_url:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.discord_gateway_url)
-    return DatelineBot(settings, engine, without_model or engine, metrics or Metrics())
 
 
 def intents_for(settings: Settings) -> discord.Intents:
@@ -293,6 +298,10 @@ class DatelineBot(commands.AutoShardedBot):
         """Connected, with every server known."""
         self.metrics.gateway(connected=True)
         log.info("ready", extra={"servers": len(self.guilds), "shards": self.shard_count})
+
+    async def on_connect(self) -> None:
+        """The gateway is there; servers are still being told."""
+        self.metrics.gateway(connected=True)
 
     async def on_resumed(self) -> None:
         """Connected again without having missed anything."""

@@ -66,13 +66,14 @@ class Asking:
         ticket.task = asyncio.current_task()
         words = words_of(self.book.of(asked.server).language)
         outcome = "error"
+        kept: tuple[Answer, list[int]] | None = None
         try:
             answer = await self.find_answer(ticket, asked, reply, words)
             if isinstance(answer, Page):
                 await self.show_failure(reply, answer)
             else:
+                kept = answer, await self.show(answer, asked, reply, words)
                 outcome = "refusal" if answer.refused else "answer"
-                await self.show(answer, asked, ticket, reply, words)
         except asyncio.CancelledError:
             outcome = "interrupted"
             await self.show_failure(reply, error_page(words.interrupted, words))
@@ -86,6 +87,9 @@ class Asking:
             self.metrics.queue_length.set(len(self.desk.waiting))
             self.metrics.questions.labels(outcome).inc()
             self.metrics.answer_seconds.observe(time.perf_counter() - ticket.arrived)
+        # Whoever sees the answer may ask on at once; the next question's history waits for this one to be kept.
+        if kept is not None:
+            await self.keep(kept[0], asked, kept[1])
 
     async def find_answer(self, ticket: Ticket, asked: Asked, reply: Reply, words: Words) -> Answer | Page:
         """The answer, or the page that says why there is none."""
@@ -149,15 +153,18 @@ class Asking:
         own = server_library(server)
         return (SHARED_LIBRARY, own) if self.book.of(server).shared_library else (own,)
 
-    async def show(self, answer: Answer, asked: Asked, ticket: Ticket, reply: Reply, words: Words) -> None:
-        """Show an answer, then keep it."""
+    async def show(self, answer: Answer, asked: Asked, reply: Reply, words: Words) -> list[int]:
+        """Show an answer; returns the ids of its messages."""
         if answer.note:
             self.metrics.model_errors.inc()
+        # Its buttons can be pressed before it is stored.
         self.memory.hold(answer, asked)
         messages = await reply.finish(answer_pages(answer, words), answer_buttons(answer, words))
-        # Whoever sees the answer may ask on at once; the next question's history waits for this one to be kept.
-        self.desk.leave(ticket)
         log.info("answered", extra={"answer_id": answer.id, "refused": answer.refused, "server": asked.server})
+        return messages
+
+    async def keep(self, answer: Answer, asked: Asked, messages: list[int]) -> None:
+        """Store an answer that was shown; its asker has it already, so a failure is the operator's to see."""
         try:
             await self.memory.keep(answer, asked, messages)
         except DatelineError as error:

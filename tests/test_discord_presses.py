@@ -1,0 +1,177 @@
+"""Buttons and modals: passages, votes, follow-ups, newer articles; after a restart, from strangers, and stale ones."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from discord_scripted import PUBLISHED, Running, ScriptedEngine, connected, pressed, running, texts_of
+from discord_standin import Interaction, stand_in
+
+
+async def answered_message(parts: Running, question: str = "Will Hungary arrest Putin?") -> dict[str, object]:
+    message = await parts.discord.answered(await parts.discord.slash("ask", {"question": question}))
+    await parts.settled()
+    return message
+
+
+async def told(parts: Running, interaction: Interaction) -> str:
+    """What the presser alone was told."""
+    await parts.discord.until(lambda: interaction.messages or interaction.finished)
+    messages = interaction.messages or [interaction.original]
+    assert all(parts.discord.messages[one]["ephemeral"] for one in messages)
+    return "\n".join(texts_of(parts.discord.messages[one]) for one in messages)
+
+
+def test_passages_show_the_quote_in_its_paragraph_to_the_presser_alone(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            message = await answered_message(parts)
+            press = await parts.discord.press(int(message["id"]), pressed(message, "passages"), user=99)
+            text = await told(parts, press)
+            assert "That appeared to be a signal. **Hungary would not seek to arrest Putin.** More followed." in text
+            assert "First paragraph" not in text
+
+    asyncio.run(check())
+
+
+def test_one_vote_a_user_that_can_be_changed_with_a_reason(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            message = await answered_message(parts)
+            answer_id = pressed(message, "up").rsplit(":", 1)[1]
+            up = await parts.discord.press(int(message["id"]), pressed(message, "up"))
+            assert "counted" in await told(parts, up)
+            down = await parts.discord.press(int(message["id"]), pressed(message, "down"))
+            await parts.discord.until(lambda: down.callback)
+            assert down.callback is not None
+            assert down.callback["type"] == 9
+            modal = down.callback["data"]
+            field = modal["components"][0]["components"][0]["custom_id"]
+            sent = await parts.discord.submit(modal["custom_id"], {field: "wrong year"})
+            assert "changed" in await told(parts, sent)
+            votes = parts.bot.door.state.votes_on(answer_id)
+            assert [(vote.user, vote.useful, vote.reason) for vote in votes] == [(11, False, "wrong year")]
+
+    asyncio.run(check())
+
+
+def test_a_follow_up_from_the_modal_knows_the_answer(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            message = await answered_message(parts)
+            press = await parts.discord.press(int(message["id"]), pressed(message, "follow"), user=12)
+            await parts.discord.until(lambda: press.callback)
+            assert press.callback is not None
+            modal = press.callback["data"]
+            field = modal["components"][0]["components"][0]["custom_id"]
+            sent = await parts.discord.submit(modal["custom_id"], {field: "Why not?"}, user=12)
+            await parts.discord.answered(sent)
+            question, history, _ = parts.engine.asked[1]
+            assert question == "Why not?"
+            assert [turn.question for turn in history] == ["Will Hungary arrest Putin?"]
+
+    asyncio.run(check())
+
+
+def test_newer_only_asks_again_for_later_articles(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            message = await answered_message(parts)
+            press = await parts.discord.press(int(message["id"]), pressed(message, "newer"), user=12)
+            await parts.discord.answered(press)
+            question, _, scope = parts.engine.asked[1]
+            assert question == "Will Hungary arrest Putin?"
+            assert scope.since == PUBLISHED + timedelta(seconds=1)
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("store", [True, False], ids=["stored", "not stored"])
+def test_buttons_after_a_restart_work_where_answers_are_stored(tmp_path: Path, store: bool) -> None:
+    async def check() -> None:
+        async with stand_in() as discord:
+            engine = ScriptedEngine(store=store)
+            async with connected(discord, engine, tmp_path) as parts:
+                message = await answered_message(parts)
+            async with connected(discord, engine, tmp_path) as parts:
+                text = await told(parts, await discord.press(int(message["id"]), pressed(message, "passages")))
+                assert ("**Hungary would not" in text) == store
+                assert ("I no longer have this answer" in text) != store
+                sent = await discord.submit(pressed(message, "down").replace("down", "reason"), {"text": "no"})
+                assert ("counted" in await told(parts, sent)) == store
+
+    asyncio.run(check())
+
+
+STALE = {
+    "of another program": "something-else",
+    "of an unknown action": "dateline:explode:a0000001",
+    "of an unknown answer": "dateline:passages:ffffffff",
+    "with a wrong answer id": "dateline:up:../../etc",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("given", STALE.values(), ids=STALE)
+def test_a_stale_button_is_answered_politely(tmp_path: Path, given: str) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            message = await answered_message(parts)
+            assert "no longer" in await told(parts, await parts.discord.press(int(message["id"]), given))
+            assert (
+                "no longer" in await told(parts, await parts.discord.submit(given, {"text": "x"}))
+                or given == STALE["of an unknown answer"]
+            )
+
+    asyncio.run(check())
+
+
+def test_an_answer_of_another_server_is_not_shown_voted_on_or_continued(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, guilds={50: (501,), 60: (601,)}) as parts:
+            message = await answered_message(parts)
+            stranger = await parts.discord.answered(
+                await parts.discord.slash("ask", {"question": "Another?"}, user=12, channel=601)
+            )
+            await parts.settled()
+            for action in ("passages", "up", "newer"):
+                press = await parts.discord.press(int(stranger["id"]), pressed(message, action), user=12)
+                assert "no longer" in await told(parts, press)
+            sent = await parts.discord.submit(
+                pressed(message, "follow").replace("follow", "question"), {"text": "And?"}, user=12, channel=601
+            )
+            await parts.discord.answered(sent)
+            assert parts.engine.asked[-1][1] == ()
+            assert parts.bot.door.state.votes_in(50) == (0, 0)
+
+    asyncio.run(check())
+
+
+def test_forget_me_deletes_questions_and_votes_and_says_so(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            message = await answered_message(parts)
+            await told(parts, await parts.discord.press(int(message["id"]), pressed(message, "up")))
+            await parts.discord.answered(await parts.discord.slash("ask", {"question": "Mine?"}, user=12))
+            await parts.settled()
+            text = await told(parts, await parts.discord.slash("forget-me"))
+            assert "1 stored questions" in text
+            assert "1 votes" in text
+            assert [one.asked_by for one in parts.engine.stored.values()] == ["discord:12"]
+            assert "no longer" in await told(
+                parts, await parts.discord.press(int(message["id"]), pressed(message, "passages"))
+            )
+
+    asyncio.run(check())
+
+
+def test_help_fits_one_screen(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            text = await told(parts, await parts.discord.slash("help"))
+            assert len(text) < 1_600
+            assert len(text.splitlines()) < 20
+            assert {"/ask", "/forget-me", "/library", "/settings", "/gaps"} <= set(text.replace("`", " ").split())
+
+    asyncio.run(check())
