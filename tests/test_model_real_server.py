@@ -111,7 +111,9 @@ async def written(address: str, question: str, hits: list[Hit]) -> tuple[str, Pr
 
 def seed() -> Article:
     text = next(Path("seeds").glob("*.txt")).read_text("utf-8")
-    return Article("seed", "Putin speaks with Hungary's prime minister", text, published=datetime(2025, 10, 17, tzinfo=UTC))
+    return Article(
+        "seed", "Putin speaks with Hungary's prime minister", text, published=datetime(2025, 10, 17, tzinfo=UTC)
+    )
 
 
 def hit(article: Article) -> Hit:
@@ -120,6 +122,8 @@ def hit(article: Article) -> Hit:
     text = article.text[start:end]
     spans = tuple((start + a, start + b) for a, b in sentence_spans(text))
     return Hit(
-        Chunk("c", article.id, "shared", 0, start, end, text, article.title, "", "", article.published, sentences=spans),
+        Chunk(
+            "c", article.id, "shared", 0, start, end, text, article.title, "", "", article.published, sentences=spans
+        ),
         1.0,
     )

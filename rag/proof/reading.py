@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from rag.proof.figures import MONTHS, WEEKDAYS, Figures, figures
 from rag.proof.tables import HEDGES, NEGATORS, QUANTIFIERS, REPORTING, STOPWORDS
-from rag.proof.words import Token, fold, tokens
+from rag.proof.words import Token, fold, root, tokens
 
 QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,400})[\"”“»]|``([^`']{2,400})''")
 TITLES = frozenset({"mr", "mrs", "ms", "dr", "sir", "prof", "st"})
@@ -67,7 +67,7 @@ def read(text: str) -> Reading:
         text,
         words,
         frozenset(words[at].stem for at in content),
-        frozenset(word.stem for word in words),
+        frozenset(word.stem for word in words) | {root(word.low) for word in words if word.capital},
         frozenset(word.low for word in words),
         counted,
         tuple(tuple(word.low for word in words[first : last + 1]) for first, last in runs),

@@ -1,13 +1,13 @@
 """Does this evidence bear out this claim? Wording, numbers, dates, names, places in the sentence, negation, quotation."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from rag.proof.figures import CURRENCIES, Day, Number, resolved
 from rag.proof.reading import Mention, Reading, flat
-from rag.proof.tables import HARD_NEGATORS, NEGATORS, REPORTING, listed
-from rag.proof.words import CONTRARY, initials, same_name, stem
+from rag.proof.tables import DOUBTS, HARD_NEGATORS, NEGATORS, REPORTING, listed
+from rag.proof.words import CONTRARY, initials, root, same_name, stem
 
 # Share of a claim's words that its quote must hold, weighted. Measured by benchmarks/measure_proof.py: the lowest that
 # keeps corrupted claims out; docs/quality.md has the curve.
@@ -28,22 +28,22 @@ class Evidence:
     sentences: tuple[Reading, ...] = ()
 
 
-def weight(word: str, names: frozenset[str]) -> float:
+def weight(word: str, names: Container[str]) -> float:
     """How much a word of a claim counts: names more, words of reporting hardly."""
     if word in REPORTING_STEMS:
         return REPORTING_WEIGHT
     return NAME_WEIGHT if word in names else 1.0
 
 
-REPORTING_STEMS = frozenset(REPORTING)
+REPORTING_STEMS = frozenset(stem(word) for word in REPORTING | DOUBTS) | REPORTING
 MONEY = frozenset(CURRENCIES.values())
 
 
 def coverage(claim: Reading, held: frozenset[str]) -> float:
     """Weighted share of the claim's words of content among the stems held, in [0, 1]."""
-    names = frozenset(stem(low) for name in claim.names for low in name)
+    names = {stem(low): root(low) for name in claim.names for low in name}
     total = sum(weight(word, names) for word in claim.stems)
-    kept = sum(weight(word, names) for word in claim.stems if word in held)
+    kept = sum(weight(word, names) for word in claim.stems if word in held or names.get(word) in held)
     return kept / total if total else 0.0
 
 

@@ -60,6 +60,14 @@ HEDGES = frozenset(
     )
 )
 
+# Words of doubt alone: to add one makes a claim smaller, never larger.
+DOUBTS = frozenset(
+    listed(
+        "possible possibly potentially perhaps maybe probably probable likely allegedly reportedly apparently supposedly "
+        "seemingly about around roughly approximately nearly almost"
+    )
+)
+
 # Said of everything or of one thing: a claim may not make itself wider or narrower than its quote.
 QUANTIFIERS = tuple(
     frozenset(listed(words))

@@ -120,6 +120,12 @@ def same_name(one: str, other: str) -> bool:
     }
 
 
+def root(low: str) -> str:
+    """What a country, its people and its language have in common: "hungar" for Hungary and Hungarian."""
+    country = next((country for country, people in PEOPLES if people == low), low)
+    return "~" + (re.sub(r"(?<=\w{4})(?:ians?|eans?|ans?|ese|ish|y|i|n|s|a|e)$", "", country))
+
+
 def initials(words: Iterable[str]) -> str:
     """The first letters of the capitalised words, for acronyms."""
     return "".join(word[0] for word in words if word[:1].isupper()).lower()
