@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from rag.errors import EmbedderError, SettingsError
 from rag.settings import Settings
 from vectorstore.values import Span
-
-if TYPE_CHECKING:
-    from llama_index.core.base.embeddings.base import BaseEmbedding
 
 Given = TypeVar("Given")
 Answered = TypeVar("Answered")
@@ -52,23 +49,29 @@ class Embedder(Protocol):
         ...
 
 
-class LlamaIndexEmbedder:
-    """Any LlamaIndex embedding model as an Embedder. Sentences are embedded one by one: it has no token vectors."""
+class TextEmbedder:
+    """A model that turns texts into vectors and shows no tokens, as an Embedder: sentences are embedded one by one."""
 
-    def __init__(self, model: "BaseEmbedding", name: str) -> None:
-        self.model = model
+    def __init__(
+        self,
+        name: str,
+        embed_query: Callable[[str], Sequence[float]],
+        embed_texts: Callable[[list[str]], Sequence[Sequence[float]]],
+    ) -> None:
         self.name = name
+        self.embed_query = embed_query
+        self.embed_texts = embed_texts
 
     def embed_question(self, question: str) -> Vector:
         """One unit vector."""
-        return self.units(self.call(self.model.get_query_embedding, question))
+        return self.units(self.call(self.embed_query, question))
 
     def embed_passages(self, passages: Sequence[Passage]) -> list[PassageVectors]:
         """Passages and sentences go to the model in one list, so that it can batch them."""
         texts = [passage.text for passage in passages]
         for passage in passages:
             texts += [passage.text[start:end] for start, end in passage.sentences]
-        matrix = [self.units(row) for row in self.call(self.model.get_text_embedding_batch, texts)] if texts else []
+        matrix = [self.units(row) for row in self.call(self.embed_texts, texts)] if texts else []
         if len(matrix) != len(texts):
             raise EmbedderError(
                 f"{self.name} answered {len(matrix)} vectors for {len(texts)} texts: use another model."
@@ -129,7 +132,20 @@ def open_embedder(settings: Settings) -> Embedder:
         model = build_from_path(settings.embedder_class, settings.embedder_options, "DATELINE_EMBEDDER_CLASS")
         if not isinstance(model, BaseEmbedding):
             raise SettingsError(f"DATELINE_EMBEDDER_CLASS={settings.embedder_class} is no LlamaIndex embedding class.")
-        return LlamaIndexEmbedder(model, embedder_name(settings))
+        return TextEmbedder(embedder_name(settings), model.get_query_embedding, model.get_text_embedding_batch)
+    if settings.embedder_base_url:
+        from rag.model_server import Limits, Server, ServerEmbedder
+
+        key = settings.openai_api_key.get_secret_value()
+        model_setting, url_setting = "DATELINE_EMBEDDER_MODEL", "DATELINE_EMBEDDER_BASE_URL"
+        if not settings.embedder_model:
+            raise SettingsError(
+                f"{url_setting} is set but {model_setting} is not: name the model to ask that server for."
+            )
+        kind = "embedding model"
+        server = Server(settings.embedder_model, settings.embedder_base_url, key, kind, model_setting, url_setting)
+        endpoint = ServerEmbedder(server, Limits(settings.model_connect_seconds, settings.model_first_token_seconds))
+        return TextEmbedder(embedder_name(settings), lambda question: endpoint.embed([question])[0], endpoint.embed)
     from rag.minilm import MiniLM
 
     return MiniLM(settings.threads)

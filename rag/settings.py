@@ -157,3 +157,20 @@ def refuse_unknown_names(names: set[str]) -> None:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
             raise SettingsError(f"{name} is not a setting: did you mean {near[0]}? .env.example lists them all.")
+
+
+def example_lines() -> list[str]:
+    """.env.example: every setting, commented out, with its description and default."""
+    lines = ["# Settings of Dateline. Copy to .env and take the # away from what you change.", ""]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=False)
+        if isinstance(default, SecretStr):
+            default = default.get_secret_value()
+        shown = "" if default is None or field.default_factory is not None else default
+        value = str(shown).lower() if isinstance(shown, bool) else shown
+        lines += [f"# {field.description}", f"#{variable_name(name)}={value}", ""]
+    return lines[:-1]
+
+
+if __name__ == "__main__":
+    print("\n".join(example_lines()))

@@ -1,0 +1,81 @@
+"""The embedded model is the one that was measured, whatever the batch; any LlamaIndex embedding can take its place."""
+
+import numpy as np
+import pytest
+from llama_index.core.embeddings import MockEmbedding
+
+from rag.embed import Embedder, Passage, TextEmbedder, open_embedder
+from rag.errors import EmbedderError, SettingsError
+from rag.minilm import MODEL_SHA256, MiniLM
+from rag.settings import Settings
+
+# First numbers of the vector of GOLDEN, by this model file on onnxruntime 1.32; int8 kernels differ by a little.
+GOLDEN = "Hungary would not seek to arrest Putin."
+GOLDEN_START = [-0.038, 0.1211, -0.0702, 0.0093, 0.0228, -0.0921, -0.0814, -0.0249]
+
+
+def test_the_golden_vector(embedder: Embedder) -> None:
+    vector = embedder.embed_question(GOLDEN)
+    assert vector.shape == (384,)
+    assert float(np.linalg.norm(vector)) == pytest.approx(1.0, abs=1e-5)
+    assert vector[: len(GOLDEN_START)] == pytest.approx(GOLDEN_START, abs=0.01)
+
+
+def test_near_meanings_are_near(embedder: Embedder) -> None:
+    question = embedder.embed_question("Will Hungary arrest the Russian president?")
+    near, far = (embedder.embed_question(text) for text in (GOLDEN, "Bake the bread for forty minutes."))
+    assert question @ near > 0.5 > 0.2 > question @ far
+
+
+def test_vectors_hardly_depend_on_the_batch(embedder: Embedder) -> None:
+    texts = [GOLDEN, "x", "A much longer sentence about the harbour bridge, which opened on Monday. " * 5, ""]
+    together = embedder.embed_passages([Passage(text) for text in texts])
+    for text, vectors in zip(texts, together, strict=True):
+        # int8 activations are scaled by batch: 0.99 is what that costs.
+        assert float(vectors.vector @ embedder.embed_question(text)) > 0.99
+
+
+def test_each_sentence_has_a_vector_of_its_own(embedder: Embedder) -> None:
+    text = "Hungary would not arrest Putin. The bread was baked for forty minutes."
+    (made,) = embedder.embed_passages([Passage(text, ((0, 31), (32, len(text))))])
+    question = embedder.embed_question("How long is bread baked?")
+    assert made.sentences.shape == (2, 384)
+    assert made.sentences[1] @ question > made.sentences[0] @ question
+
+
+def test_the_model_is_a_llama_index_embedding(embedder: Embedder) -> None:
+    assert isinstance(embedder, MiniLM)
+    assert embedder.get_query_embedding(GOLDEN) == pytest.approx(list(embedder.embed_question(GOLDEN)), abs=1e-6)
+
+
+def test_another_llama_index_embedding_by_dotted_path() -> None:
+    settings = Settings(
+        embedder_class="llama_index.core.embeddings.MockEmbedding", embedder_options={"embed_dim": 7}
+    )
+    made = open_embedder(settings)
+    (vectors,) = made.embed_passages([Passage("One. Two.", ((0, 4), (5, 9)))])
+    assert vectors.vector.shape == (7,)
+    assert vectors.sentences.shape == (2, 7)
+
+
+@pytest.mark.parametrize(
+    "path", ["nowhere.At.All", "MockEmbedding", "llama_index.core.embeddings.NoSuch", "collections.OrderedDict"]
+)
+def test_a_path_that_is_no_embedding_is_refused_by_name(path: str) -> None:
+    with pytest.raises(SettingsError, match="DATELINE_EMBEDDER_CLASS"):
+        open_embedder(Settings(embedder_class=path))
+
+
+def test_a_model_that_fails_is_named() -> None:
+    class Failing(MockEmbedding):
+        def _get_query_embedding(self, query: str) -> list[float]:
+            raise RuntimeError("no more memory")
+
+    model = Failing(embed_dim=3)
+    with pytest.raises(EmbedderError, match=r"failing-model failed \(no more memory\)"):
+        TextEmbedder("failing-model", model.get_query_embedding, model.get_text_embedding_batch).embed_question("x")
+
+
+def test_the_pinned_model_is_the_installed_one() -> None:
+    assert len(MODEL_SHA256) == 64
+    assert MiniLM(threads=1).name == "all-MiniLM-L6-v2-int8"

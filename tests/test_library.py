@@ -1,0 +1,319 @@
+"""Ingestion with the real splitter, embedder, SQLite and Chroma: nothing lost, nothing doubled, nothing left behind."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from rag.chunks import chunk_splitter, chunks_of
+from rag.errors import ArticleError
+from rag.ingest import check_embedder
+from rag.library import Library
+from rag.minilm import bert_tokenizer
+from tests.conftest import SEED_ID, SEEDS
+from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
+from vectorstore.lock import writer_lock
+from vectorstore.store import VectorStore
+from vectorstore.values import Article, Scope
+
+SPLIT = chunk_splitter(bert_tokenizer(), 64).split_text
+
+
+def write_corpus(path: Path, texts: dict[str, str]) -> Path:
+    lines = [json.dumps({"id": identifier, "text": text}) for identifier, text in texts.items()]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def stored_state(library: Library) -> tuple[object, ...]:
+    """What the ledger and Chroma hold, to compare before and after."""
+    ledger, store = library.shelves.ledger, library.shelves.store
+    ids = [entry.chunk_id for entry in ledger.lexical_entries()]
+    assert len(ids) == len(set(ids))
+    assert store.count() == len(ids)
+    assert set(store.similarities(library.shelves.embedder.embed_question("rain"), ids)) == set(ids)
+    return sorted(ids), sorted(ledger.known("shared").items())
+
+
+def run(library: Library, *paths: Path, prune: bool = False) -> object:
+    return asyncio.run(library.ingest(list(paths), prune=prune))
+
+
+# Chunks
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "One. Two.\r\nThree.\r\n\r\nFour.",
+        "👩‍👩‍👧‍👦 came. 🇭🇺 left! e\u0301a\u0308 stayed?",
+        "مرحبا بالعالم. هذا نص. \u200fنعم\u200e.",
+        "zero\u200bwidth\u200d joins. \ufeffNext one.",
+        "x" * 1_000_000,
+        "word " * 200_000,
+        "A sentence of eight words stands here now. " * 20_000,
+        "东京是日本的首都。" * 500,
+        "\x0b\x0c\x1c\x85\u2028One.\u2029Two.",
+    ],
+    ids=["crlf", "emoji", "rtl", "zero width", "one word of 1 MB", "1 MB line", "1 MB of sentences", "chinese", "odd line ends"],
+)
+def test_chunks_are_exact_slices_of_the_article(text: str) -> None:
+    check_chunks(text)
+
+
+@given(st.text(max_size=2_000))
+@example("")
+@example(" ")
+@example("\r\n \r\n")
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_chunks_of_any_text_are_exact_slices(text: str) -> None:
+    check_chunks(text)
+
+
+def check_chunks(text: str) -> None:
+    article = Article("a", "Title", text)
+    chunks = chunks_of(article, SPLIT)
+    position = 0
+    for chunk in chunks:
+        assert article.text[chunk.start : chunk.end] == chunk.text != ""
+        # Only white space lies between chunks: nothing of the article is lost.
+        assert not article.text[position : chunk.start].strip()
+        position = chunk.end
+        assert len(chunk.text) <= 64 * 8
+        covered = chunk.start
+        for start, end in chunk.sentences:
+            assert covered <= start < end <= chunk.end
+            assert not article.text[covered:start].strip()
+            covered = end
+            assert chunk.sentence_text((start, end)) == article.text[start:end]
+        assert not article.text[covered : chunk.end].strip()
+    assert not article.text[position:].strip()
+
+
+# Ingest
+
+
+def test_ingesting_twice_changes_nothing(library: Library) -> None:
+    first = asyncio.run(library.ingest([SEEDS]))
+    before, revision = stored_state(library), library.shelves.ledger.revision
+    second = asyncio.run(library.ingest([SEEDS]))
+    assert (first.added, second.added, second.unchanged, second.chunks) == (1, 0, 1, 0)
+    assert stored_state(library) == before
+    assert library.shelves.ledger.revision == revision
+
+
+def test_a_changed_article_replaces_its_chunks(library: Library, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "c.jsonl", {"a": "It rained in Port Ellery. " * 40, "b": "The bridge opened."})
+    run(library, corpus)
+    write_corpus(corpus, {"a": "The sun shone over Port Ellery.", "b": "The bridge opened."})
+    report = asyncio.run(library.ingest([corpus]))
+    assert (report.changed, report.unchanged) == (1, 1)
+    ids, known = stored_state(library)
+    assert len(ids) == len(known) == 2  # type: ignore[arg-type]
+
+
+def test_prune_takes_what_is_gone_from_these_paths_only(library: Library, tmp_path: Path) -> None:
+    one = write_corpus(tmp_path / "one.jsonl", {"a": "It rained.", "b": "It snowed."})
+    two = write_corpus(tmp_path / "two.jsonl", {"c": "It hailed."})
+    run(library, one, two)
+    write_corpus(one, {"a": "It rained."})
+    assert asyncio.run(library.ingest([one])).removed == 0
+    assert asyncio.run(library.ingest([one], prune=True)).removed == 1
+    assert set(library.shelves.ledger.known("shared")) == {"a", "c"}
+    stored_state(library)
+
+
+def test_prune_keeps_the_articles_of_a_file_that_cannot_be_read(library: Library, tmp_path: Path) -> None:
+    article = tmp_path / "a.txt"
+    article.write_text("It rained.", "utf-8")
+    run(library, tmp_path)
+    article.write_bytes(b"\xff\xfe\x00")
+    report = asyncio.run(library.ingest([tmp_path], prune=True))
+    assert (report.removed, len(report.problems)) == (0, 1)
+    assert len(library.shelves.ledger.known("shared")) == 1
+
+
+def test_forgetting_an_article_leaves_nothing_of_it(library: Library) -> None:
+    run(library, SEEDS)
+    assert asyncio.run(library.forget("shared", SEED_ID))
+    assert not asyncio.run(library.forget("shared", SEED_ID))
+    assert stored_state(library) == ([], [])
+
+
+def test_rebuild_makes_the_same_library_again(library: Library) -> None:
+    run(library, SEEDS)
+    before = stored_state(library)
+    library.shelves.store.clear()
+    assert asyncio.run(library.rebuild()) == len(before[0])  # type: ignore[arg-type]
+    assert stored_state(library) == before
+
+
+def test_another_embedding_model_is_refused_until_a_rebuild(library: Library) -> None:
+    run(library, SEEDS)
+    library.shelves.ledger.set_fact("embedder", "some-other-model")
+    with pytest.raises(StoreMismatch, match="run `dateline rebuild`"):
+        check_embedder(library.shelves)
+    asyncio.run(library.rebuild())
+    check_embedder(library.shelves)
+
+
+def test_an_upload_is_read_like_a_file_and_never_pruned(library: Library, tmp_path: Path) -> None:
+    report = asyncio.run(library.add("note.txt", b" date 2024-01-02 It rained.", "discord:1"))
+    assert report.added == 1
+    asyncio.run(library.ingest([tmp_path], "discord:1", prune=True))
+    assert len(asyncio.run(library.headlines("discord:1"))) == 1
+    assert asyncio.run(library.headlines("shared")) == []
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.exe", b"MZ"), ("a.txt", b"\x00"), ("a.txt", b"")])
+def test_an_upload_without_an_article_is_refused(library: Library, name: str, content: bytes) -> None:
+    with pytest.raises(ArticleError, match="a\\."):
+        asyncio.run(library.add(name, content))
+
+
+def test_copies_share_a_story_and_other_reports_do_not(library: Library, tmp_path: Path) -> None:
+    text = (SEEDS / SEED_ID.split("/")[1]).read_text("utf-8")
+    corpus = write_corpus(
+        tmp_path / "c.jsonl",
+        {"a": text, "b": text.replace("Kremlin said", "Kremlin told agencies") + " Agencies.", "c": "The bridge opened. " * 30},
+    )
+    run(library, corpus)
+    stories = {article.id: story for article, story in library.shelves.ledger.articles_with_stories("shared", ["a", "b", "c"])}
+    assert stories["a"] == stories["b"] != stories["c"]
+
+
+# Killed at any moment
+
+KILLED_INGEST = """
+import asyncio, sys
+from pathlib import Path
+from rag.engine import open_library
+from rag.settings import Settings
+
+async def main():
+    async with open_library(Settings(home=Path(sys.argv[1]))) as library:
+        print("open", flush=True)
+        await library.ingest([Path(sys.argv[2])], prune=True)
+        print("done", flush=True)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
+def test_a_killed_ingest_is_finished_by_the_next(share: float, library: Library, tmp_path: Path) -> None:
+    sentences = [f"In month {n} the harbour of Port Ellery counted {n * 37} ships, said the master. " for n in range(12)]
+    texts = {f"article-{n}": "".join(sentences[n % 12 :]) + f" Number {n}." for n in range(96)}
+    corpus = write_corpus(tmp_path / "c.jsonl", texts)
+    run(library, corpus)
+    whole = stored_state(library)
+    # A second version: half of the articles change, some go, some come; the killed process works on a library in use.
+    newer = {name: text + " Corrected." * (n % 2) for n, (name, text) in enumerate(texts.items()) if n % 8}
+    newer |= {f"new-{n}": f"Ship number {n} came into Port Ellery." for n in range(10)}
+    write_corpus(corpus, newer)
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED_INGEST, str(library.shelves.folder), str(corpus)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "open\n"
+    time.sleep(share * 2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    run(library, corpus, prune=True)
+    known = library.shelves.ledger.known("shared")
+    assert set(known) == set(newer)
+    assert all(article.indexed for article in known.values())
+    assert stored_state(library) != whole
+
+
+# Trouble
+
+
+def test_a_second_writer_waits_with_a_message_and_then_says_who_writes(tmp_path: Path) -> None:
+    messages: list[str] = []
+    with writer_lock(tmp_path, 1), pytest.raises(StoreBusy, match=rf"process {os.getpid()}"), writer_lock(tmp_path, 0.1, messages.append):
+        pass
+    assert "Waiting for process" in messages[0]
+    with writer_lock(tmp_path, 1):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to a read-only folder")
+def test_a_read_only_home_is_one_sentence(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreUnavailable, match="DATELINE_HOME"), writer_lock(tmp_path / "home", 1):
+        pass
+
+
+def test_a_corrupt_vector_store_is_one_sentence_and_rebuild_is_the_way_out(library: Library, tmp_path: Path) -> None:
+    broken = tmp_path / "vectors"
+    broken.mkdir()
+    (broken / "chroma.sqlite3").write_bytes(b"not a database, but long enough to be taken for one" * 100)
+    with pytest.raises(StoreUnavailable, match="dateline rebuild"):
+        VectorStore(broken)
+
+
+def test_scope_is_kept_by_both_searches(library: Library, tmp_path: Path) -> None:
+    lines = [
+        {"id": "old", "text": "The harbour bridge opened.", "source": "Post", "published": "2024-01-01"},
+        {"id": "new", "text": "The harbour bridge closed.", "source": "Echo", "published": "2024-06-01"},
+        {"id": "undated", "text": "The harbour bridge stands.", "source": "Post"},
+    ]
+    corpus = tmp_path / "c.jsonl"
+    corpus.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    run(library, corpus)
+    asyncio.run(library.add("private.txt", b"The harbour bridge is private.", "discord:7"))
+    from datetime import UTC, datetime
+
+    spring = datetime(2024, 3, 1, tzinfo=UTC)
+    scopes = {
+        Scope(): {"old", "new", "undated"},
+        Scope(since=spring): {"new"},
+        Scope(until=spring): {"old"},
+        Scope(sources=("Post",)): {"old", "undated"},
+        Scope(libraries=("discord:7",)): {"private.txt"},
+        Scope(libraries=("shared", "discord:7"), sources=("Echo",)): {"new"},
+        Scope(libraries=("discord:8",)): set(),
+    }
+    vector = library.shelves.embedder.embed_question("harbour bridge")
+    for scope, expected in scopes.items():
+        dense = [one.chunk_id for one in library.shelves.store.search(vector, 10, scope)]
+        lexical = [one.chunk_id for one in library.lexical().search("harbour bridge", 10, scope)]
+        for found in (dense, lexical):
+            articles = library.shelves.ledger.chunks_by_id(found).values()
+            assert {one.chunk.article_id.split("/")[-1] for one in articles} == expected
+
+
+def test_the_lexical_cache_may_be_thrown_away(library: Library) -> None:
+    run(library, SEEDS)
+    before = library.lexical().search("Who is the Kremlin spokesman?", 3, Scope())
+    for file in library.shelves.lexical_folder.iterdir():
+        file.write_bytes(b"damaged")
+    library.lexical_index = None
+    assert library.lexical().search("Who is the Kremlin spokesman?", 3, Scope()) == before
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(min_size=1, max_size=200), min_size=1, max_size=5))
+@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_articles_can_be_stored_and_stored_again(library: Library, tmp_path: Path, texts: dict[str, str]) -> None:
+    corpus = write_corpus(tmp_path / "any.jsonl", texts)
+    run(library, corpus, prune=True)
+    before = stored_state(library)
+    run(library, corpus, prune=True)
+    assert stored_state(library) == before
+    for entry in library.shelves.ledger.chunks_by_id([e.chunk_id for e in library.shelves.ledger.lexical_entries()]).values():
+        article = library.shelves.ledger.article("shared", entry.chunk.article_id)
+        assert article is not None
+        assert article.text[entry.chunk.start : entry.chunk.end] == entry.chunk.text

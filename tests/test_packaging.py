@@ -1,0 +1,37 @@
+"""The installed names are ours: no other distribution ships a bot, rag or vectorstore package."""
+
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+import bot
+import rag
+import vectorstore
+
+REPOSITORY = Path(__file__).parent.parent
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("package", [bot, rag, vectorstore], ids=lambda package: package.__name__)
+def test_the_package_is_the_one_of_this_checkout(package: object) -> None:
+    assert Path(str(getattr(package, "__file__", ""))).is_relative_to(REPOSITORY)
+
+
+@pytest.mark.parametrize("name", ["bot", "rag", "vectorstore"])
+def test_no_other_distribution_ships_a_package_of_this_name(name: str) -> None:
+    assert set(packages_distributions().get(name, ["dateline"])) == {"dateline"}
+
+
+def test_the_wheel_holds_the_three_packages_and_the_seeds() -> None:
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["bot", "rag", "vectorstore"]
+    assert wheel["force-include"] == {"seeds": "rag/seeds"}
+
+
+def test_the_constraints_pin_every_direct_dependency() -> None:
+    pins = {line.split("==")[0] for line in (REPOSITORY / "constraints.txt").read_text("utf-8").splitlines() if "==" in line}
+    for requirement in PROJECT["project"]["dependencies"]:
+        name = requirement.split(">")[0].split("=")[0].split("[")[0].strip().lower().replace("_", "-")
+        assert name in pins, f"{name} is not pinned in constraints.txt"
