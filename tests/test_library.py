@@ -25,7 +25,8 @@ from vectorstore.lock import writer_lock
 from vectorstore.store import VectorStore
 from vectorstore.values import Article, Scope
 
-SPLIT = chunk_splitter(bert_tokenizer(), 64).split_text
+CHUNK_TOKENS = 220
+SPLIT = chunk_splitter(bert_tokenizer(), CHUNK_TOKENS).split_text
 
 
 def write_corpus(path: Path, texts: dict[str, str]) -> Path:
@@ -88,7 +89,7 @@ def check_chunks(text: str) -> None:
         # Only white space lies between chunks: nothing of the article is lost.
         assert not article.text[position : chunk.start].strip()
         position = chunk.end
-        assert len(chunk.text) <= 64 * 8
+        assert len(chunk.text) <= CHUNK_TOKENS * 8
         covered = chunk.start
         for start, end in chunk.sentences:
             assert covered <= start < end <= chunk.end

@@ -38,7 +38,6 @@ class Case:
     name: str
     id: str
     answerable: bool
-    part: str
     texts: list[list[str]]  # sentences by hit
     answers: list[list[str]]
     golds: list[str]
@@ -46,6 +45,10 @@ class Case:
     asked: object
     hits: list
     readings: list
+
+    @property
+    def part(self) -> str:
+        return part_of(self.name, self.id)
 
 
 def part_of(name: str, identifier: str) -> str:
@@ -97,7 +100,6 @@ async def collect(data: Path, work: Path, name: str) -> list[Case]:
                     name,
                     row["id"],
                     row["expect"] == "answer",
-                    part_of(name, row["id"]),
                     [[hit.chunk.sentence_text(span) for span in hit.chunk.sentences] for hit in found.hits],
                     row["answers"],
                     row["gold_quotes"],
