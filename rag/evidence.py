@@ -13,11 +13,10 @@ Rarity = Callable[[str], float]
 
 WORD = re.compile(r"\w+(?:['’]\w+)?")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-YEAR_OR_DATE = re.compile(
-    r"\b(?:\d{4}|\d{1,2}(?:st|nd|rd|th)?|january|february|march|april|may|june|july|august|september|october|november"
-    r"|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday|today|yesterday|century|spring|summer|autumn"
-    r"|winter|morning|evening|week|month|year|decade|since|until|ago)s?\b",
-    re.IGNORECASE,
+DATE = re.compile(
+    r"\b(?:1\d{3}|20\d{2})s?\b|\b(?:Jan(?:uary)?|Feb(?:ruary)?|March|April|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?"
+    r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b\.?(?:\s+\d{1,2}\b)?|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b"
+    r"|\b(?:today|yesterday|tomorrow|century|ago)\b"
 )
 NUMBER_WORD = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundreds?|thousands?|millions?|billions?"
@@ -34,6 +33,8 @@ NEGATION = re.compile(
     r"\b(?:no|not|never|none|neither|nor|cannot|without|refus\w+|den(?:y|ies|ied)|unlike|except|fail\w*)\b|n['’]t\b",
     re.IGNORECASE,
 )
+SOUGHT = {"when": DATE, "count": NUMBER_WORD, "who": NAME, "where": PLACE, "why": REASON}
+"""What a sentence must hold to answer that kind of question."""
 STOP_WORDS = frozenset(
     WORD.findall(
         """
@@ -145,18 +146,17 @@ def missing_share(wanted: frozenset[str], stems: frozenset[str]) -> float:
 
 
 def fits_kind(kind: str, sentence: str) -> float:
-    """1 when the sentence holds what such a question asks for (a date, a number, a name, a reason), else 0."""
-    if kind == "when":
-        return float(bool(YEAR_OR_DATE.search(sentence)))
-    if kind == "count":
-        return float(bool(NUMBER_WORD.search(sentence)))
-    if kind == "who":
-        return float(bool(NAME.search(sentence)))
-    if kind == "where":
-        return float(bool(PLACE.search(sentence)))
-    if kind == "why":
-        return float(bool(REASON.search(sentence)))
-    return 1.0
+    """1 when the sentence holds what such a question asks for (a date, a number, a name, a reason), -1 when it does not.
+
+    0 for questions that could be answered by anything.
+    """
+    pattern = SOUGHT.get(kind)
+    return 0.0 if pattern is None else 1.0 if pattern.search(sentence) else -1.0
+
+
+def is_whole(sentence: str) -> bool:
+    """Does it end as sentences end? Headings, captions and list entries do not."""
+    return sentence.rstrip("\"'”’»)]} ")[-1:] in tuple(".!?…。！？؟:;")
 
 
 def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]) -> list[Candidate]:
@@ -194,6 +194,7 @@ def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]
                 "names_missing": missing_share(asked.names, around),
                 "numbers_missing": missing_share(asked.numbers, around),
                 "fits_kind": fits_kind(asked.kind, texts[index]),
+                "is_whole": float(is_whole(texts[index])),
                 "is_question": float(texts[index].rstrip("\"'”’").endswith("?")),
                 "words": math.log1p(len(texts[index].split())),
                 "negation_differs": float(asked.negated != bool(NEGATION.search(texts[index]))),

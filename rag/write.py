@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag.answer import Citation, Headline, headline_of
-from rag.evidence import NAME, NUMBER_WORD, YEAR_OR_DATE, Candidate, Reading, words_of
+from rag.evidence import DATE, NAME, NUMBER_WORD, SOUGHT, Candidate, Reading, words_of
 from rag.hostile import is_instruction
 from rag.judge import Judgement
 from rag.retrieve import similar_words
@@ -14,8 +14,10 @@ from vectorstore.values import Chunk, Hit, Span
 MOST_SENTENCES = 3
 MOST_WORDS = 60
 """Quoted words of an answer: what a reader takes in at one look."""
-WORTH_ADDING = 0.2
+WORTH_ADDING = 0.05
 """A further sentence must be at least this probable, relative to the best one. Measured: docs/quality.md."""
+LOOKED_AT = 30
+"""Candidates considered, best first."""
 SAME_STATEMENT = 0.7
 """Jaccard similarity of words from which a second sentence says nothing new."""
 LEADING_PRONOUN = re.compile(r"^[\"“'‘]?(?:He|She|They|It|His|Her|Their|Its)\b")
@@ -44,27 +46,42 @@ def write_extract(
 def choose(judgement: Judgement, hits: Sequence[Hit]) -> list[Candidate]:
     """The best sentence, and up to two more that are probable enough, say something else and fit the word limit."""
     chosen: list[Candidate] = []
-    used = 0
     floor = judgement.ranked[0][1] * WORTH_ADDING if judgement.ranked else 0.0
-    by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in judgement.ranked}
-    for candidate, probability in judgement.ranked[:30]:
-        text = text_of(candidate, hits)
-        length = len(text.split())
-        if chosen and (probability < floor or len(chosen) == MOST_SENTENCES):
+    for candidate, probability in with_what_is_sought(judgement, hits):
+        if probability < floor or len(chosen) == MOST_SENTENCES:
             break
-        if (chosen and used + length > MOST_WORDS) or is_instruction(text) or says_nothing_new(text, chosen, hits):
-            continue
-        chosen.append(candidate)
-        used += min(length, MOST_WORDS)
+        add(candidate, chosen, hits)
+    by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in judgement.ranked}
     for candidate in list(chosen):
         antecedent = by_place.get((candidate.hit, candidate.sentence - 1))
-        if antecedent is None or antecedent in chosen or not LEADING_PRONOUN.match(text_of(candidate, hits)):
-            continue
-        text = text_of(antecedent, hits)
-        if used + len(text.split()) <= MOST_WORDS and len(chosen) < MOST_SENTENCES and not is_instruction(text):
-            chosen.append(antecedent)
-            used += len(text.split())
+        if antecedent is not None and LEADING_PRONOUN.match(text_of(candidate, hits)) and len(chosen) < MOST_SENTENCES:
+            add(antecedent, chosen, hits)
     return chosen
+
+
+def with_what_is_sought(judgement: Judgement, hits: Sequence[Hit]) -> list[tuple[Candidate, float]]:
+    """The ranking; a question for a date or a number has the best sentence that holds one among the first two."""
+    ranked = list(judgement.ranked[:LOOKED_AT])
+    pattern = SOUGHT[judgement.kind] if judgement.kind in ("when", "count") else None
+    if pattern is not None and not any(pattern.search(text_of(candidate, hits)) for candidate, _ in ranked[:2]):
+        place = next((n for n, (one, _) in enumerate(ranked) if pattern.search(text_of(one, hits))), None)
+        if place is not None:
+            ranked.insert(1, ranked.pop(place))
+    return ranked
+
+
+def add(candidate: Candidate, chosen: list[Candidate], hits: Sequence[Hit]) -> None:
+    """Choose a sentence, unless it gives orders, repeats another one, or would be too much to read."""
+    text = text_of(candidate, hits)
+    used = sum(len(text_of(other, hits).split()) for other in chosen)
+    too_long = bool(chosen) and used + len(text.split()) > MOST_WORDS
+    if (
+        candidate not in chosen
+        and not too_long
+        and not is_instruction(text)
+        and not says_nothing_new(text, chosen, hits)
+    ):
+        chosen.append(candidate)
 
 
 def says_nothing_new(text: str, chosen: Sequence[Candidate], hits: Sequence[Hit]) -> bool:
@@ -94,7 +111,7 @@ def answer_words(candidate: Candidate, chunk: Chunk, readings: Sequence[Reading]
         first, last = span[0] + chunk.start, span[1] + chunk.start
         if start <= first < last <= end:
             return ((first, last),)
-    pattern = {"when": YEAR_OR_DATE, "count": NUMBER_WORD, "who": NAME}.get(kind)
+    pattern = {"when": DATE, "count": NUMBER_WORD, "who": NAME}.get(kind)
     if pattern is None:
         return ()
     return tuple((start + m.start(), start + m.end()) for m in pattern.finditer(chunk.sentence_text(candidate.span)))

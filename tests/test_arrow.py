@@ -52,7 +52,9 @@ def test_a_library_is_imported_behind_its_door_only(library: str, doors: set[str
     assert found == doors
 
 
-@pytest.mark.parametrize(("library", "package"), [("discord", "bot"), ("sqlalchemy", "vectorstore"), ("llama_index", "rag")])
+@pytest.mark.parametrize(
+    ("library", "package"), [("discord", "bot"), ("sqlalchemy", "vectorstore"), ("llama_index", "rag")]
+)
 def test_a_library_stays_in_its_package(library: str, package: str) -> None:
     users = {
         other

@@ -49,9 +49,7 @@ def test_the_model_is_a_llama_index_embedding(embedder: Embedder) -> None:
 
 
 def test_another_llama_index_embedding_by_dotted_path() -> None:
-    settings = Settings(
-        embedder_class="llama_index.core.embeddings.MockEmbedding", embedder_options={"embed_dim": 7}
-    )
+    settings = Settings(embedder_class="llama_index.core.embeddings.MockEmbedding", embedder_options={"embed_dim": 7})
     made = open_embedder(settings)
     (vectors,) = made.embed_passages([Passage("One. Two.", ((0, 4), (5, 9)))])
     assert vectors.vector.shape == (7,)

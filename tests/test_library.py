@@ -65,7 +65,17 @@ def run(library: Library, *paths: Path, prune: bool = False) -> object:
         "东京是日本的首都。" * 500,
         "\x0b\x0c\x1c\x85\u2028One.\u2029Two.",
     ],
-    ids=["crlf", "emoji", "rtl", "zero width", "one word of 1 MB", "1 MB line", "1 MB of sentences", "chinese", "odd line ends"],
+    ids=[
+        "crlf",
+        "emoji",
+        "rtl",
+        "zero width",
+        "one word of 1 MB",
+        "1 MB line",
+        "1 MB of sentences",
+        "chinese",
+        "odd line ends",
+    ],
 )
 def test_chunks_are_exact_slices_of_the_article(text: str) -> None:
     check_chunks(text)
@@ -185,10 +195,16 @@ def test_copies_share_a_story_and_other_reports_do_not(library: Library, tmp_pat
     text = (SEEDS / SEED_ID.split("/")[1]).read_text("utf-8")
     corpus = write_corpus(
         tmp_path / "c.jsonl",
-        {"a": text, "b": text.replace("Kremlin said", "Kremlin told agencies") + " Agencies.", "c": "The bridge opened. " * 30},
+        {
+            "a": text,
+            "b": text.replace("Kremlin said", "Kremlin told agencies") + " Agencies.",
+            "c": "The bridge opened. " * 30,
+        },
     )
     run(library, corpus)
-    stories = {article.id: story for article, story in library.shelves.ledger.articles_with_stories("shared", ["a", "b", "c"])}
+    stories = {
+        article.id: story for article, story in library.shelves.ledger.articles_with_stories("shared", ["a", "b", "c"])
+    }
     assert stories["a"] == stories["b"] != stories["c"]
 
 
@@ -211,7 +227,9 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
 def test_a_killed_ingest_is_finished_by_the_next(share: float, library: Library, tmp_path: Path) -> None:
-    sentences = [f"In month {n} the harbour of Port Ellery counted {n * 37} ships, said the master. " for n in range(12)]
+    sentences = [
+        f"In month {n} the harbour of Port Ellery counted {n * 37} ships, said the master. " for n in range(12)
+    ]
     texts = {f"article-{n}": "".join(sentences[n % 12 :]) + f" Number {n}." for n in range(96)}
     corpus = write_corpus(tmp_path / "c.jsonl", texts)
     run(library, corpus)
@@ -244,7 +262,11 @@ def test_a_killed_ingest_is_finished_by_the_next(share: float, library: Library,
 
 def test_a_second_writer_waits_with_a_message_and_then_says_who_writes(tmp_path: Path) -> None:
     messages: list[str] = []
-    with writer_lock(tmp_path, 1), pytest.raises(StoreBusy, match=rf"process {os.getpid()}"), writer_lock(tmp_path, 0.1, messages.append):
+    with (
+        writer_lock(tmp_path, 1),
+        pytest.raises(StoreBusy, match=rf"process {os.getpid()}"),
+        writer_lock(tmp_path, 0.1, messages.append),
+    ):
         pass
     assert "Waiting for process" in messages[0]
     with writer_lock(tmp_path, 1):
@@ -314,7 +336,9 @@ def test_any_articles_can_be_stored_and_stored_again(library: Library, tmp_path:
     before = stored_state(library)
     run(library, corpus, prune=True)
     assert stored_state(library) == before
-    for entry in library.shelves.ledger.chunks_by_id([e.chunk_id for e in library.shelves.ledger.lexical_entries()]).values():
+    for entry in library.shelves.ledger.chunks_by_id(
+        [e.chunk_id for e in library.shelves.ledger.lexical_entries()]
+    ).values():
         article = library.shelves.ledger.article("shared", entry.chunk.article_id)
         assert article is not None
         assert article.text[entry.chunk.start : entry.chunk.end] == entry.chunk.text

@@ -31,7 +31,9 @@ def test_the_wheel_holds_the_three_packages_and_the_seeds() -> None:
 
 
 def test_the_constraints_pin_every_direct_dependency() -> None:
-    pins = {line.split("==")[0] for line in (REPOSITORY / "constraints.txt").read_text("utf-8").splitlines() if "==" in line}
+    pins = {
+        line.split("==")[0] for line in (REPOSITORY / "constraints.txt").read_text("utf-8").splitlines() if "==" in line
+    }
     for requirement in PROJECT["project"]["dependencies"]:
         name = requirement.split(">")[0].split("=")[0].split("[")[0].strip().lower().replace("_", "-")
         assert name in pins, f"{name} is not pinned in constraints.txt"

@@ -35,7 +35,9 @@ def test_an_unknown_name_in_the_env_file_is_refused_too(tmp_path: Path) -> None:
         load_settings(tmp_path / ".env")
 
 
-@pytest.mark.parametrize(("name", "value"), [("DATELINE_HITS", "0"), ("DATELINE_HITS", "many"), ("DATELINE_THREADS", "-1")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("DATELINE_HITS", "0"), ("DATELINE_HITS", "many"), ("DATELINE_THREADS", "-1")]
+)
 def test_an_impossible_value_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=name):

@@ -14,7 +14,7 @@ import json
 import pickle
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +145,10 @@ def main() -> None:
     args = parser.parse_args()
     kept = args.work / "features.pickle"
     if args.reuse and kept.exists():
-        cases = pickle.loads(kept.read_bytes())
+        cases = [
+            replace(case, candidates=candidates_of(case.asked, case.hits, case.readings))
+            for case in pickle.loads(kept.read_bytes())
+        ]
     else:
         cases = [case for name in SETS for case in asyncio.run(collect(args.data, args.work, name))]
         kept.write_bytes(pickle.dumps(cases))
