@@ -26,8 +26,7 @@ REPEATS = {"squad2": 1, "clapnq": 4, "multihop_rag": 2}
 
 Row = Mapping[str, object]
 
-NAME = re.compile(r"(?<!^)(?<![.?!] )\b[A-Z][\w'-]+(?: (?:of the |of |the )?[A-Z][\w'-]+)*")
-NUMBER = re.compile(r"\b\d[\d,.]*\b")
+WORD = re.compile(r"\b(?:[A-Z][\w-]+|\w{4,}|\d+)\b")
 PAIRS = """
 more less, most least, first last, before after, largest smallest, highest lowest, high low, increase decrease,
 increased decreased, north south, east west, northern southern, eastern western, earliest latest, early late,
@@ -41,7 +40,6 @@ fell, alive dead, war peace, modern ancient, primary secondary, northernmost sou
 simple complex, best worst
 """
 OPPOSITES = {word: other for pair in PAIRS.split(",") for word, other in (pair.split(), pair.split()[::-1])}
-AUXILIARY = re.compile(r"\b(did|does|do|is|are|was|were|can|could|will|would|should|has|have|had)\b")
 
 
 class Passage(NamedTuple):
@@ -70,6 +68,8 @@ class Question:
     near: tuple[Exercise, ...]
     found: tuple[Exercise, ...]
     repeats: int
+    # Whole sentences as answers leave no single word on which the question hangs.
+    altered: bool
 
 
 def part_of(identifier: str) -> str:
@@ -192,28 +192,39 @@ def questions_of(name: str, folder: Path, tokenize: Tokenize) -> Iterator[Questi
         near = tuple(exercise for exercise in marked if not exercise.sentences)
         if not answering and not near:
             near, found = tuple(found[:3]), found[3:]
-        yield Question(text, answering, near, tuple(found), REPEATS[name])
+        yield Question(text, answering, near, tuple(found), REPEATS[name], not quotes)
 
 
 def alter(exercise: Exercise, chance: random.Random) -> Exercise | None:
-    """A question like this one that the passage does not answer: another name or number, an opposite, or a "not"."""
+    """A question like this one that the passage does not answer: a word that it shares with the answering sentence
+    gives way to a like word from elsewhere in the passage, or to its opposite, as in SQuAD 2.0's own questions."""
     question, text = exercise.question, exercise.passage.text
-    answers = " ".join(text[start:end] for start, end in exercise.spans)
+    first, last = exercise.passage.sentences[exercise.sentences[0]]
+    sentence = {word.lower() for word in WORD.findall(text[first:last])}
+    elsewhere = {word for word in WORD.findall(text[:first] + text[last:]) if word.lower() not in sentence}
+    elsewhere -= set(WORD.findall(question))
     changes = []
-    for kind in (NAME, NUMBER):
-        others = [w for w in {m.group() for m in kind.finditer(text)} if w not in question and w not in answers]
-        changes += [(match.span(), chance.choice(sorted(others))) for match in kind.finditer(question) if others]
-    changes += [
-        (match.span(), OPPOSITES[match.group().lower()])
-        for match in re.finditer(r"\w+", question)
-        if match.group().lower() in OPPOSITES
-    ]
-    if not changes or chance.random() < 0.1:
-        changes += [((m.end(), m.end()), " not") for m in AUXILIARY.finditer(question) if m.start()][:1]
+    for match in WORD.finditer(question):
+        word = match.group()
+        if word.lower() in OPPOSITES:
+            changes.append((match.span(), OPPOSITES[word.lower()]))
+        elif match.start() and word.lower() in sentence:
+            changes += [(match.span(), other) for other in sorted(elsewhere) if alike(word, other)]
     if not changes:
         return None
-    (start, end), new = chance.choice(changes)
+    places = sorted({place for place, _ in changes})
+    start, end = chance.choice(places)
+    new = chance.choice([word for place, word in changes if place == (start, end)])
     return Exercise(question[:start] + new + question[end:], exercise.passage)
+
+
+def alike(word: str, other: str) -> bool:
+    """Both numbers, both capitalised, or both with one ending: what could stand in a sentence's same place."""
+    if word[0].isdigit() or other[0].isdigit():
+        return word.isdigit() and other.isdigit()
+    if word[0].isupper() or other[0].isupper():
+        return word[0].isupper() and other[0].isupper()
+    return word[-2:] == other[-2:] and abs(len(word) - len(other)) <= 4
 
 
 def one_epoch(
@@ -227,7 +238,7 @@ def one_epoch(
             if question.answering:
                 exercise = chance.choice(question.answering)
                 exercises.append(exercise)
-                altered = alter(exercise, chance) if chance.random() < altered_rate else None
+                altered = alter(exercise, chance) if chance.random() < altered_rate and question.altered else None
                 if altered:
                     exercises.append(altered)
             elif question.near:
