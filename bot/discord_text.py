@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 INVISIBLE = "\u200b"
@@ -23,15 +24,19 @@ ATOM = re.compile(r"\[(?:\\.|[^\[\]\\\n])*\]\([^()\s]*\)|\\[^\w\s]|\[\d{1,3}\]|\
 
 def units(text: str) -> int:
     """Length as the strictest reading of Discord's limits counts it: UTF-16 units."""
-    return len(text) + sum(1 for character in text if ord(character) > 0xFFFF)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def clean(text: str) -> str:
     """The text without what cannot be seen: controls, zero-width and direction characters, halves of surrogates."""
-    kept = [character for character in text.replace("\r\n", "\n") if visible(character)]
-    return re.sub(r"\n{3,}", "\n\n", "".join(kept)).strip()
+    kept = text.replace("\r\n", "\n")
+    # Most text has nothing to take out, and looking at each character of a long answer would hold up the event loop.
+    if not kept.isascii() or not kept.replace("\n", "").isprintable():
+        kept = "".join(character for character in kept if visible(character))
+    return re.sub(r"\n{3,}", "\n\n", kept).strip()
 
 
+@lru_cache(maxsize=4_096)
 def visible(character: str) -> bool:
     """Whether a reader would notice the character's absence. The fillers are letters or marks by category only."""
     if character in "\n\t":
