@@ -86,12 +86,17 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, object]:
 
 
 def baseline_json(evaluation: Evaluation) -> dict[str, object]:
-    """What a later run is compared with: the summary, and of each case what the paired tests need."""
+    """What a later run is compared with: the summary, and of each case what the paired tests need.
+
+    Without times: another machine has others, and a new baseline should differ only where answers do.
+    """
     cases = [
         {"id": case.id, "error": outcome.error, "scores": scores_json(scores, without=("latency_ms",))}
         for (case, outcome), scores in zip(evaluation.pairs, evaluation.scores, strict=True)
     ]
-    return summary_json(evaluation) | {"cases": cases}
+    summary = summary_json(evaluation)
+    timeless = {name: measured_json(evaluation.metrics[name]) for name in evaluation.metrics if not name.endswith("_ms")}
+    return {name: value for name, value in summary.items() if name != "seconds"} | {"metrics": timeless, "cases": cases}
 
 
 def summary_json(evaluation: Evaluation) -> dict[str, object]:
