@@ -23,10 +23,11 @@ HEADING = re.compile(r"^\s*(?:#{1,6}\s|={3,}|-{3,}|\|)|^\s*\*\*[^*]+\*\*:?\s*$")
 EMPHASIS = re.compile(r"\*\*|__|~~|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)|`")
 
 NUMBER = r"\d{1,3}"
-NAME = r"(?:passages?|sources?|articles?|refs?\.?|no\.?|nos\.?|#|\^)?"
-LIST = rf"{NAME}\s*{NUMBER}(?:\s*(?:,|;|and|&|-|–|—|\s)\s*{NAME}\s*{NUMBER})*"
-# [1] [1, 2] [1-3] [^1] [passage 1] 【1†source】 ［1］ (1) (passage 1) and Arabic figures of other scripts.
-MARK = re.compile(rf"[\[【［〔]\s*({LIST})\s*(?:†[^\]】］〕]*)?[\]】］〕]|[(（]\s*({LIST})\s*[)）]", re.IGNORECASE)
+# [1] [1, 2] [1-3] [^1] [passage 1] 【1†source】 ［1］ (1) (passage 1): what stands in brackets, and whether it is a mark.
+BRACKETS = re.compile(r"[\[【［〔]([^\[\]【】［］〔〕\n]{1,60})[\]】］〕]|[(（]([^()（）\n]{1,40})[)）]")
+MARK = re.compile(
+    r"(?:(?:passages?|sources?|articles?|refs?|nos?|and)\b\.?|(?<!\d)\d{1,3}(?!\d)|[\s,;&^#–—-])+", re.IGNORECASE
+)
 SUPERSCRIPT = re.compile(r"[⁰¹²³⁴-⁹]+")
 SUPERSCRIPT_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
@@ -104,10 +105,13 @@ def without_marks(line: str) -> tuple[str, list[tuple[int, int]]]:
     marks: list[tuple[int, int]] = []
     at = 0
     line = SUPERSCRIPT.sub(lambda mark: f"[{mark[0].translate(SUPERSCRIPT_DIGITS)}]", line)
-    for match in MARK.finditer(line):
+    for match in BRACKETS.finditer(line):
+        inside = (match[1] or match[2]).partition("†")[0]
+        if not (MARK.fullmatch(inside) and any(character.isdigit() for character in inside)):
+            continue
         bare += line[at : match.start()]
         place = len(bare.rstrip())
-        marks += [(place, number) for number in numbers_of(match[1] or match[2])]
+        marks += [(place, number) for number in numbers_of(inside)]
         at = match.end()
         if bare.endswith(" ") and line[at : at + 1] in ("", " ", ".", ",", ";", ":", "!", "?"):
             bare = bare.rstrip()
