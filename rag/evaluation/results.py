@@ -95,7 +95,9 @@ def baseline_json(evaluation: Evaluation) -> dict[str, object]:
         for (case, outcome), scores in zip(evaluation.pairs, evaluation.scores, strict=True)
     ]
     summary = summary_json(evaluation)
-    timeless = {name: measured_json(evaluation.metrics[name]) for name in evaluation.metrics if not name.endswith("_ms")}
+    timeless = {
+        name: measured_json(evaluation.metrics[name]) for name in evaluation.metrics if not name.endswith("_ms")
+    }
     return {name: value for name, value in summary.items() if name != "seconds"} | {"metrics": timeless, "cases": cases}
 
 
