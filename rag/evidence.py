@@ -243,6 +243,9 @@ def evidence_of(
         "asks_why_or_how": float(asked.kind in ("why", "how")),
         "weighty_words": math.log1p(len(asked.words)),
         "read": best.features["read"],
+        "read_best": max((max(reading.sentence_scores, default=-12.0) for reading in readings), default=-12.0),
         "answerable": answerable[0],
+        "answerable_of_best": best.features["passage_answerable"],
+        "answerable_mean": sum(answerable) / len(answerable),
         "answerable_second": answerable[1] if len(answerable) > 1 else -12.0,
     }

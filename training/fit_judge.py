@@ -29,8 +29,9 @@ from rag.reader import Reader
 from rag.settings import Settings
 from vectorstore.values import Scope
 
-SETS = ("squad2", "clapnq", "multihop_rag")
+SETS = ("squad2", "clapnq", "multihop_rag", "newsroom")
 SEED = 20251017
+OWN = Path(__file__).parent.parent / "tests" / "cases"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def part_of(name: str, identifier: str) -> str:
     digest = int(hashlib.sha256(identifier.encode()).hexdigest(), 16)
     if digest % 2:
         return "check"
-    return "fit" if name == "squad2" or digest // 2 % 2 else "train"
+    return "fit" if name in ("squad2", "newsroom") or digest // 2 % 2 else "train"
 
 
 def normalised(text: str) -> str:
@@ -83,14 +84,25 @@ def holds_answer(text: str, answers: list[list[str]]) -> bool:
     return bool(answers) and all(any(f" {normalised(alias)} " in plain for alias in group) for group in answers)
 
 
+def files_of(data: Path, name: str) -> tuple[Path, Path]:
+    """The corpus and the questions of a set; the invented newsroom is the project's own."""
+    if name == "newsroom":
+        return OWN / "newsroom.jsonl", OWN / "cases.jsonl"
+    return data / name / "corpus.jsonl", data / name / "cases.jsonl"
+
+
 async def collect(data: Path, work: Path, name: str) -> list[Case]:
     settings = Settings(home=work / name, seeds=None)
     async with open_engine(settings) as engine:
-        await engine.library.ingest([data / name / "corpus.jsonl"])
+        corpus, questions = files_of(data, name)
+        await engine.library.ingest([corpus])
         engine.reader = engine.reader or Reader(settings.threads)
         cases = []
-        for line in (data / name / "cases.jsonl").read_text("utf-8").splitlines():
+        for line in questions.read_text("utf-8").splitlines():
             row = json.loads(line)
+            # The seed article is what the program shows first: nothing is tuned on it. A follow-up needs its history.
+            if "seed" in row["tags"] or row["history"]:
+                continue
             found = engine.retrieve(row["question"], Scope())
             rarity = engine.library.lexical().rarity
             readings = engine.read(row["question"], found.hits)
@@ -143,15 +155,15 @@ def main() -> None:
     parser.add_argument("--reuse", action="store_true", help="reuse the features of the last run (quick experiments)")
     parser.add_argument("--without", nargs="*", default=[], help="features to leave out")
     args = parser.parse_args()
-    kept = args.work / "features.pickle"
-    if args.reuse and kept.exists():
-        cases = [
+    cases: list[Case] = []
+    for name in SETS:
+        kept = args.work / f"{name}.pickle"
+        if not (args.reuse and kept.exists()):
+            kept.write_bytes(pickle.dumps(asyncio.run(collect(args.data, args.work, name))))
+        cases += [
             replace(case, candidates=candidates_of(case.asked, case.hits, case.readings))
             for case in pickle.loads(kept.read_bytes())
         ]
-    else:
-        cases = [case for name in SETS for case in asyncio.run(collect(args.data, args.work, name))]
-        kept.write_bytes(pickle.dumps(cases))
     reads = any(case.readings for case in cases)
     sentence_names = [name for name in cases[0].candidates[0].features if name not in args.without]
     if not reads:
@@ -212,7 +224,7 @@ def main() -> None:
         evidence[case.name, case.id] = evidence_of(case.asked, case.hits, case.readings, ranked(case, slope, bias))
     answer_names = [n for n in next(iter(evidence.values())) if n not in args.without]
     if not reads:
-        answer_names = [n for n in answer_names if n not in ("read", "answerable", "answerable_second")]
+        answer_names = [n for n in answer_names if not n.startswith(("read", "answerable"))]
     table = lambda part: np.array([[evidence[c.name, c.id][n] for n in answer_names] for c in part])
     labels = lambda part: np.array([c.answerable for c in part])
     balance = {
