@@ -59,9 +59,9 @@ def answer_prompt(
     fence = fence_for(hits, history, question)
     values = {"fence": fence, "today": day(asked_at), "question": clean_line(question)}
     values["history"] = history_block(history, fence)
-    bare = fill("answer", values | {"passages": ""})
-    passages, left_out = fitting(hits, fence, prompt_tokens - estimated_tokens(bare.system + bare.user))
-    filled = fill("answer", values | {"passages": "\n".join(passages)})
+    bare = fill("answer", values | {"passages": fenced([], fence)})
+    passages, left_out = fitting(hits, prompt_tokens - estimated_tokens(bare.system + bare.user))
+    filled = fill("answer", values | {"passages": fenced(passages, fence)})
     return Prompt(filled.system, filled.user, len(passages), left_out)
 
 
@@ -80,9 +80,9 @@ def repair_prompt(
         f"{n}. {harmless(clean_line(sentence))} ({reason})" for n, (sentence, reason) in enumerate(sentences, start=1)
     )
     values = {"fence": fence, "question": clean_line(question), "sentences": listed}
-    bare = fill("repair", values | {"passages": ""})
-    passages, left_out = fitting(hits, fence, prompt_tokens - estimated_tokens(bare.system + bare.user))
-    filled = fill("repair", values | {"passages": "\n".join(passages)})
+    bare = fill("repair", values | {"passages": fenced([], fence)})
+    passages, left_out = fitting(hits, prompt_tokens - estimated_tokens(bare.system + bare.user))
+    filled = fill("repair", values | {"passages": fenced(passages, fence)})
     return Prompt(filled.system, filled.user, len(passages), left_out)
 
 
@@ -93,13 +93,13 @@ def fill(name: str, values: dict[str, str]) -> Prompt:
     return Prompt(Template(system).substitute(values).strip(), re.sub(r"\n{3,}", "\n\n", text))
 
 
-def fitting(hits: Sequence[Hit], fence: str, budget: int) -> tuple[list[str], int]:
+def fitting(hits: Sequence[Hit], budget: int) -> tuple[list[str], int]:
     """The passages that fit, best first: the first that does not is cut after a whole sentence, the rest is left out."""
     passages: list[str] = []
     for number, hit in enumerate(hits, start=1):
         text = harmless(hit.chunk.text)
         ends = [end for _, end in sentence_spans(text)] or [len(text)]
-        while ends and estimated_tokens(block := passage_block(number, hit, text[: ends[-1]], fence)) > budget:
+        while ends and estimated_tokens(block := passage_block(number, hit, text[: ends[-1]])) > budget:
             ends.pop()
         if not ends:
             break
@@ -110,11 +110,17 @@ def fitting(hits: Sequence[Hit], fence: str, budget: int) -> tuple[list[str], in
     return passages, len(hits) - len(passages)
 
 
-def passage_block(number: int, hit: Hit, text: str, fence: str) -> str:
-    """One passage with its number, title, outlet and date, fenced."""
+def fenced(passages: Sequence[str], fence: str) -> str:
+    """The passages between two lines that none of them can hold."""
+    return "\n".join([f"{fence} passages", *passages, f"{fence} end"])
+
+
+def passage_block(number: int, hit: Hit, text: str) -> str:
+    """One passage with its number, title, outlet and date; forged numbers in its text are harmless by then."""
     chunk = hit.chunk
     about = [harmless(clean_line(chunk.title)), harmless(clean_line(chunk.source)), day(chunk.published)]
-    return f"{fence} passage {number}: {' · '.join(part for part in about if part)}\n{text}\n{fence} end of {number}\n"
+    # Small models copy what they see most often: one fence around all passages, not one around each.
+    return f"[{number}] {' · '.join(part for part in about if part)}\n{text}\n"
 
 
 def history_block(history: Sequence[Turn], fence: str) -> str:

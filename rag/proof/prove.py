@@ -8,7 +8,7 @@ from rag.answer import Citation, DroppedSentence, Headline
 from rag.hostile import clean_line, instructed, is_instruction
 from rag.proof.draft import Claim, claims_of, is_forbidden, is_silent
 from rag.proof.reading import Reading, read
-from rag.proof.support import CLOSE_ENOUGH, FOREIGN_NAME, PRONOUNS, Evidence, coverage, objection
+from rag.proof.support import CLOSE_ENOUGH, FOREIGN_NAME, NOT_CLOSE, PRONOUNS, Evidence, coverage, objection
 from rag.sentences import sentence_spans
 from vectorstore.values import Chunk, Hit, Span
 
@@ -98,7 +98,7 @@ def judge(claim: Claim, windows: Sequence[Window], close_enough: float) -> Verdi
             return Verdict(claim, (window,))
         # A sentence that says nearly this, but not this, is not outvoted by its neighbours: they may only lend the
         # name that a pronoun stands for.
-        if window.sentences == 1 and coverage(reading, window.stems) >= NEARLY:
+        if window.sentences == 1 and objected != NOT_CLOSE and coverage(reading, window.stems) >= NEARLY:
             lends = FOREIGN_NAME in objected and window.evidence.reading.lows & PRONOUNS
             near += [] if lends else [window]
         reason = reason if number and window is not ranked[0] else objected

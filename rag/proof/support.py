@@ -12,6 +12,7 @@ from rag.proof.words import CONTRARY, initials, root, same_name, stem
 # Share of a claim's words that its quote must hold, weighted. Measured by benchmarks/measure_proof.py: the lowest that
 # keeps corrupted claims out; docs/quality.md has the curve.
 CLOSE_ENOUGH = 0.75
+NOT_CLOSE = "its wording is not close to any quote"
 FOREIGN_NAME = "a name that the quote does not have"
 PREDICATE_HELD = 0.6
 NAME_WEIGHT = 1.5
@@ -74,7 +75,7 @@ def objection(claim: Reading, evidence: Evidence, close_enough: float = CLOSE_EN
     own = coverage(claim, evidence.reading.stems | evidence.reading.all_stems)
     predicate = predicate_coverage(claim, evidence.reading.all_stems)
     if coverage(claim, held) < close_enough or own < close_enough / 2 or predicate < PREDICATE_HELD:
-        return "its wording is not close to any quote"
+        return NOT_CLOSE
     found = next((name for check, name in checks if check(claim, evidence)), "")
     return found and f"it says {found}"
 
