@@ -14,6 +14,7 @@ from bot.discord_memory import Asked
 from bot.discord_render import notice_page
 from bot.discord_replies import show_privately, tell_privately
 from bot.discord_state import PRIVATE
+from bot.discord_text import shorten_escaped
 from vectorstore.errors import DatelineError
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ class AskTree(app_commands.CommandTree["DatelineBot"]):
             return
         cause = error.__cause__ or error
         if isinstance(cause, DatelineError):
-            page = notice_page("", discord.utils.escape_markdown(str(cause)))
-            await tell_privately(interaction, page.body)
+            await tell_privately(interaction, shorten_escaped(str(cause), 1_900))
             return
         number = secrets.token_hex(4)
         command = interaction.command.qualified_name if interaction.command else ""

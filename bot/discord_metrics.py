@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from rag.errors import SettingsError
+
 LAG_EVERY = 0.5
 
 
@@ -76,7 +78,12 @@ async def serve_metrics(metrics: Metrics, port: int) -> AsyncIterator[None]:
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+        except OSError as error:
+            raise SettingsError(
+                f"DATELINE_DISCORD_PORT={port} cannot be used ({error.strerror}): choose a free port, or 0 for none."
+            ) from None
         watcher = asyncio.create_task(metrics.watch_loop())
         try:
             yield

@@ -15,6 +15,7 @@ from bot.discord_commands import asked_in
 from bot.discord_render import passage_pages
 from bot.discord_replies import SEND_FAILURES, show_privately, tell_privately
 from bot.discord_state import PRIVATE
+from bot.discord_text import shorten_escaped
 from rag.answer import Answer
 from vectorstore.bot_state import Vote
 from vectorstore.errors import DatelineError
@@ -52,7 +53,7 @@ async def handle_component(bot: "DatelineBot", interaction: discord.Interaction[
     except SEND_FAILURES as error:
         log.warning("press not answered", extra={"action": action, "failure": type(error).__name__})
     except DatelineError as error:
-        await tell_privately(interaction, discord.utils.escape_markdown(str(error))[:1_900])
+        await tell_privately(interaction, shorten_escaped(str(error), 1_900))
     except Exception:
         number = secrets.token_hex(4)
         log.exception("press failed", extra={"action": action, "answer_id": answer_id, "number": number})

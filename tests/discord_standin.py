@@ -710,6 +710,10 @@ class StandIn:
     def write(self, message: Json, payload: Json, files: dict[str, bytes]) -> web.Response | None:
         """Put a payload into a message; the 400 that Discord would send when it breaks a limit."""
         problems = message_problems({**message, **payload}, len(files) or len(list(message["attachments"])))
+        mentions = payload.get("allowed_mentions")
+        if not isinstance(mentions, dict) or mentions.get("parse") != [] or mentions.get("replied_user"):
+            # Discord would take it, and ping.
+            problems.append("mentions allowed")
         if problems:
             self.refused += problems
             return reply({"code": 50035, "message": "Invalid Form Body: " + ", ".join(problems)}, 400)

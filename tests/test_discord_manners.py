@@ -17,8 +17,9 @@ from discord_standin import stand_in
 from bot.discord_desk import REMEMBERED, Desk, TurnedAway
 from bot.discord_log import JsonLines
 from bot.discord_memory import RECENT
+from bot.discord_metrics import Metrics, serve_metrics
 from rag.answer import StreamEvent
-from rag.errors import ModelError
+from rag.errors import ModelError, SettingsError
 
 ROOT = Path(__file__).parent.parent
 
@@ -352,5 +353,15 @@ def test_health_and_numbers_follow_the_gateway(tmp_path: Path) -> None:
                 await session.socket.close(code=4000)
             await parts.discord.until(lambda: registry.get_sample_value("dateline_gateway_up") == 0)
             await parts.discord.until(lambda: registry.get_sample_value("dateline_gateway_up") == 1, 30)
+
+    asyncio.run(check())
+
+
+def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
+    async def check() -> None:
+        async with stand_in() as discord:
+            with pytest.raises(SettingsError, match=f"DATELINE_DISCORD_PORT={discord.port} cannot be used"):
+                async with serve_metrics(Metrics(), discord.port):
+                    raise AssertionError("it was free")
 
     asyncio.run(check())
