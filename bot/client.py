@@ -1,15 +1,12 @@
 """The Discord client: `create_bot(settings, engine)` makes it, unstarted. Questions go to bot/discord_asking.py."""
 
 import asyncio
-import contextlib
 import logging
-import re
 import secrets
 import sys
 import time
 from collections import OrderedDict
 
-import aiohttp
 import discord
 import yarl
 from discord import app_commands
@@ -20,16 +17,16 @@ from bot.discord_asking import Asking, BotEngine
 from bot.discord_commands import AskTree, add_user_commands, sync_if_changed
 from bot.discord_desk import Desk, Ticket, TurnedAway
 from bot.discord_memory import Asked, Memory
+from bot.discord_messages import handle_message
 from bot.discord_metrics import Metrics
 from bot.discord_presses import handle_component, handle_modal
-from bot.discord_render import shorten_for_name
-from bot.discord_replies import SEND_FAILURES, ChannelReply, InteractionReply, permissions_in, tell_privately
+from bot.discord_replies import SEND_FAILURES, ChannelReply, InteractionReply, tell_privately
+from bot.discord_settings import check_place, role_ids
 from bot.discord_state import PRIVATE, ServerBook, StateDoor
 from bot.discord_text import escape, one_line, shorten
 from bot.discord_words import Words, words_of
 from rag.engine import AnswersQuestions
 from rag.settings import Settings
-from vectorstore.bot_state import ServerSettings
 
 log = logging.getLogger("dateline.bot")
 
@@ -224,77 +221,8 @@ class DatelineBot(commands.AutoShardedBot):
     # Messages
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Answer a message that asks the bot: a mention, a reply to it, a private message, its own thread if set."""
-        if message.author.bot or message.webhook_id is not None or self.user is None:
-            return
-        if not self.is_asked(message) or not self.first_sight(message.id):
-            return
-        question = re.sub(rf"<@!?{self.user.id}>", " ", message.content).strip()
-        server = message.guild.id if message.guild else PRIVATE
-        words = self.words(server)
-        if not question:
-            unread = message.reference is not None and not message.content
-            if self.desk.may_tell(message.author.id):
-                await self.tell(message, words.cannot_read if unread else words.no_question)
-            return
-        follows = ""
-        if is_reply(message) and message.reference is not None and message.reference.message_id is not None:
-            follows = await self.memory.shown_in(message.reference.message_id, message.channel.id)
-        own_memory = isinstance(message.channel, discord.Thread | discord.DMChannel)
-        asked = Asked(question, message.author.id, server, message.channel.id, own_memory, follows)
-        channels = {message.channel.id, getattr(message.channel, "parent_id", None) or message.channel.id}
-        try:
-            ticket = self.admit(asked, channels, role_ids(message.author))
-        except TurnedAway as reason:
-            self.metrics.questions.labels("turned_away").inc()
-            if self.desk.may_tell(message.author.id):
-                await self.tell(message, words.say(reason.sentence, **reason.values))
-            return
-        try:
-            asked, reply = await self.place_for(message, asked)
-        except BaseException:
-            self.desk.leave(ticket)
-            raise
-        typing = asyncio.create_task(keep_typing(reply.channel))
-        try:
-            await self.asking.answer(ticket, asked, reply)
-        finally:
-            typing.cancel()
-
-    def is_asked(self, message: discord.Message) -> bool:
-        """Whether a message is meant for the bot itself; @everyone and roles do not count."""
-        me = self.user.id if self.user else 0
-        if any(user.id == me for user in message.mentions):
-            return True
-        if message.guild is None:
-            return self.settings.discord_direct_messages
-        resolved = message.reference.resolved if message.reference is not None and is_reply(message) else None
-        if isinstance(resolved, discord.Message) and resolved.author.id == me:
-            return True
-        own_thread = isinstance(message.channel, discord.Thread) and message.channel.owner_id == me
-        return own_thread and self.settings.discord_message_content and bool(message.content)
-
-    async def place_for(self, message: discord.Message, asked: Asked) -> tuple[Asked, ChannelReply]:
-        """Where to answer a message: in a new thread where the server wants that and it works, else below it."""
-        here = ChannelReply(message.channel, str(message.id), message)
-        wanted = self.book.of(asked.server).auto_thread and isinstance(message.channel, discord.TextChannel)
-        permissions = permissions_in(message.channel)
-        if not wanted or (permissions is not None and not permissions.create_public_threads):
-            return asked, here
-        try:
-            thread = await message.create_thread(name=shorten_for_name(asked.question), auto_archive_duration=1440)
-        except (*SEND_FAILURES, ValueError) as error:
-            log.warning("no thread made", extra={"failure": type(error).__name__})
-            return asked, here
-        moved = Asked(asked.question, asked.user, asked.server, thread.id, own_memory=True, follows=asked.follows)
-        return moved, ChannelReply(thread, str(message.id))
-
-    async def tell(self, message: discord.Message, text: str) -> None:
-        """A short reply in the channel; a failure is logged."""
-        try:
-            await message.channel.send(text, reference=message.to_reference(fail_if_not_exists=False))
-        except SEND_FAILURES as error:
-            log.warning("notice not sent", extra={"failure": type(error).__name__})
+        """A message was written somewhere; most are not for the bot."""
+        await handle_message(self, message)
 
     # Gateway and errors
 
@@ -318,29 +246,3 @@ class DatelineBot(commands.AutoShardedBot):
     async def on_error(self, event_method: str, /, *_arguments: object, **_named: object) -> None:
         """The one place for what an event handler did not catch."""
         log.exception("event failed", extra={"event": event_method, "number": secrets.token_hex(4)})
-
-
-def check_place(settings: ServerSettings, channels: set[int], roles: set[int]) -> None:
-    """Raises TurnedAway where the admins of a server did not want the bot to answer."""
-    if settings.channels and not channels & set(settings.channels):
-        raise TurnedAway("wrong_channel", channels=" ".join(f"<#{channel}>" for channel in settings.channels[:5]))
-    if settings.roles and not roles & set(settings.roles):
-        raise TurnedAway("wrong_role")
-
-
-def role_ids(user: discord.User | discord.Member) -> set[int]:
-    """The roles of a member, known from the event itself; none of a user in private."""
-    return {role.id for role in user.roles} if isinstance(user, discord.Member) else set()
-
-
-def is_reply(message: discord.Message) -> bool:
-    """Whether a message's reference is a reply; forwards carry one too, to anywhere."""
-    reference = message.reference
-    return reference is not None and reference.type is discord.MessageReferenceType.reply
-
-
-async def keep_typing(channel: discord.abc.Messageable) -> None:
-    """Show that the bot is writing until cancelled; where that is not allowed, not."""
-    with contextlib.suppress(discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError):
-        async with channel.typing():
-            await asyncio.Event().wait()

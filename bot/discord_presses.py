@@ -12,7 +12,7 @@ import discord
 from bot import discord_buttons
 from bot.discord_buttons import QUESTION, REASON, custom_id, read_custom_id
 from bot.discord_commands import asked_in
-from bot.discord_render import passage_pages
+from bot.discord_passages import passage_pages
 from bot.discord_replies import SEND_FAILURES, show_privately, tell_privately
 from bot.discord_state import PRIVATE
 from bot.discord_text import shorten_escaped

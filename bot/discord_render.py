@@ -17,7 +17,7 @@ from bot.discord_text import (
 )
 from bot.discord_words import Words
 from rag.answer import Answer, Citation, Headline
-from vectorstore.values import Article, Span
+from vectorstore.values import Span
 
 CONTENT = 2_000
 DESCRIPTION = 4_096
@@ -31,7 +31,6 @@ MOST_PAGES = 3
 # Leaves room in a description for the line that points to the file.
 BODY = DESCRIPTION - 296
 NEAREST = 5
-PARAGRAPH = 600
 
 GREEN, GREY, RED, BLUE = 0x2E7D32, 0x757575, 0xC62828, 0x1565C0
 
@@ -215,40 +214,6 @@ def draft_text(text: str, words: Words) -> str:
         tail = "…" + tail[1 + max(1, (units(escaped) - room) // 2) :].lstrip()
         escaped = escape(tail)
     return head + escaped
-
-
-def passage_pages(passages: Sequence[tuple[Citation, Article | None]], words: Words) -> list[Page]:
-    """Each quote in the paragraph around it, the quoted words in bold; what does not fit is in the last page's file."""
-    texts = []
-    for citation, article in passages:
-        outlet = shorten_escaped(one_line(citation.source), 160)
-        parts = (link(citation.title, citation.url), outlet, words.date(citation.published))
-        head = f"[{citation.number}] " + " · ".join(part for part in parts if part)
-        texts.append(f"{head}\n> {in_its_paragraph(citation, article)}")
-    bodies = split_text("\n\n".join(texts), BODY)
-    pages = [Page(words.passages, body, GREEN) for body in bodies]
-    if len(pages) <= MOST_PAGES:
-        return pages
-    last = pages[MOST_PAGES - 1]
-    whole = "\n\n".join(f"[{citation.number}] {clean(citation.quote)}" for citation, _ in passages)
-    body = f"{last.body}\n\n{words.continued_in_file}"
-    return [*pages[: MOST_PAGES - 1], replace(last, body=body, file=whole, file_name="passages.txt")]
-
-
-def in_its_paragraph(citation: Citation, article: Article | None) -> str:
-    """The paragraph around a citation's quote on one line, the quote in bold; only the quote without its article."""
-    if article is None or article.text[citation.start : citation.end] != citation.quote:
-        return emphasised(citation.quote, [(0, len(citation.quote))], 2 * PARAGRAPH)
-    start, end = paragraph_around(article.text, citation.start, citation.end)
-    return emphasised(article.text[start:end], [(citation.start - start, citation.end - start)], 2 * (end - start) + 8)
-
-
-def paragraph_around(text: str, start: int, end: int) -> Span:
-    """The paragraph that holds [start, end), at most PARAGRAPH characters on either side of it."""
-    low = max(text.rfind("\n", 0, start) + 1, start - PARAGRAPH)
-    after = text.find("\n", end)
-    high = min(len(text) if after < 0 else after, end + PARAGRAPH)
-    return low, high
 
 
 def answer_text(answer: Answer, words: Words) -> str:

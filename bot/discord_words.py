@@ -19,7 +19,6 @@ class Words:
     try_again: str
     draft: str
     continued_in_file: str
-    more_sources: str
     also_in: str
     passages: str
     useful: str
@@ -71,7 +70,6 @@ ENGLISH = Words(
     try_again="Please ask again in a moment. If it keeps happening, tell the operator this number: {number}.",
     draft="Draft, not checked against the articles yet:",
     continued_in_file="… the whole answer is in the attached file.",
-    more_sources="{count} more sources are in the attached file.",
     also_in="also in {sources}",
     passages="Passages",
     useful="Useful",
@@ -112,7 +110,6 @@ GERMAN = Words(
     try_again="Bitte gleich noch einmal fragen. Bleibt es dabei, hilft dem Betreiber diese Nummer: {number}.",
     draft="Entwurf, noch nicht an den Artikeln geprüft:",
     continued_in_file="… die ganze Antwort steht in der angehängten Datei.",
-    more_sources="{count} weitere Quellen stehen in der angehängten Datei.",
     also_in="auch in {sources}",
     passages="Textstellen",
     useful="Hilfreich",

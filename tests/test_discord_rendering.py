@@ -10,6 +10,7 @@ from discord_standin import embed_problems, text_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.discord_passages import passage_pages
 from bot.discord_render import (
     MOST_PAGES,
     Page,
@@ -17,7 +18,6 @@ from bot.discord_render import (
     answer_text,
     draft_text,
     error_page,
-    passage_pages,
     plain_messages,
 )
 from bot.discord_text import INVISIBLE, clean, escape, link, safe_url, shorten, shorten_escaped, split_text, units
