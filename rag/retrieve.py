@@ -23,7 +23,7 @@ CANDIDATES = 50
 """Chunks taken from each search before fusion; more changed nothing on the public sets."""
 RANK_CONSTANT = 10.0
 """k of reciprocal rank fusion (Cormack et al. 2009); 10 is as good as or better than 60 on five news and wiki tasks."""
-SAME_PASSAGE = 0.7
+SAME_PASSAGE = 0.35
 """Jaccard similarity of words from which two passages of one story are the same passage."""
 WORD = re.compile(r"\w+")
 

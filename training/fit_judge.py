@@ -3,7 +3,7 @@
     python training/fit_judge.py DATA_FOLDER --work FOLDER [--write rag/data/judge.json]
 
 DATA_FOLDER holds one folder for each set, with corpus.jsonl and cases.jsonl (docs/formats.md). Each set is split in two by
-the parity of SHA-256(case id): the even half is fitted, the odd half only checked. Needs scikit-learn (`pip install .[training]`).
+the parity of SHA-256(case id): the even half is fitted, the odd half only checked. Needs `pip install .[training]`.
 The libraries made of the corpora are kept in --work. Seeded: the same input gives the same weights.
 """
 
@@ -24,10 +24,12 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
 from rag.engine import open_engine
-from rag.evidence import candidates_of, evidence_of, take_apart
+from rag.evidence import Asked, Candidate, Reading, candidates_of, evidence_of, take_apart
 from rag.reader import Reader
 from rag.settings import Settings
-from vectorstore.values import Scope
+from vectorstore.values import Hit, Scope
+
+Ranked = list[tuple[Candidate, float]]
 
 SETS = ("squad2", "clapnq", "multihop_rag", "newsroom")
 SEED = 20251017
@@ -42,10 +44,10 @@ class Case:
     texts: list[list[str]]  # sentences by hit
     answers: list[list[str]]
     golds: list[str]
-    candidates: list  # Candidate
-    asked: object
-    hits: list
-    readings: list
+    candidates: list[Candidate]
+    asked: Asked
+    hits: list[Hit]
+    readings: list[Reading]
 
     @property
     def part(self) -> str:
@@ -126,7 +128,7 @@ async def collect(data: Path, work: Path, name: str) -> list[Case]:
     return cases
 
 
-def sentence_label(case: Case, candidate) -> bool:
+def sentence_label(case: Case, candidate: Candidate) -> bool:
     text = case.texts[candidate.hit][candidate.sentence]
     return case.answerable and (holds_answer(text, case.answers) if not case.golds else is_gold(text, case.golds))
 
@@ -187,7 +189,7 @@ def main() -> None:
     SET_SIZE = {name: sum(c.name == name and c.answerable for c in fit) for name in SETS}
     slope, bias = sentence_model(fit)
 
-    def ranked(case: Case, slope: np.ndarray, bias: float):
+    def ranked(case: Case, slope: np.ndarray, bias: float) -> Ranked:
         if not case.candidates:
             return []
         rows = np.array([[one.features[name] for name in sentence_names] for one in case.candidates])
@@ -196,7 +198,7 @@ def main() -> None:
             zip(case.candidates, map(float, probabilities), strict=True), key=lambda p: (-p[1], p[0].hit, p[0].sentence)
         )
 
-    def found_within(case: Case, order, count: int) -> bool:
+    def found_within(case: Case, order: Ranked, count: int) -> bool:
         texts = [case.texts[one.hit][one.sentence] for one, _ in order[:count]]
         return holds_answer(" ".join(texts), case.answers) or any(is_gold(text, case.golds) for text in texts)
 
@@ -225,8 +227,13 @@ def main() -> None:
     answer_names = [n for n in next(iter(evidence.values())) if n not in args.without]
     if not reads:
         answer_names = [n for n in answer_names if not n.startswith(("read", "answerable"))]
-    table = lambda part: np.array([[evidence[c.name, c.id][n] for n in answer_names] for c in part])
-    labels = lambda part: np.array([c.answerable for c in part])
+
+    def table(part: list[Case]) -> np.ndarray:
+        return np.array([[evidence[case.name, case.id][name] for name in answer_names] for case in part])
+
+    def labels(part: list[Case]) -> np.ndarray:
+        return np.array([case.answerable for case in part])
+
     balance = {
         (name, kind): sum(c.name == name and c.answerable == kind for c in fit)
         for name in SETS
@@ -235,7 +242,10 @@ def main() -> None:
     weights = np.array([1.0 / balance[c.name, c.answerable] for c in fit])
     weights /= weights.mean()
     answer_slope, answer_bias = logistic(table(fit), labels(fit), 0.3, weights)
-    probability = lambda part: 1 / (1 + np.exp(-(table(part) @ answer_slope + answer_bias)))
+
+    def probability(part: list[Case]) -> np.ndarray:
+        return 1 / (1 + np.exp(-(table(part) @ answer_slope + answer_bias)))
+
     model = LogisticRegression(C=0.3, max_iter=2000)
     fitted = cross_val_predict(
         model,
@@ -271,8 +281,10 @@ def main() -> None:
             boots = [(rng.choice(a, len(a)).mean() + rng.choice(r, len(r)).mean()) / 2 for _ in range(2000)]
             best = max((sum(rates(name, part, p, t)) / 2, t) for t in np.arange(0.05, 0.95, 0.01))
             print(
-                f"{label:6} {name:13} n={mine.sum():4} AUC {roc_auc_score(yes[mine], p[mine]):.3f}  answered {answered:.3f}  refused {refused:.3f}"
-                f"  balanced {(answered + refused) / 2:.3f} [{np.quantile(boots, 0.025):.3f}, {np.quantile(boots, 0.975):.3f}]  (best {best[0]:.3f} at {best[1]:.2f})"
+                f"{label:6} {name:13} n={mine.sum():4} AUC {roc_auc_score(yes[mine], p[mine]):.3f}"
+                f"  answered {answered:.3f}  refused {refused:.3f}  balanced {(answered + refused) / 2:.3f}"
+                f" [{np.quantile(boots, 0.025):.3f}, {np.quantile(boots, 0.975):.3f}]"
+                f"  (best {best[0]:.3f} at {best[1]:.2f})"
             )
     for names, weights_ in ((sentence_names, slope), (answer_names, answer_slope)):
         print({n: round(float(w), 3) for n, w in zip(names, weights_, strict=True)})
@@ -280,7 +292,7 @@ def main() -> None:
         parameters = {
             "about": "Fitted by training/fit_judge.py; see docs/quality.md.",
             "reads": reads,
-            "operating_point": "one threshold for all sets, chosen on the fit half for the best worst margin to the goals of docs/quality.md",
+            "operating_point": "one threshold for all sets: best worst margin to the goals in docs/quality.md, on the fit half",
             "threshold": threshold,
             "sentence": {
                 "bias": round(bias, 5),

@@ -1,0 +1,204 @@
+"""The whole path on real parts: what the seed article says and does not say, and what holds for every answer."""
+
+import asyncio
+import re
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from rag.answer import Answer, Turn
+from rag.engine import Engine, checked_question, open_engine
+from rag.errors import QuestionError
+from rag.records import answer_from_record, answer_to_record
+from rag.settings import Settings
+from tests.conftest import SEEDS
+from vectorstore.errors import StoreMismatch
+from vectorstore.values import Scope
+
+Value = TypeVar("Value")
+NEWSROOM = Path(__file__).parent / "cases" / "newsroom.jsonl"
+
+
+class Running:
+    """An engine that stays open over many tests, on an event loop of its own."""
+
+    def __init__(self, home: Path, paths: list[Path]) -> None:
+        self.runner = asyncio.Runner()
+        self.context = open_engine(Settings(home=home))
+        self.engine: Engine = self.run(self.context.__aenter__())
+        self.run(self.engine.library.ingest(paths))
+
+    def run(self, work: Coroutine[object, object, Value]) -> Value:
+        return self.runner.run(work)
+
+    def ask(self, question: str, history: tuple[Turn, ...] = (), scope: Scope | None = None) -> Answer:
+        return self.run(self.engine.ask(question, history, scope))
+
+    def close(self) -> None:
+        self.run(self.context.__aexit__(None, None, None))
+        self.runner.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with ExitStack() as stack:
+        running = Running(tmp_path_factory.mktemp("answers"), [SEEDS])
+        stack.callback(running.close)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with ExitStack() as stack:
+        running = Running(tmp_path_factory.mktemp("newsroom"), [NEWSROOM])
+        stack.callback(running.close)
+        yield running
+
+
+def quotes(answer: Answer) -> str:
+    return " ".join(citation.quote for citation in answer.citations)
+
+
+def check(running: Running, answer: Answer) -> None:
+    """What holds for every answer."""
+    marks = {int(number) for number in re.findall(r"\[(\d+)\]", answer.text)}
+    assert marks == {citation.number for citation in answer.citations}
+    assert answer.refused == (not answer.citations)
+    for citation in answer.citations:
+        article = running.run(running.engine.library.article(citation.library, citation.article_id))
+        assert article is not None
+        assert article.text[citation.start : citation.end] == citation.quote
+        assert all(0 <= start < end <= len(citation.quote) for start, end in citation.emphasis)
+    assert len(quotes(answer).split()) <= 60
+
+
+def test_will_hungary_arrest_putin(running: Running) -> None:
+    answer = running.ask("Will Hungary arrest Putin?")
+    check(running, answer)
+    assert "Hungary would not seek to arrest Putin" in quotes(answer)
+    assert "Hungary is a member of the court, but Orban’s government has said it would move to withdraw." in quotes(answer)
+    assert answer.as_of is not None
+    assert answer.as_of.date().isoformat() == "2025-10-17"
+
+
+def test_when_did_putin_and_orban_speak(running: Running) -> None:
+    answer = running.ask("When did Putin and Orban speak?")
+    check(running, answer)
+    assert "October 17" in quotes(answer)
+
+
+def test_who_is_the_kremlin_spokesman(running: Running) -> None:
+    answer = running.ask("Who is the Kremlin spokesman?")
+    check(running, answer)
+    assert "Kremlin spokesman Dmitry Peskov" in quotes(answer)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What is the capital of Australia?", "What did Macron say about the Budapest summit?", "ブダペストの天気は？", "42"],
+)
+def test_what_the_article_does_not_say_is_refused(running: Running, question: str) -> None:
+    answer = running.ask(question)
+    check(running, answer)
+    assert answer.refusal is not None
+    assert answer.refusal.reason == "The articles do not say."
+    assert len(answer.refusal.nearest) <= 3
+
+
+def test_the_same_question_gets_the_same_answer(running: Running) -> None:
+    first, second = (running.ask("How often did Trump and Putin speak by phone?") for _ in range(2))
+    assert (first.text, first.citations) == (second.text, second.citations)
+
+
+@given(st.text(max_size=300))
+@hypothesis_settings(max_examples=25, deadline=None)
+def test_any_question_ends_in_an_answer_a_refusal_or_one_sentence(running: Running, question: str) -> None:
+    try:
+        check(running, running.ask(question))
+    except QuestionError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("question", ["", "  \n ", "?!...", "x" * 100_000, "\u200b"])
+def test_a_question_nobody_could_answer_is_named(question: str) -> None:
+    with pytest.raises(QuestionError):
+        checked_question(question, 2_000)
+
+
+def test_an_article_outside_the_scope_is_not_quoted(running: Running) -> None:
+    answer = running.ask("Will Hungary arrest Putin?", scope=Scope(sources=("No such outlet",)))
+    assert answer.refusal is not None
+    assert answer.hits == ()
+
+
+def test_a_follow_up_is_understood_without_a_model(running: Running) -> None:
+    first = running.ask("Who is the Kremlin spokesman?")
+    answer = running.ask("And Hungary?", (Turn("Will Germany arrest Putin?", "The articles do not say."),))
+    assert answer.standalone_question == "Will Hungary arrest Putin?"
+    assert "would not seek to arrest Putin" in quotes(answer)
+    assert answer.explanation.rewritten
+    check(running, running.ask("Why?", (Turn.of(first),)))
+
+
+def test_an_answer_survives_being_stored(running: Running) -> None:
+    answer = running.ask("Will Hungary arrest Putin?")
+    running.run(running.engine.remember(answer, "someone", "somewhere"))
+    stored = running.run(running.engine.answer_by_id(answer.id[:8]))
+    assert stored is not None
+    assert answer_from_record(stored.record) == answer_from_record(answer_to_record(answer))
+    assert answer_from_record(stored.record).hits == answer.hits
+    (turn,) = running.run(running.engine.conversation("somewhere"))
+    assert turn.question == answer.question
+    assert running.run(running.engine.forget_asker("someone")) == 1
+    assert running.run(running.engine.answer_by_id(answer.id)) is None
+
+
+def test_answers_can_be_asked_not_to_be_stored(running: Running) -> None:
+    engine = running.engine
+    silent = Engine(
+        engine.settings.model_copy(update={"store_answers": False}),
+        engine.library,
+        engine.answers,
+        engine.parameters,
+        engine.reader,
+        None,
+        None,
+        engine.threads,
+    )
+    answer = running.run(silent.ask("Will Hungary arrest Putin?"))
+    running.run(silent.remember(answer))
+    assert running.run(silent.answer_by_id(answer.id)) is None
+
+
+def test_copies_are_one_citation_that_names_them(newsroom: Running) -> None:
+    stories: dict[str, set[str]] = {}
+    known = newsroom.engine.library.shelves.ledger.known("shared")
+    for article, story in newsroom.engine.library.shelves.ledger.articles_with_stories("shared", list(known)):
+        stories.setdefault(story, set()).add(article.id)
+    copies = max(stories.values(), key=len)
+    assert len(copies) >= 3
+    text = newsroom.run(newsroom.engine.library.article("shared", min(copies)))
+    assert text is not None
+    found = newsroom.engine.retrieve(text.text[:200], Scope())
+    of_story = [hit for hit in found.hits if hit.chunk.article_id in copies]
+    assert len({hit.chunk.article_id for hit in of_story}) == 1
+    assert {copy.article_id for hit in of_story for copy in hit.copies} == copies - {of_story[0].chunk.article_id}
+
+
+def test_lost_vectors_are_noticed_and_rebuild_is_named(tmp_path: Path) -> None:
+    async def lose_and_open() -> None:
+        settings = Settings(home=tmp_path)
+        async with open_engine(settings) as engine:
+            await engine.library.ingest([SEEDS])
+            engine.library.shelves.store.clear()
+        async with open_engine(settings):
+            pass
+
+    with pytest.raises(StoreMismatch, match="dateline rebuild"):
+        asyncio.run(lose_and_open())

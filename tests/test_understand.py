@@ -1,0 +1,81 @@
+"""Step 1 without a model: time words become bounds, follow-ups stand alone, everything else is left as it is."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from rag.answer import Turn
+from rag.understand import stand_alone, understand
+from vectorstore.values import Scope
+
+NOW = datetime(2025, 10, 22, 15, 30, tzinfo=UTC)  # a Wednesday
+ARREST = Turn("Will Poland arrest Putin?", "The articles do not say.")
+SPOKESMAN = Turn("Who is the Kremlin spokesman?", "“..., Kremlin spokesman Dmitry Peskov told reporters.” [1]")
+
+
+@pytest.mark.parametrize(
+    ("question", "since", "until"),
+    [
+        ("What did Trump say as of 17 October 2025?", None, "2025-10-18"),
+        ("What has Orban said since Monday?", "2025-10-20", None),
+        ("What has Orban said since October 3?", "2025-10-03", None),
+        ("What happened yesterday?", "2025-10-21", "2025-10-22"),
+        ("What happened today?", "2025-10-22", None),
+        ("What happened last week?", "2025-10-13", None),
+        ("What happened this month?", "2025-10-01", None),
+        ("What was said in the past three days?", "2025-10-19", None),
+        ("What was said over the last 2 weeks?", "2025-10-08", None),
+        ("Which treaties were signed since 1990?", None, None),
+        ("Who won in May?", None, None),
+        ("Who was the last king?", None, None),
+    ],
+)
+def test_time_words_become_bounds(question: str, since: str | None, until: str | None) -> None:
+    scope = understand(question, (), Scope(), NOW).scope
+    assert (day(scope.since), day(scope.until)) == (since, until)
+
+
+def day(moment: datetime | None) -> str | None:
+    return moment.date().isoformat() if moment else None
+
+
+def test_the_bounds_that_were_given_are_kept() -> None:
+    given = Scope(since=datetime(2025, 1, 1, tzinfo=UTC))
+    assert understand("What happened since Monday?", (), given, NOW).scope.since == given.since
+
+
+def test_words_are_relative_to_when_the_question_was_asked() -> None:
+    asked = Scope(asked_at=datetime(2024, 2, 2, tzinfo=UTC))
+    assert day(understand("What happened yesterday?", (), asked, NOW).scope.since) == "2024-02-01"
+
+
+@pytest.mark.parametrize("question", ["What is the latest on the bridge?", "Where is Putin now?", "Who currently leads?"])
+def test_the_latest_is_a_preference_not_a_filter(question: str) -> None:
+    understood = understand(question, (), Scope(), NOW)
+    assert understood.prefers_newest
+    assert understood.scope == Scope()
+
+
+@pytest.mark.parametrize(
+    ("question", "before", "standalone"),
+    [
+        ("And Hungary?", ARREST, "Will Hungary arrest Putin?"),
+        ("What about Hungary?", ARREST, "Will Hungary arrest Putin?"),
+        ("Why?", ARREST, "Why: Will Poland arrest Putin?"),
+        ("When was that?", ARREST, "When: Will Poland arrest Putin?"),
+        ("yes", ARREST, "Will Poland arrest Putin?"),
+        ("What did he say?", SPOKESMAN, "What did Dmitry Peskov say?"),
+        ("What is his job?", SPOKESMAN, "What is Dmitry Peskov's job?"),
+        ("Who is the president of France?", ARREST, "Who is the president of France?"),
+        ("How high is the harbour bridge?", ARREST, "How high is the harbour bridge?"),
+    ],
+)
+def test_follow_ups_stand_alone(question: str, before: Turn, standalone: str) -> None:
+    made, how = stand_alone(question, [before])
+    assert made == standalone
+    assert bool(how) == (made != question)
+
+
+@pytest.mark.parametrize("question", ["And Hungary?", "Why?", "yes", "What did he say?"])
+def test_without_history_a_question_is_left_alone(question: str) -> None:
+    assert stand_alone(question, []) == (question, "")
