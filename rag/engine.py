@@ -383,6 +383,8 @@ async def open_library(settings: Settings, on_wait: Callable[[str], None] | None
         database = await asyncio.to_thread(open_database, settings.ledger_url)
     finally:
         await asyncio.wait([opening])
+        # When both fail, the first one told is enough; asking for the other keeps asyncio from telling it too.
+        opening.exception()
     try:
         shelves = Shelves(settings.home, Ledger(database), opening.result(), embedder, settings.chunk_tokens)
         yield Library(shelves, on_wait)

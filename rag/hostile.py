@@ -8,6 +8,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from vectorstore.values import Chunk, Span
+
 PARAGRAPH_END = re.compile(r"\n[^\S\n]*\r?\n\s*$")
 
 # Text that turns around, and invisible characters within a word: nobody writes these to be read.
@@ -181,3 +183,9 @@ def instructed(sentences: Sequence[str]) -> tuple[bool, ...]:
         paragraphs.append(paragraphs[-1] + bool(PARAGRAPH_END.search(sentence)))
     tainted = {number for number, sentence in zip(paragraphs, sentences, strict=False) if is_instruction(sentence)}
     return tuple(number in tainted for number in paragraphs[:-1])
+
+
+def tainted_sentences(chunk: Chunk, spans: Sequence[Span]) -> tuple[bool, ...]:
+    """Which sentences stand in a paragraph that gives orders; each is looked at with the white space behind it."""
+    ends = [start for start, _ in spans[1:]] + [chunk.end]
+    return instructed([chunk.sentence_text((span[0], end)) for span, end in zip(spans, ends, strict=True)])

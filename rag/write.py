@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from rag.answer import Citation, Headline, headline_of
 from rag.evidence import DATE, NAME, NUMBER_WORD, SOUGHT, Candidate, Reading, words_of
-from rag.hostile import is_instruction
+from rag.hostile import tainted_sentences
 from rag.judge import Judgement
 from rag.retrieve import similar_words
 from vectorstore.values import Chunk, Hit, Span
@@ -51,7 +51,8 @@ def choose(judgement: Judgement, hits: Sequence[Hit]) -> list[Candidate]:
         if probability < floor or len(chosen) == MOST_SENTENCES:
             break
         add(candidate, chosen, hits)
-    by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in judgement.ranked}
+    quotable = without_orders(judgement.ranked, hits)
+    by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in quotable}
     for candidate in list(chosen):
         antecedent = by_place.get((candidate.hit, candidate.sentence - 1))
         if antecedent is not None and LEADING_PRONOUN.match(text_of(candidate, hits)) and len(chosen) < MOST_SENTENCES:
@@ -61,7 +62,7 @@ def choose(judgement: Judgement, hits: Sequence[Hit]) -> list[Candidate]:
 
 def with_what_is_sought(judgement: Judgement, hits: Sequence[Hit]) -> list[tuple[Candidate, float]]:
     """The ranking; a question for a date or a number has the best sentence that holds one among the first two."""
-    ranked = list(judgement.ranked[:LOOKED_AT])
+    ranked = without_orders(judgement.ranked[:LOOKED_AT], hits)
     pattern = SOUGHT[judgement.kind] if judgement.kind in ("when", "count") else None
     if pattern is not None and not any(pattern.search(text_of(candidate, hits)) for candidate, _ in ranked[:2]):
         place = next((n for n, (one, _) in enumerate(ranked) if pattern.search(text_of(one, hits))), None)
@@ -70,17 +71,19 @@ def with_what_is_sought(judgement: Judgement, hits: Sequence[Hit]) -> list[tuple
     return ranked
 
 
+def without_orders(ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[tuple[Candidate, float]]:
+    """The candidates that do not stand in a paragraph that tells the reader, or a model, what to do."""
+    looked_at = {candidate.hit for candidate, _ in ranked}
+    tainted = {hit: tainted_sentences(hits[hit].chunk, hits[hit].chunk.sentences) for hit in looked_at}
+    return [pair for pair in ranked if not tainted[pair[0].hit][pair[0].sentence]]
+
+
 def add(candidate: Candidate, chosen: list[Candidate], hits: Sequence[Hit]) -> None:
-    """Choose a sentence, unless it gives orders, repeats another one, or would be too much to read."""
+    """Choose a sentence, unless it repeats another one or would be too much to read."""
     text = text_of(candidate, hits)
     used = sum(len(text_of(other, hits).split()) for other in chosen)
     too_long = bool(chosen) and used + len(text.split()) > MOST_WORDS
-    if (
-        candidate not in chosen
-        and not too_long
-        and not is_instruction(text)
-        and not says_nothing_new(text, chosen, hits)
-    ):
+    if candidate not in chosen and not too_long and not says_nothing_new(text, chosen, hits):
         chosen.append(candidate)
 
 

@@ -82,7 +82,9 @@ def test_will_hungary_arrest_putin(running: Running) -> None:
     answer = running.ask("Will Hungary arrest Putin?")
     check(running, answer)
     assert "Hungary would not seek to arrest Putin" in quotes(answer)
-    assert "Hungary is a member of the court, but Orban’s government has said it would move to withdraw." in quotes(answer)
+    assert "Hungary is a member of the court, but Orban’s government has said it would move to withdraw." in quotes(
+        answer
+    )
     assert answer.as_of is not None
     assert answer.as_of.date().isoformat() == "2025-10-17"
 
@@ -101,7 +103,12 @@ def test_who_is_the_kremlin_spokesman(running: Running) -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ["What is the capital of Australia?", "What did Macron say about the Budapest summit?", "ブダペストの天気は？", "42"],
+    [
+        "What is the capital of Australia?",
+        "What did Macron say about the Budapest summit?",
+        "ブダペストの天気は？",
+        "42",
+    ],
 )
 def test_what_the_article_does_not_say_is_refused(running: Running, question: str) -> None:
     answer = running.ask(question)
@@ -119,10 +126,11 @@ def test_the_same_question_gets_the_same_answer(running: Running) -> None:
 @given(st.text(max_size=300))
 @hypothesis_settings(max_examples=25, deadline=None)
 def test_any_question_ends_in_an_answer_a_refusal_or_one_sentence(running: Running, question: str) -> None:
-    try:
+    if not any(character.isalnum() for character in question):
+        with pytest.raises(QuestionError):
+            running.ask(question)
+    else:
         check(running, running.ask(question))
-    except QuestionError as error:
-        assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("question", ["", "  \n ", "?!...", "x" * 100_000, "\u200b"])

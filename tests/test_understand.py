@@ -49,7 +49,9 @@ def test_words_are_relative_to_when_the_question_was_asked() -> None:
     assert day(understand("What happened yesterday?", (), asked, NOW).scope.since) == "2024-02-01"
 
 
-@pytest.mark.parametrize("question", ["What is the latest on the bridge?", "Where is Putin now?", "Who currently leads?"])
+@pytest.mark.parametrize(
+    "question", ["What is the latest on the bridge?", "Where is Putin now?", "Who currently leads?"]
+)
 def test_the_latest_is_a_preference_not_a_filter(question: str) -> None:
     understood = understand(question, (), Scope(), NOW)
     assert understood.prefers_newest

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from rag.answer import Citation, DroppedSentence, Headline
-from rag.hostile import clean_line, instructed, is_instruction
+from rag.hostile import clean_line, is_instruction, tainted_sentences
 from rag.proof.draft import Claim, claims_of, is_forbidden, is_silent
 from rag.proof.reading import Reading, read
 from rag.proof.support import CLOSE_ENOUGH, FOREIGN_NAME, NOT_CLOSE, PRONOUNS, Evidence, coverage, objection
@@ -142,7 +142,7 @@ def joint_proof(claim: Reading, ranked: Sequence[Window], cited: set[int], close
 def windows_of(passage: int, chunk: Chunk) -> list[Window]:
     """Every stretch of one to three sentences of a chunk that may be quoted; orders to whoever answers may not."""
     spans = chunk.sentences or tuple((chunk.start + a, chunk.start + b) for a, b in sentence_spans(chunk.text))
-    tainted = taints(chunk, spans)
+    tainted = tainted_sentences(chunk, spans)
     beside = read(f"{clean_line(chunk.title)}. {clean_line(chunk.source)}")
     published: date | None = chunk.published.date() if chunk.published else None
     found: list[Window] = []
@@ -159,12 +159,6 @@ def windows_of(passage: int, chunk: Chunk) -> list[Window]:
             evidence = Evidence(reading, beside, published, sentences)
             found.append(Window(passage, span, last - first + 1, stems, evidence))
     return found
-
-
-def taints(chunk: Chunk, spans: Sequence[Span]) -> tuple[bool, ...]:
-    """Which sentences stand in a paragraph that gives orders; each is looked at with the white space behind it."""
-    ends = [start for start, _ in spans[1:]] + [chunk.end]
-    return instructed([chunk.sentence_text((span[0], end)) for span, end in zip(spans, ends, strict=True)])
 
 
 def stripped(chunk: Chunk, span: Span) -> Span:

@@ -1,0 +1,200 @@
+"""`ask` and `dateline` as processes: exit codes, what goes to stdout and what to stderr, hostile and wrong input."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def run(
+    command: str, *arguments: str, home: Path, stdin: str | None = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """One command in a process of its own, with nothing of the tester's settings."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATELINE_", "OPENAI_"))}
+    return subprocess.run(
+        [sys.executable, "-c", f"from bot.cli import {command}; {command}(prog_name={command!r})", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=home,
+        env=environment | {"DATELINE_HOME": str(home), "PYTHONPATH": str(REPOSITORY)} | variables,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder that has answered its first question."""
+    home = tmp_path_factory.mktemp("ask")
+    first = run("ask", "Will", "Hungary", "arrest", "Putin?", home=home)
+    assert (first.returncode, first.stderr.count("\n")) == (0, 2)
+    assert "The library is empty: loading the articles in" in first.stderr
+    assert first.stdout.startswith("As of 17 October 2025 the articles say:\n")
+    return home
+
+
+def test_an_answer_goes_to_stdout_and_nothing_to_stderr(home: Path) -> None:
+    answer = run("ask", "Will Hungary arrest Putin?", home=home)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "Hungary would not seek to arrest Putin" in answer.stdout
+    assert "\x1b" not in answer.stdout
+    assert answer.stdout == run("ask", home=home, stdin="Will Hungary arrest Putin?\n").stdout
+
+
+def test_a_refusal_has_an_exit_code_of_its_own(home: Path) -> None:
+    refusal = run("ask", "What is the capital of Australia?", home=home)
+    assert refusal.returncode == 3
+    assert refusal.stdout.startswith("The articles do not say.\nNearest, but not answering:\n")
+
+
+def test_json_is_the_documented_answer(home: Path) -> None:
+    answer = json.loads(run("ask", "--json", "Who is the Kremlin spokesman?", home=home).stdout)
+    assert answer["schema"] == "dateline/answer/1"
+    assert {"id", "question", "standalone_question", "text", "citations", "refused", "refusal", "as_of", "model"} < set(
+        answer
+    )
+    assert {"number", "article_id", "title", "source", "url", "published", "quote", "start", "end"} <= set(
+        answer["citations"][0]
+    )
+    refusal = json.loads(run("ask", "--json", "What is the capital of Australia?", home=home).stdout)
+    assert refusal["refused"]
+    assert set(refusal["refusal"]) == {"reason", "nearest"}
+
+
+def test_explain_shows_the_operating_point(home: Path) -> None:
+    shown = run("ask", "--explain", "Will Hungary arrest Putin?", home=home).stdout
+    assert "P(answered)" in shown
+    assert "answers from" in shown
+    assert "timings" in shown
+
+
+WRONG_USE = {
+    "empty question": ([""], "The question is empty"),
+    "only punctuation": (["?!"], "holds no word"),
+    "too long": (["x" * 3_000], "2,000 are the most"),
+    "bad date": (["--since", "soonish", "Will Hungary arrest Putin?"], "is no date"),
+    "swapped dates": (["--since", "2025-02-01", "--until", "2025-01-01", "Will Hungary arrest Putin?"], "swap them"),
+    "unknown outlet": (["--source", "Nobody's Post", "Will Hungary arrest Putin?"], "No article is from"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG_USE.values(), ids=WRONG_USE.keys())
+def test_wrong_use_is_one_sentence_and_exit_code_2(arguments: list[str], message: str, home: Path) -> None:
+    wrong = run("ask", *arguments, home=home)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert message in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+def test_a_piped_question_of_100_kb_is_refused_in_one_sentence(home: Path) -> None:
+    wrong = run("ask", home=home, stdin="why " * 25_000)
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("\n") == 1
+
+
+def test_dates_and_outlets_narrow_the_scope(home: Path) -> None:
+    assert (
+        run("ask", "--since", "2025-10-17", "--until", "2025-10-17", "Will Hungary arrest Putin?", home=home).returncode
+        == 0
+    )
+    assert run("ask", "--since", "2025-10-18", "Will Hungary arrest Putin?", home=home).returncode == 3
+
+
+def test_an_unknown_setting_is_wrong_use(home: Path) -> None:
+    wrong = run("ask", "Will Hungary arrest Putin?", home=home, DATELINE_HIST="3")
+    assert wrong.returncode == 2
+    assert "did you mean DATELINE_HITS?" in wrong.stderr
+
+
+def test_a_home_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    failure = run("ask", "Will Hungary arrest Putin?", home=tmp_path, DATELINE_HOME=str(tmp_path / "file"))
+    assert failure.returncode == 1
+    assert "Traceback" not in failure.stderr
+    assert failure.stderr.count("\n") <= 1
+
+
+def test_terminal_escapes_in_an_article_never_reach_the_terminal(tmp_path: Path) -> None:
+    article = {
+        "id": "evil",
+        "title": "Harbour \x1b]0;owned\x07bridge",
+        "source": "Post\x1b[2J",
+        "url": "javascript:alert(1)",
+        "text": "The harbour bridge \x1b[31mopened\x1b[0m on Monday, the mayor said.",
+    }
+    (tmp_path / "c.jsonl").write_text(json.dumps(article), "utf-8")
+    assert run("dateline", "ingest", "c.jsonl", home=tmp_path).returncode == 0
+    shown = run("ask", "--explain", "Did the harbour bridge open?", home=tmp_path, DATELINE_ANSWER_THRESHOLD="0")
+    listed = run("dateline", "library", "list", home=tmp_path)
+    for output in (shown.stdout, shown.stderr, listed.stdout):
+        assert "\x1b" not in output
+        assert "\x07" not in output
+    assert "javascript:" not in shown.stdout
+
+
+def test_articles_that_cannot_be_read_are_named_and_the_exit_code_says_so(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"id": "a", "text": "It rained."}\nnonsense\n', "utf-8")
+    report = run("dateline", "ingest", "c.jsonl", home=tmp_path)
+    assert report.returncode == 1
+    assert "c.jsonl:2 is not JSON" in report.stderr
+    assert report.stdout.startswith("1 added, 0 changed, 0 unchanged")
+
+
+def test_the_library_can_be_listed_forgotten_and_rebuilt(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(" date 2024-02-03 It rained in the harbour.", "utf-8")
+    assert run("dateline", "ingest", "a.txt", home=tmp_path).returncode == 0
+    listed = run("dateline", "library", "list", home=tmp_path).stdout
+    assert listed.startswith("3 February 2024")
+    assert "articles     1" in run("dateline", "library", "status", home=tmp_path).stdout
+    assert run("dateline", "rebuild", home=tmp_path).stdout == "1 chunk made.\n"
+    identifier = listed.strip().rpartition(" · ")[2]
+    assert run("dateline", "library", "forget", identifier, home=tmp_path).returncode == 0
+    assert run("dateline", "library", "forget", identifier, home=tmp_path).returncode == 1
+
+
+def test_an_answer_can_be_replayed(home: Path) -> None:
+    asked = json.loads(run("ask", "--json", "Will Hungary arrest Putin?", home=home).stdout)
+    shown = run("dateline", "replay", asked["id"][:8], "--again", home=home)
+    assert shown.returncode == 0
+    assert "Hungary would not seek to arrest Putin" in shown.stdout
+    assert "Asked again, the answer is the same." in shown.stdout
+    assert run("dateline", "replay", "zzz", home=home).returncode == 2
+
+
+def test_a_chat_on_a_terminal_remembers_what_was_asked(home: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from bot.cli import ask; ask()"],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=home,
+        env={**os.environ, "DATELINE_HOME": str(home), "PYTHONPATH": str(REPOSITORY), "TERM": "dumb"},
+    )
+    os.close(theirs)
+    os.write(ours, b"Will Germany arrest Putin?\nAnd Hungary?\n\x04")
+    output, errors = process.communicate(timeout=120)
+    os.close(ours)
+    assert process.returncode == 0, errors
+    assert "would not seek to arrest Putin" in output
+    assert "Traceback" not in errors
+
+
+def test_help_needs_nothing_heavy() -> None:
+    """--help and argument errors must not pay for models and databases."""
+    code = (
+        "import sys\nfrom bot.cli import ask\n"
+        "try:\n    ask(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'chromadb', 'llama_index', 'openai', 'discord', 'onnxruntime', 'sqlalchemy', 'numpy', 'rich', 'pydantic'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert shown.stderr.strip() == "[]"
