@@ -89,7 +89,8 @@ class MiniLM(BaseEmbedding):
 
     def embed_passages(self, passages: Sequence[Passage]) -> list[PassageVectors]:
         """One for each passage, in order, whatever the batches were."""
-        encodings = self._tokenizer.encode_batch_fast([passage.text for passage in passages])
+        # Not encode_batch_fast: it leaves out the offsets, and every sentence would get the passage's vector.
+        encodings = self._tokenizer.encode_batch([passage.text for passage in passages])
         order = sorted(range(len(passages)), key=lambda index: len(encodings[index].ids))
         vectors: list[PassageVectors | None] = [None] * len(passages)
         for start in range(0, len(order), BATCH):

@@ -93,7 +93,7 @@ def serving(*replies: Reply) -> Iterator[Standin]:
             standin.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             reply = standin.replies[min(len(standin.requests), len(standin.replies)) - 1]
             self.send_response(reply.status)
-            for name, value in (*reply.headers, ("Transfer-Encoding", "chunked")):
+            for name, value in (*reply.headers, ("Transfer-Encoding", "chunked"), ("Connection", "close")):
                 self.send_header(name, value)
             self.end_headers()
             self.close_connection = True

@@ -99,6 +99,7 @@ def test_a_piped_question_of_100_kb_is_refused_in_one_sentence(home: Path) -> No
     assert wrong.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_dates_and_outlets_narrow_the_scope(home: Path) -> None:
     assert (
         run("ask", "--since", "2025-10-17", "--until", "2025-10-17", "Will Hungary arrest Putin?", home=home).returncode
@@ -147,6 +148,7 @@ def test_articles_that_cannot_be_read_are_named_and_the_exit_code_says_so(tmp_pa
     assert report.stdout.startswith("1 added, 0 changed, 0 unchanged")
 
 
+@pytest.mark.slow
 def test_the_library_can_be_listed_forgotten_and_rebuilt(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(" date 2024-02-03 It rained in the harbour.", "utf-8")
     assert run("dateline", "ingest", "a.txt", home=tmp_path).returncode == 0

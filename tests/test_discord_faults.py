@@ -68,6 +68,7 @@ def test_a_rate_limit_on_any_route_is_waited_out(tmp_path: Path, route: tuple[st
     asyncio.run(check())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_server_error_on_every_route_loses_no_answer(tmp_path: Path, status: int) -> None:
     async def check() -> None:
@@ -240,6 +241,7 @@ def test_a_malformed_event_ends_the_client_but_not_the_bot(tmp_path: Path) -> No
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_a_first_connection_that_is_refused_is_tried_again(tmp_path: Path) -> None:
     async def check() -> None:
         async with stand_in() as discord:

@@ -40,7 +40,7 @@ def test_each_sentence_has_a_vector_of_its_own(embedder: Embedder) -> None:
     (made,) = embedder.embed_passages([Passage(text, ((0, 31), (32, len(text))))])
     question = embedder.embed_question("How long is bread baked?")
     assert made.sentences.shape == (2, 384)
-    assert made.sentences[1] @ question > made.sentences[0] @ question
+    assert made.sentences[1] @ question > made.sentences[0] @ question + 0.2
 
 
 def test_the_model_is_a_llama_index_embedding(embedder: Embedder) -> None:

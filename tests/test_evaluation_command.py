@@ -109,6 +109,7 @@ def test_what_is_wrong_is_told_before_anything_is_asked(
     assert not list(tmp_path.glob("cache/runs/*"))
 
 
+@pytest.mark.slow
 def test_interrupted_run_keeps_its_cases_and_goes_on(seed_cases: Path, home: Path, tmp_path: Path) -> None:
     """Ctrl-C as the terminal sends it, to a real process in the middle of a run."""
     own_home = tmp_path / "home"

@@ -219,6 +219,7 @@ def test_broken_retrieval_is_blocked(
     assert {"recall_at_10", "mrr"} <= {change.name for change in verdict.losses}
 
 
+@pytest.mark.slow
 def test_broken_refusal_is_blocked(
     home: Path, corpus: Corpus, own_cases: CaseSet, whole: Evaluation, tmp_path: Path
 ) -> None:
@@ -249,6 +250,7 @@ async def open_with_moved_quotes(settings: Settings) -> AsyncIterator[MovedQuote
         yield MovedQuotes(engine)
 
 
+@pytest.mark.slow
 def test_broken_citations_are_blocked(
     home: Path, corpus: Corpus, own_cases: CaseSet, whole: Evaluation, tmp_path: Path
 ) -> None:
