@@ -261,15 +261,13 @@ def main() -> None:
         yes = labels(part)
         return float((p[mine & yes] >= threshold).mean()), float((p[mine & ~yes] < threshold).mean())
 
-    # One operating point: the threshold with the best worst margin to the stated goals, on the fit half.
-    def margin(threshold: float) -> float:
-        balanced = {name: sum(rates(name, fit, fitted, threshold)) / 2 for name in SETS}
-        answered, refused = rates("multihop_rag", fit, fitted, threshold)
-        return min(balanced["squad2"] - 0.75, balanced["clapnq"] - 0.86, answered - 0.90, refused - 0.95) + 0.1 * sum(
-            balanced.values()
-        )
+    # One operating point for all sets: the best mean balanced accuracy on the fit half, each set counting the same.
+    def mean_balanced(threshold: float) -> float:
+        return sum(sum(rates(name, fit, fitted, threshold)) / 2 for name in SETS) / len(SETS)
 
-    threshold = max((float(t) for t in np.round(np.arange(0.1, 0.9, 0.01), 2)), key=margin)
+    # Of thresholds that are as good (within .02, far inside the noise) the highest: a wrong answer costs more than a refusal.
+    by_threshold = {float(t): mean_balanced(float(t)) for t in np.round(np.arange(0.1, 0.9, 0.01), 2)}
+    threshold = max(t for t, value in by_threshold.items() if value >= max(by_threshold.values()) - 0.02)
     print(f"threshold {threshold}")
     for label, part, p in (("fit", fit, fitted), ("check", check, probability(check))):
         for name in SETS:
@@ -292,7 +290,7 @@ def main() -> None:
         parameters = {
             "about": "Fitted by training/fit_judge.py; see docs/quality.md.",
             "reads": reads,
-            "operating_point": "one threshold for all sets: best worst margin to the goals in docs/quality.md, on the fit half",
+            "operating_point": "one threshold for all sets: the highest within .02 of the best mean balanced accuracy, fit half",
             "threshold": threshold,
             "sentence": {
                 "bias": round(bias, 5),
