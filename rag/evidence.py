@@ -216,8 +216,6 @@ def evidence_of(
     second = ranked[1][1] if len(ranked) > 1 else 0.0
     elsewhere = next((p for candidate, p in ranked if candidate.hit != best.hit), 0.0)
     similarities = [hit.similarity for hit in hits]
-    lexical = [hit.lexical_score for hit in hits]
-    weight = sum(asked.words.values()) or 1.0
     answerable = sorted((reading.answerable for reading in readings), reverse=True) or [-12.0]
     top_stems = frozenset().union(*(stems_of(f"{hit.chunk.title} {hit.chunk.text}") for hit in hits[:3]))
     return {
@@ -226,9 +224,6 @@ def evidence_of(
         "best_elsewhere": math.log(max(elsewhere, 1e-6)),
         "similarity": best.features["similarity"],
         "highest_similarity": max(similarities),
-        "similarity_margin": max(similarities) - similarities[min(len(similarities), 5) - 1],
-        "lexical": max(lexical) / weight,
-        "lexical_margin": (max(lexical) - sorted(lexical, reverse=True)[min(len(lexical), 5) - 1]) / weight,
         "both_searches_agree": float(hits[best.hit].dense_rank == 1 and hits[best.hit].lexical_rank == 1),
         "coverage_around": best.features["coverage_around"],
         "coverage_passage": best.features["coverage_passage"],
@@ -239,8 +234,6 @@ def evidence_of(
         "names_missing_top": missing_share(asked.names, top_stems),
         "numbers_missing_top": missing_share(asked.numbers, top_stems),
         "fits_kind": best.features["fits_kind"],
-        "asks_yes_or_no": float(asked.kind == "yes or no"),
-        "asks_why_or_how": float(asked.kind in ("why", "how")),
         "weighty_words": math.log1p(len(asked.words)),
         "read": best.features["read"],
         "read_best": max((max(reading.sentence_scores, default=-12.0) for reading in readings), default=-12.0),

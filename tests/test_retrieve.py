@@ -1,0 +1,111 @@
+"""Step 2 on real parts: fusion, several articles heard, any LlamaIndex postprocessor as reranker."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from rag.engine import open_engine, open_reranker
+from rag.errors import SettingsError
+from rag.library import Library
+from rag.retrieve import HybridRetriever, fuse, spread
+from rag.settings import Settings
+from tests.conftest import SEEDS
+from vectorstore.values import Chunk, Hit, Scope
+
+
+class ShortestFirst(BaseNodePostprocessor):
+    """A reranker that nobody could mistake for relevance."""
+
+    keep: int = 2
+
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        assert query_bundle is not None
+        return sorted(nodes, key=lambda node: len(node.node.get_content()))[: self.keep]
+
+
+def retriever(library: Library, limit: int = 10, per_article: int = 3) -> HybridRetriever:
+    shelves = library.shelves
+    return HybridRetriever(
+        shelves.ledger, shelves.store, shelves.embedder, library.lexical, Scope(), limit, per_article
+    )
+
+
+def test_it_is_a_llama_index_retriever(library: Library) -> None:
+    asyncio.run(library.ingest([SEEDS]))
+    made: BaseRetriever = retriever(library)
+    nodes = made.retrieve("Who is the Kremlin spokesman?")
+    assert "Peskov" in " ".join(node.node.get_content() for node in nodes)
+    assert nodes[0].metadata["published"].startswith("2025-10-17")
+
+
+def test_few_hits_of_one_article_so_that_others_are_heard(library: Library, tmp_path: Path) -> None:
+    long = " ".join(f"The harbour bridge of Port Ellery was closed for the {n}th time that year." for n in range(60))
+    lines = [{"id": "long", "text": long}, {"id": "short", "text": "The bridge is open again."}]
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    asyncio.run(library.ingest([tmp_path / "c.jsonl"]))
+    hits = retriever(library, per_article=2).find("Was the harbour bridge of Port Ellery closed?").hits
+    articles = [hit.chunk.article_id for hit in hits]
+    assert articles.count("long") == 2
+    assert "short" in articles
+
+
+def test_fusion_adds_reciprocal_ranks() -> None:
+    fused = fuse([{"a": 1, "b": 2}, {"b": 1}])
+    assert fused["a"] == pytest.approx(1 / 11)
+    assert fused["b"] == pytest.approx(1 / 12 + 1 / 11)
+
+
+def test_spread_keeps_the_order_and_the_limits() -> None:
+    chunks = [Chunk(str(n), f"article {n % 2}", "shared", n, 0, 1, "x", "", "", "", None) for n in range(10)]
+    kept = spread([Hit(chunk, 1.0) for chunk in chunks], 3, 2)
+    assert [hit.chunk.id for hit in kept] == ["0", "1", "2"]
+
+
+def test_the_same_words_in_the_title_are_found(library: Library, tmp_path: Path) -> None:
+    lines = [
+        {"id": "a", "title": "Zeppelin over Varnhaven", "text": "It landed at noon."},
+        {"id": "b", "text": "It rained."},
+    ]
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    asyncio.run(library.ingest([tmp_path / "c.jsonl"]))
+    assert retriever(library).find("zeppelin").hits[0].chunk.article_id == "a"
+
+
+def test_a_reranker_named_by_its_dotted_path_decides(settings: Settings) -> None:
+    named = settings.model_copy(
+        update={"reranker_class": "tests.test_retrieve.ShortestFirst", "reranker_options": {"keep": 1}}
+    )
+
+    async def hits() -> tuple[Hit, ...]:
+        async with open_engine(named) as engine:
+            await engine.library.ingest([SEEDS])
+            return engine.retrieve("Will Hungary arrest Putin?", Scope()).hits
+
+    (only,) = asyncio.run(hits())
+    lengths = [len(chunk.text) for chunk in all_chunks(settings)]
+    assert len(only.chunk.text) == min(lengths)
+
+
+def all_chunks(settings: Settings) -> list[Chunk]:
+    """Every chunk stored in that home."""
+    from vectorstore.database import open_database
+    from vectorstore.ledger import Ledger
+
+    database = open_database(settings.ledger_url)
+    ledger = Ledger(database)
+    chunks = [one.chunk for one in ledger.chunks_by_id([e.chunk_id for e in ledger.lexical_entries()]).values()]
+    database.dispose()
+    return chunks
+
+
+@pytest.mark.parametrize("path", ["nowhere.At.All", "collections.OrderedDict"])
+def test_a_reranker_that_is_none_is_refused_by_name(path: str) -> None:
+    with pytest.raises(SettingsError, match="DATELINE_RERANKER_CLASS"):
+        open_reranker(Settings(reranker_class=path))
