@@ -8,6 +8,7 @@ from rag.embed import Embedder, Passage, TextEmbedder, open_embedder
 from rag.errors import EmbedderError, SettingsError
 from rag.minilm import MODEL_SHA256, MiniLM
 from rag.settings import Settings
+from tests.model_standin import embeddings, serving
 
 # First numbers of the vector of GOLDEN, by this model file on onnxruntime 1.32; int8 kernels differ by a little.
 GOLDEN = "Hungary would not seek to arrest Putin."
@@ -54,6 +55,21 @@ def test_another_llama_index_embedding_by_dotted_path() -> None:
     (vectors,) = made.embed_passages([Passage("One. Two.", ((0, 4), (5, 9)))])
     assert vectors.vector.shape == (7,)
     assert vectors.sentences.shape == (2, 7)
+
+
+def test_an_embeddings_server_by_its_base_url() -> None:
+    with serving(embeddings([[3.0, 4.0]]), embeddings([[1.0, 0.0], [0.0, 2.0]])) as server:
+        settings = Settings(embedder_base_url=server.base_url, embedder_model="tiny")
+        made = open_embedder(settings)
+        assert made.embed_question("Will it rain?") == pytest.approx([0.6, 0.8])
+        (vectors,) = made.embed_passages([Passage("It rained.", ((0, 10),))])
+        assert made.name == "server:tiny"
+        assert vectors.sentences[0] == pytest.approx([0.0, 1.0])
+
+
+def test_an_embeddings_server_without_a_model_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match="DATELINE_EMBEDDER_MODEL"):
+        open_embedder(Settings(embedder_base_url="http://127.0.0.1:9/v1"))
 
 
 @pytest.mark.parametrize(

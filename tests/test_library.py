@@ -21,6 +21,7 @@ from rag.library import Library
 from rag.minilm import bert_tokenizer
 from tests.conftest import SEED_ID, SEEDS
 from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
+from vectorstore.ledger import KnownArticle
 from vectorstore.lock import writer_lock
 from vectorstore.store import VectorStore
 from vectorstore.values import Article, Scope
@@ -35,7 +36,7 @@ def write_corpus(path: Path, texts: dict[str, str]) -> Path:
     return path
 
 
-def stored_state(library: Library) -> tuple[object, ...]:
+def stored_state(library: Library) -> tuple[list[str], list[tuple[str, KnownArticle]]]:
     """What the ledger and Chroma hold, to compare before and after."""
     ledger, store = library.shelves.ledger, library.shelves.store
     ids = [entry.chunk_id for entry in ledger.lexical_entries()]
@@ -129,7 +130,7 @@ def test_a_changed_article_replaces_its_chunks(library: Library, tmp_path: Path)
     report = asyncio.run(library.ingest([corpus]))
     assert (report.changed, report.unchanged) == (1, 1)
     ids, known = stored_state(library)
-    assert len(ids) == len(known) == 2  # type: ignore[arg-type]
+    assert len(ids) == len(known) == 2
 
 
 def test_prune_takes_what_is_gone_from_these_paths_only(library: Library, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_rebuild_makes_the_same_library_again(library: Library) -> None:
     run(library, SEEDS)
     before = stored_state(library)
     library.shelves.store.clear()
-    assert asyncio.run(library.rebuild()) == len(before[0])  # type: ignore[arg-type]
+    assert asyncio.run(library.rebuild()) == len(before[0])
     assert stored_state(library) == before
 
 
