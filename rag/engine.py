@@ -386,8 +386,11 @@ async def open_library(settings: Settings, on_wait: Callable[[str], None] | None
         # When both fail, the first one told is enough; asking for the other keeps asyncio from telling it too.
         opening.exception()
     try:
-        shelves = Shelves(settings.home, Ledger(database), opening.result(), embedder, settings.chunk_tokens)
-        yield Library(shelves, on_wait)
+        store = opening.result()
+        try:
+            yield Library(Shelves(settings.home, Ledger(database), store, embedder, settings.chunk_tokens), on_wait)
+        finally:
+            store.close()
     finally:
         database.dispose()
 

@@ -46,4 +46,5 @@ def library(settings: Settings, embedder: Embedder) -> Iterator[Library]:
     database = open_database(settings.ledger_url)
     store = VectorStore(settings.home / "vectors")
     yield Library(Shelves(settings.home, Ledger(database), store, embedder, settings.chunk_tokens))
+    store.close()
     database.dispose()

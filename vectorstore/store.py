@@ -1,10 +1,11 @@
 """The vectors, in Chroma: ids, unit vectors and what filters need. Texts stay in the ledger. The only door to chromadb."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
     from chromadb.api.types import Metadata, Where
 
+Value = TypeVar("Value")
 COLLECTION = "chunks"
 # SQLite's limit on variables, which Chroma passes on; asked of the client, with this as the most.
 MOST_AT_ONCE = 1_000
@@ -34,18 +36,49 @@ class VectorStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with chroma_errors(folder):
+        self.opening = Lock()
+        self.open()
+
+    def open(self) -> None:
+        """Open the folder, and make the collection when it is not there."""
+        with chroma_errors(self.folder):
             import chromadb
             from chromadb.config import Settings
 
-            folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             # Chroma would read a .env of its own in the working directory; ours is not for it.
             settings = Settings(_env_file=None, anonymized_telemetry=False, allow_reset=False)
-            self.client = chromadb.PersistentClient(str(folder), settings=settings)
+            self.client = chromadb.PersistentClient(str(self.folder), settings=settings)
             self.collection = self.open_collection()
 
+    def close(self) -> None:
+        """Give the folder's files and memory back."""
+        with chroma_errors(self.folder):
+            from chromadb.api.client import Client
+
+            if isinstance(self.client, Client):
+                self.client.close()
+
+    def read(self, work: Callable[["Collection"], Value]) -> Value:
+        """Read from the collection. Where another process wrote to the folder since, it is opened anew, once.
+
+        Chroma keeps its index in memory and then answers "Error finding id" for what the other process deleted.
+        """
+        with chroma_errors(self.folder):
+            from chromadb.errors import InternalError
+
+            collection = self.collection
+            try:
+                return work(collection)
+            except InternalError:
+                with self.opening:
+                    if self.collection is collection:
+                        self.close()
+                        self.open()
+                return work(self.collection)
+
     def open_collection(self) -> "Collection":
-        """The collection, made when it is not there. Vectors are always ours: Chroma's own function downloads a model."""
+        """The collection. Vectors are always ours: Chroma's own function downloads a model."""
         return self.client.get_or_create_collection(
             COLLECTION, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
         )
@@ -58,8 +91,7 @@ class VectorStore:
 
     def count(self) -> int:
         """How many chunks have a vector."""
-        with chroma_errors(self.folder):
-            return self.collection.count()
+        return self.read(lambda collection: collection.count())
 
     def upsert(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         """Store chunks' vectors [n, dimension] under their ids, in the place of what was there."""
@@ -74,9 +106,10 @@ class VectorStore:
 
     def ids_of(self, library: str, article_ids: Sequence[str]) -> set[str]:
         """The ids of every chunk stored for these articles."""
-        with chroma_errors(self.folder):
-            where = {"$and": [{"library": library}, {"article_id": {"$in": list(article_ids)}}]}
-            return set(self.collection.get(where=cast("Where", where), include=[])["ids"]) if article_ids else set()
+        if not article_ids:
+            return set()
+        where = cast("Where", {"$and": [{"library": library}, {"article_id": {"$in": list(article_ids)}}]})
+        return set(self.read(lambda collection: collection.get(where=where, include=[]))["ids"])
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Delete these chunks' vectors; ids that are not there are passed over."""
@@ -86,10 +119,12 @@ class VectorStore:
 
     def search(self, vector: NDArray[np.float32], limit: int, scope: Scope) -> list[Neighbour]:
         """Nearest chunks in scope, nearest first; ties by id, so that the order is the same every time."""
-        with chroma_errors(self.folder):
-            found = self.collection.query(
-                query_embeddings=[vector.tolist()], n_results=limit, where=where_in_scope(scope), include=["distances"]
+        query, where = [vector.tolist()], where_in_scope(scope)
+        found = self.read(
+            lambda collection: collection.query(
+                query_embeddings=query, n_results=limit, where=where, include=["distances"]
             )
+        )
         distances = (found["distances"] or [[]])[0]
         neighbours = [
             Neighbour(chunk_id, 1.0 - distance) for chunk_id, distance in zip(found["ids"][0], distances, strict=True)
@@ -100,8 +135,7 @@ class VectorStore:
         """Cosine of these chunks to a unit vector, for those that are stored."""
         if not chunk_ids:
             return {}
-        with chroma_errors(self.folder):
-            found = self.collection.get(ids=list(chunk_ids), include=["embeddings"])
+        found = self.read(lambda collection: collection.get(ids=list(chunk_ids), include=["embeddings"]))
         rows = found["embeddings"]
         if rows is None or len(rows) == 0:
             return {}
