@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from vectorstore.database import transaction
 from vectorstore.schema import answers
 
 TERMINAL = ""
@@ -29,7 +30,7 @@ class StoredAnswer:
 
 
 class AnswerStore:
-    """The answers of one ledger. Every method is one short transaction."""
+    """The answers of one ledger. Every method is one short transaction and raises StoreUnavailable."""
 
     def __init__(self, database: Engine) -> None:
         self.database = database
@@ -37,7 +38,7 @@ class AnswerStore:
     def save(self, answer: StoredAnswer) -> None:
         """Store an answer under its id, in the place of an earlier one with that id."""
         row = {column.name: getattr(answer, column.name) for column in answers.columns}
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             connection.execute(delete(answers).where(answers.c.id == answer.id))
             connection.execute(insert(answers).values(row))
 
@@ -59,16 +60,16 @@ class AnswerStore:
 
     def delete_before(self, moment: float) -> int:
         """Delete the answers given before `moment` (epoch seconds); returns how many."""
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             return connection.execute(delete(answers).where(answers.c.answered_at < moment)).rowcount
 
     def delete_asked_by(self, asked_by: str) -> int:
         """Delete every answer to this asker; returns how many."""
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             return connection.execute(delete(answers).where(answers.c.asked_by == asked_by)).rowcount
 
     def select(self, condition: ColumnElement[bool], limit: int) -> list[StoredAnswer]:
         """The stored answers that meet a condition, newest first."""
         query = select(answers).where(condition).order_by(answers.c.answered_at.desc(), answers.c.id).limit(limit)
-        with self.database.connect() as connection:
+        with transaction(self.database) as connection:
             return [StoredAnswer(**row) for row in connection.execute(query).mappings()]

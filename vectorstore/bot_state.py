@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
+from vectorstore.database import transaction
 from vectorstore.schema import audit_log, daily_questions, facts, server_settings, shown_answers, votes
 
 
@@ -61,7 +62,7 @@ class ShownAnswer:
 
 
 class BotState:
-    """The bot's tables in the ledger's database. Every method is one short transaction."""
+    """The bot's tables in the ledger's database. Every method is one short transaction and raises StoreUnavailable."""
 
     def __init__(self, database: Engine) -> None:
         self.database = database
@@ -72,7 +73,7 @@ class BotState:
 
     def all_server_settings(self) -> list[ServerSettings]:
         """The settings of every server that changed one."""
-        with self.database.connect() as connection:
+        with transaction(self.database) as connection:
             return [settings_from_row(row) for row in connection.execute(select(server_settings)).mappings()]
 
     def save_server_settings(self, settings: ServerSettings, change: AuditEntry) -> None:
@@ -87,20 +88,20 @@ class BotState:
             "auto_thread": settings.auto_thread,
             "shared_library": settings.shared_library,
         }
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             connection.execute(delete(server_settings).where(server_settings.c.server == settings.server))
             connection.execute(insert(server_settings).values(row))
             connection.execute(insert(audit_log).values(audit_row(change)))
 
     def record(self, change: AuditEntry) -> None:
         """Write an entry to the audit log."""
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             connection.execute(insert(audit_log).values(audit_row(change)))
 
     def audit(self, server: int, limit: int) -> list[AuditEntry]:
         """The last changes in a server, newest first."""
         query = select(audit_log).where(audit_log.c.server == server).order_by(audit_log.c.id.desc()).limit(limit)
-        with self.database.connect() as connection:
+        with transaction(self.database) as connection:
             return [
                 AuditEntry(row["server"], row["user"], row["happened_at"], row["action"], row["details"])
                 for row in connection.execute(query).mappings()
@@ -109,7 +110,7 @@ class BotState:
     def count_question(self, server: int, day: str) -> int:
         """Count one more question of a server on a day; returns the day's number."""
         row = (daily_questions.c.server == server) & (daily_questions.c.day == day)
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             raised = connection.execute(
                 update(daily_questions).where(row).values(questions=daily_questions.c.questions + 1)
             )
@@ -120,14 +121,14 @@ class BotState:
     def questions_on(self, day: str) -> dict[int, int]:
         """How many questions each server asked on a day."""
         query = select(daily_questions.c.server, daily_questions.c.questions).where(daily_questions.c.day == day)
-        with self.database.connect() as connection:
+        with transaction(self.database) as connection:
             return {row.server: row.questions for row in connection.execute(query)}
 
     def vote(self, vote: Vote) -> bool:
         """Store a vote in the place of this user's earlier one on the answer; True when there was one."""
         mine = (votes.c.answer_id == vote.answer_id) & (votes.c.user == vote.user)
         row = {column.name: getattr(vote, column.name) for column in votes.columns}
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             changed = connection.execute(delete(votes).where(mine)).rowcount > 0
             connection.execute(insert(votes).values(row))
         return changed
@@ -135,26 +136,26 @@ class BotState:
     def votes_on(self, answer_id: str) -> list[Vote]:
         """Every vote on an answer, oldest first."""
         query = select(votes).where(votes.c.answer_id == answer_id).order_by(votes.c.voted_at)
-        with self.database.connect() as connection:
+        with transaction(self.database) as connection:
             return [Vote(**row) for row in connection.execute(query).mappings()]
 
     def votes_down(self, since: float = 0.0) -> list[Vote]:
         """Every vote of no use since then (epoch seconds), newest first."""
         query = select(votes).where(~votes.c.useful & (votes.c.voted_at >= since)).order_by(votes.c.voted_at.desc())
-        with self.database.connect() as connection:
+        with transaction(self.database) as connection:
             return [Vote(**row) for row in connection.execute(query).mappings()]
 
     def votes_in(self, server: int) -> tuple[int, int]:
         """How many votes in a server found an answer useful, and how many did not."""
         query = select(votes.c.useful, func.count()).where(votes.c.server == server).group_by(votes.c.useful)
-        with self.database.connect() as connection:
+        with transaction(self.database) as connection:
             counts = {bool(useful): int(count) for useful, count in connection.execute(query)}
         return counts.get(True, 0), counts.get(False, 0)
 
     def show(self, shown: Sequence[ShownAnswer]) -> None:
         """Remember which messages show an answer."""
         rows = [{column.name: getattr(one, column.name) for column in shown_answers.columns} for one in shown]
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             for row in rows:
                 connection.execute(delete(shown_answers).where(shown_answers.c.message == row["message"]))
                 connection.execute(insert(shown_answers).values(row))
@@ -162,37 +163,37 @@ class BotState:
     def shown_by(self, message: int) -> ShownAnswer | None:
         """The answer that a message shows."""
         query = select(shown_answers).where(shown_answers.c.message == message)
-        with self.database.connect() as connection:
+        with transaction(self.database) as connection:
             row = connection.execute(query).mappings().first()
         return None if row is None else ShownAnswer(**row)
 
     def shown_as(self, answer_id: str) -> ShownAnswer | None:
         """The first message that shows an answer."""
         query = select(shown_answers).where(shown_answers.c.answer_id == answer_id).order_by(shown_answers.c.message)
-        with self.database.connect() as connection:
+        with transaction(self.database) as connection:
             row = connection.execute(query.limit(1)).mappings().first()
         return None if row is None else ShownAnswer(**row)
 
     def forget_user(self, user: int) -> int:
         """Delete a user's votes and the links to the answers they asked for; returns how many votes."""
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             connection.execute(delete(shown_answers).where(shown_answers.c.user == user))
             return connection.execute(delete(votes).where(votes.c.user == user)).rowcount
 
     def forget_before(self, moment: float, day: str) -> None:
         """Delete links shown before `moment` (epoch seconds) and counts of days before `day`."""
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             connection.execute(delete(shown_answers).where(shown_answers.c.shown_at < moment))
             connection.execute(delete(daily_questions).where(daily_questions.c.day < day))
 
     def fact(self, name: str) -> str:
         """A stored fact, "" when there is none."""
-        with self.database.connect() as connection:
+        with transaction(self.database) as connection:
             return connection.execute(select(facts.c.value).where(facts.c.name == name)).scalar() or ""
 
     def set_fact(self, name: str, value: str) -> None:
         """Store a fact under its name."""
-        with self.database.begin() as connection:
+        with transaction(self.database) as connection:
             connection.execute(delete(facts).where(facts.c.name == name))
             connection.execute(insert(facts).values(name=name, value=value))
 

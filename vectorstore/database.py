@@ -1,14 +1,19 @@
 """Open the SQL database that holds the ledger and the bot's state, at its newest version."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from vectorstore.errors import StoreUnavailable
 from vectorstore.schema import migrate
+
+# SQLite's own words for a file that holds something else, and for one that was overwritten in part.
+DAMAGED = ("not a database", "malformed")
 
 
 def open_database(url: str) -> Engine:
@@ -26,7 +31,10 @@ def open_database(url: str) -> Engine:
             "use sqlite:///PATH or postgresql+psycopg://... with its driver installed."
         ) from None
     except OSError as error:
-        raise StoreUnavailable(f"The folder of {parsed.database} cannot be made: {error.strerror}.") from None
+        raise StoreUnavailable(
+            f"The folder of {parsed.database} cannot be made ({error.strerror}): "
+            "set DATELINE_HOME to a folder of your own."
+        ) from None
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", set_sqlite_pragmas)
     try:
@@ -34,12 +42,30 @@ def open_database(url: str) -> Engine:
             migrate(connection)
     except SQLAlchemyError as error:
         engine.dispose()
-        reason = getattr(error, "orig", None) or error
-        raise StoreUnavailable(
-            f"The ledger {parsed.render_as_string(hide_password=True)} cannot be opened ({reason}): "
-            "check the path and its permissions, or move DATELINE_HOME to a folder of your own."
-        ) from None
+        way_out = "free disk space, correct its permissions, or set DATELINE_HOME to a folder of your own"
+        raise unavailable(parsed, error, way_out) from None
     return engine
+
+
+@contextmanager
+def transaction(database: Engine) -> Iterator[Connection]:
+    """Everything or nothing. Raises StoreUnavailable when the database fails."""
+    try:
+        with database.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        way_out = "free disk space or correct permissions, then run the same command again; what was stored is safe"
+        raise unavailable(database.url, error, way_out) from error
+
+
+def unavailable(url: URL, error: SQLAlchemyError, way_out: str) -> StoreUnavailable:
+    """A failing database in one sentence; where it is damaged, no disk space and no permission helps."""
+    reason = str(getattr(error, "orig", None) or error)
+    if any(words in reason for words in DAMAGED):
+        way_out = "put a backup of it back, or set DATELINE_HOME to a new folder and ingest the articles again"
+    is_sqlite = url.get_backend_name() == "sqlite"
+    place = url.database if is_sqlite else url.render_as_string(hide_password=True)
+    return StoreUnavailable(f"The ledger {place} failed ({reason}): {way_out}.")
 
 
 def set_sqlite_pragmas(connection: SqliteConnection, _record: object) -> None:

@@ -6,7 +6,7 @@ that a run killed at any moment leaves articles that are either wholly there or 
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -14,9 +14,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Label, Row, Select, and_, delete, func, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
-from vectorstore.errors import StoreUnavailable
+from vectorstore.database import transaction
 from vectorstore.lexical import LexicalEntry
 from vectorstore.schema import articles, chunks, facts, story_bands
 from vectorstore.values import Article, Chunk, Span
@@ -74,18 +73,9 @@ class Ledger:
     def __init__(self, database: Engine) -> None:
         self.database = database
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """Everything or nothing; a failing database becomes one sentence."""
-        try:
-            with self.database.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            reason = getattr(error, "orig", None) or error
-            raise StoreUnavailable(
-                f"The ledger failed ({reason}): free disk space or correct permissions, then run the same command again; "
-                "what was stored before is safe."
-            ) from error
+        return transaction(self.database)
 
     # Facts about the library as a whole
 

@@ -170,14 +170,28 @@ class LexicalIndex:
         return int(starts[number + 1] - starts[number])
 
     def save(self, folder: Path) -> None:
-        """Write beside the store and move into place: a reader sees the old index or the new one, never half."""
+        """Write beside the store and move into place: a reader sees the old index or the new one, never half.
+
+        Raises OSError.
+        """
         if self.bm25 is None:
             return
         folder.parent.mkdir(parents=True, exist_ok=True)
         new = folder.with_name(folder.name + ".new")
         shutil.rmtree(new, ignore_errors=True)
-        self.bm25.save(str(new), show_progress=False)
-        np.savez(new / "fields.npz", libraries=self.libraries, sources=self.sources, published=self.published)
+        try:
+            self.write(new, self.bm25)
+        except OSError:
+            # A full disk needs the room that half an index takes.
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+        new.rename(folder)
+
+    def write(self, folder: Path, bm25: "BM25") -> None:
+        """The files of the index."""
+        bm25.save(str(folder), show_progress=False)
+        np.savez(folder / "fields.npz", libraries=self.libraries, sources=self.sources, published=self.published)
         names = {
             "format": FORMAT,
             "revision": self.revision,
@@ -185,9 +199,7 @@ class LexicalIndex:
             "libraries": self.library_names,
             "sources": self.source_names,
         }
-        (new / "names.json").write_text(json.dumps(names), "utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        new.rename(folder)
+        (folder / "names.json").write_text(json.dumps(names), "utf-8")
 
     @classmethod
     def load(cls, folder: Path, revision: str) -> "LexicalIndex | None":

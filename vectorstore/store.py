@@ -21,6 +21,8 @@ Value = TypeVar("Value")
 COLLECTION = "chunks"
 # SQLite's limit on variables, which Chroma passes on; asked of the client, with this as the most.
 MOST_AT_ONCE = 1_000
+# What SQLite and the operating system say in Chroma's errors when nothing more can be written.
+FULL = ("disk is full", "No space left", "File too large", "disk I/O error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +178,15 @@ def chroma_errors(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         # Chroma raises its own errors, sqlite3's, pydantic's (from a .env it reads while imported) and bare Exception.
-        raise StoreUnavailable(
-            f"The vector store {folder} failed ({first_line(error)}): check disk space and permissions, then run "
-            "`dateline rebuild`; the articles are safe in the ledger."
-        ) from error
+        if any(words in str(error) for words in FULL):
+            way_out = "free disk space, then run the same command again; what was stored is safe"
+        else:
+            # Not `rebuild` alone: it opens the folder first, and a damaged one cannot be opened.
+            way_out = (
+                "correct its permissions or, where it is damaged, delete that folder and run `dateline rebuild`; "
+                "the articles are safe in the ledger"
+            )
+        raise StoreUnavailable(f"The vector store {folder} failed ({first_line(error)}): {way_out}.") from error
 
 
 def first_line(error: BaseException) -> str:
