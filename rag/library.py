@@ -2,7 +2,8 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +42,13 @@ class Library:
         self.on_wait = on_wait
         self.lexical_index: LexicalIndex | None = None
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the writer lock, with the vectors as whoever wrote last has left them."""
+        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait):
+            self.shelves.store.reopen()
+            yield
+
     async def ingest(
         self,
         paths: Sequence[Path],
@@ -58,7 +66,7 @@ class Library:
         self, paths: Sequence[Path], library: str, prune: bool, progress: OnProgress | None
     ) -> IngestReport:
         """The work of `ingest`."""
-        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait):
+        with self.writing():
             report, seen = ingest(self.shelves, read_paths(paths, library), library, progress)
             if prune:
                 gone = self.gone(paths, library, seen, report.problems)
@@ -98,7 +106,7 @@ class Library:
         readings: list[ReadArticle | ArticleProblem] = list(
             read_open_file(io.BytesIO(content), name, library, f"{UPLOAD}{name}", name)
         )
-        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait):
+        with self.writing():
             report, _ = ingest(self.shelves, readings, library)
             self.lexical()
             return report
@@ -120,7 +128,7 @@ class Library:
         """The work of `forget`."""
         if self.shelves.ledger.article(library, article_id) is None:
             return False
-        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait):
+        with self.writing():
             remove(self.shelves, library, [article_id])
             self.lexical()
         return True
@@ -131,7 +139,7 @@ class Library:
 
     def rebuild_all(self, progress: OnProgress | None) -> int:
         """The work of `rebuild`."""
-        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait):
+        with self.writing():
             count = rebuild(self.shelves, progress)
             self.lexical()
             return count

@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from rag.chunks import chunk_splitter, chunks_of
 from rag.errors import ArticleError
@@ -24,7 +28,7 @@ from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
 from vectorstore.ledger import KnownArticle
 from vectorstore.lock import writer_lock
 from vectorstore.store import VectorStore
-from vectorstore.values import Article, Scope
+from vectorstore.values import Article, Chunk, Scope
 
 CHUNK_TOKENS = 220
 SPLIT = chunk_splitter(bert_tokenizer(), CHUNK_TOKENS).split_text
@@ -346,3 +350,101 @@ def test_any_articles_can_be_stored_and_stored_again(library: Library, tmp_path:
         article = library.shelves.ledger.article("shared", entry.chunk.article_id)
         assert article is not None
         assert article.text[entry.chunk.start : entry.chunk.end] == entry.chunk.text
+
+
+# Two processes
+
+WRITES = """
+import asyncio, sys
+from pathlib import Path
+from rag.engine import open_library
+from rag.settings import Settings
+
+async def main():
+    async with open_library(Settings(home=Path(sys.argv[1]))) as library:
+        await library.ingest([Path(sys.argv[2])], prune=True)
+        if sys.argv[3:]:
+            await library.rebuild()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_a_running_process_finds_what_another_one_stored_and_not_what_it_deleted(
+    library: Library, tmp_path: Path
+) -> None:
+    def written_by_another_process(texts: dict[str, str], *rebuild: str) -> None:
+        arguments = [str(library.shelves.folder), str(write_corpus(tmp_path / "c.jsonl", texts)), *rebuild]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        subprocess.run([sys.executable, "-c", WRITES, *arguments], check=True, env=environment)
+
+    def found() -> set[str]:
+        """The articles that each search finds in this process, which has the library open all the time."""
+        vector = library.shelves.embedder.embed_question("Which ship came?")
+        dense = [one.chunk_id for one in library.shelves.store.search(vector, 50, Scope())]
+        lexical = [one.chunk_id for one in library.lexical().search("ship came", 50, Scope())]
+        assert set(dense) == set(lexical)
+        return {one.chunk.article_id for one in library.shelves.ledger.chunks_by_id(dense).values()}
+
+    run(library, write_corpus(tmp_path / "c.jsonl", {"a": "The ship Alba came.", "b": "The ship Bora came."}))
+    assert found() == {"a", "b"}
+    written_by_another_process({"b": "The ship Bora came.", "c": "The ship Cilla came."})
+    assert found() == {"b", "c"}
+    written_by_another_process({"d": "The ship Dora came."}, "rebuild")
+    assert found() == {"d"}
+
+
+def random_vectors(seed: int) -> NDArray[np.float32]:
+    rows = np.random.default_rng(seed).standard_normal((1_500, 32)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def write_vectors(store: VectorStore, seed: int) -> None:
+    rows = random_vectors(seed)
+    names = [f"{seed}-{number}" for number in range(len(rows))]
+    chunks = [Chunk(name, name, "shared", 0, 0, 1, "x", "Title", "", "", None) for name in names]
+    for start in range(0, len(rows), 100):
+        store.upsert(chunks[start : start + 100], rows[start : start + 100])
+
+
+def lost_vectors(store: VectorStore, seed: int) -> list[int]:
+    rows = random_vectors(seed)
+    numbers = range(0, len(rows), 30)
+    return [n for n in numbers if store.search(rows[n], 1, Scope())[0].chunk_id != f"{seed}-{n}"]
+
+
+def write_as_another_process(folder: Path, seed: int) -> None:
+    store = VectorStore(folder)
+    write_vectors(store, seed)
+    store.close()
+
+
+@pytest.mark.slow
+def test_two_processes_that_write_in_turn_lose_nothing(tmp_path: Path) -> None:
+    """Chroma saves its index every 1,000 vectors: saved over another process's, the folder could not be read again."""
+    folder = tmp_path / "vectors"
+    ours = VectorStore(folder)
+    write_vectors(ours, 1)
+    assert lost_vectors(ours, 1) == []
+    with ProcessPoolExecutor(1, get_context("spawn")) as other:
+        other.submit(write_as_another_process, folder, 2).result()
+    ours.reopen()
+    write_vectors(ours, 3)
+    assert [lost_vectors(ours, seed) for seed in (1, 2, 3)] == [[], [], []]
+    ours.close()
+    again = VectorStore(folder)
+    assert [lost_vectors(again, seed) for seed in (1, 2, 3)] == [[], [], []]
+    again.close()
+
+
+def test_questions_go_on_while_the_vectors_are_opened_anew(library: Library) -> None:
+    run(library, SEEDS)
+    store, vector = library.shelves.store, library.shelves.embedder.embed_question("rain")
+    expected = store.search(vector, 3, Scope())
+    with ThreadPoolExecutor(2) as asking:
+        found = [asking.submit(store.search, vector, 3, Scope()) for _ in range(300)]
+        for _ in range(5):
+            store.reopen()
+    assert all(one.result() == expected for one in found)
+    store.close()
+    assert store.search(vector, 3, Scope()) == expected

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -61,20 +62,34 @@ class VectorStore:
             if isinstance(self.client, Client):
                 self.client.close()
 
-    def read(self, work: Callable[["Collection"], Value]) -> Value:
-        """Read from the collection. Where another process wrote to the folder since, it is opened anew, once.
+    def reopen(self) -> None:
+        """Open the folder as it is now: for whoever begins to write.
 
-        Chroma keeps its index in memory and then answers "Error finding id" for what the other process deleted.
+        Chroma keeps its index in memory. Written over what another process wrote since, the folder would be of no use
+        to either (measured: "Error finding id" for good).
+        """
+        with self.opening:
+            self.close()
+            self.open()
+
+    def use(self, work: Callable[["Collection"], Value]) -> Value:
+        """Work on the collection, which may be done twice. Where another process wrote since, it is opened anew, once.
+
+        Chroma then answers "Error finding id" for what the other process deleted, and "does not exist" where it made
+        the collection anew; a collection that was closed meanwhile fails in ways of its own.
         """
         with chroma_errors(self.folder):
-            from chromadb.errors import InternalError
+            from chromadb.errors import InternalError, NotFoundError
 
             collection = self.collection
             try:
                 return work(collection)
-            except InternalError:
+            except Exception as error:
                 with self.opening:
                     if self.collection is collection:
+                        # AttributeError: the client was closed, and could not be opened again on a full disk.
+                        if not isinstance(error, InternalError | NotFoundError | AttributeError):
+                            raise
                         self.close()
                         self.open()
                 return work(self.collection)
@@ -93,36 +108,30 @@ class VectorStore:
 
     def count(self) -> int:
         """How many chunks have a vector."""
-        return self.read(lambda collection: collection.count())
+        return self.use(lambda collection: collection.count())
 
     def upsert(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         """Store chunks' vectors [n, dimension] under their ids, in the place of what was there."""
-        with chroma_errors(self.folder):
-            for start in range(0, len(chunks), MOST_AT_ONCE):
-                some = chunks[start : start + MOST_AT_ONCE]
-                self.collection.upsert(
-                    ids=[chunk.id for chunk in some],
-                    embeddings=vectors[start : start + MOST_AT_ONCE],
-                    metadatas=[filter_fields(chunk) for chunk in some],
-                )
+        for start in range(0, len(chunks), MOST_AT_ONCE):
+            some = chunks[start : start + MOST_AT_ONCE]
+            self.use(partial(upsert, some, vectors[start : start + MOST_AT_ONCE]))
 
     def ids_of(self, library: str, article_ids: Sequence[str]) -> set[str]:
         """The ids of every chunk stored for these articles."""
         if not article_ids:
             return set()
         where = cast("Where", {"$and": [{"library": library}, {"article_id": {"$in": list(article_ids)}}]})
-        return set(self.read(lambda collection: collection.get(where=where, include=[]))["ids"])
+        return set(self.use(lambda collection: collection.get(where=where, include=[]))["ids"])
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Delete these chunks' vectors; ids that are not there are passed over."""
-        with chroma_errors(self.folder):
-            for start in range(0, len(chunk_ids), MOST_AT_ONCE):
-                self.collection.delete(ids=list(chunk_ids[start : start + MOST_AT_ONCE]))
+        for start in range(0, len(chunk_ids), MOST_AT_ONCE):
+            self.use(partial(delete, list(chunk_ids[start : start + MOST_AT_ONCE])))
 
     def search(self, vector: NDArray[np.float32], limit: int, scope: Scope) -> list[Neighbour]:
         """Nearest chunks in scope, nearest first; ties by id, so that the order is the same every time."""
         query, where = [vector.tolist()], where_in_scope(scope)
-        found = self.read(
+        found = self.use(
             lambda collection: collection.query(
                 query_embeddings=query, n_results=limit, where=where, include=["distances"]
             )
@@ -137,12 +146,23 @@ class VectorStore:
         """Cosine of these chunks to a unit vector, for those that are stored."""
         if not chunk_ids:
             return {}
-        found = self.read(lambda collection: collection.get(ids=list(chunk_ids), include=["embeddings"]))
+        found = self.use(lambda collection: collection.get(ids=list(chunk_ids), include=["embeddings"]))
         rows = found["embeddings"]
         if rows is None or len(rows) == 0:
             return {}
         cosines = np.asarray(rows, dtype=np.float32) @ vector
         return dict(zip(found["ids"], (float(cosine) for cosine in cosines), strict=True))
+
+
+def upsert(chunks: Sequence[Chunk], vectors: NDArray[np.float32], collection: "Collection") -> None:
+    """Chunks with their vectors into the collection."""
+    ids, fields = [chunk.id for chunk in chunks], [filter_fields(chunk) for chunk in chunks]
+    collection.upsert(ids=ids, embeddings=vectors, metadatas=fields)
+
+
+def delete(chunk_ids: list[str], collection: "Collection") -> None:
+    """These chunks out of the collection."""
+    collection.delete(ids=chunk_ids)
 
 
 def filter_fields(chunk: Chunk) -> "Metadata":
