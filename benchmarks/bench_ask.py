@@ -1,10 +1,14 @@
 """How fast a question and an ingest are, as ratios measured in one run (machines differ, ratios less so).
 
     python benchmarks/bench_ask.py [--chunks 10000] [--articles 200]
+    python benchmarks/bench_ask.py --sizes 1000 10000 100000
 
 Prints: cold `ask` against importing its two largest libraries; `ask --help`; a warm question against one query embedding and
 one raw Chroma query; ingest against the embedder alone; and stock LlamaIndex (VectorStoreIndex on Chroma, same embedder and chunk
 size) beside ours. The articles are made of random words: speed does not depend on what they say.
+
+With --sizes instead: for libraries of so many chunks, filled by one process and asked by another, what a question takes, and
+what it costs in disk, memory and ingest time that each sentence's vector is stored rather than made when a question comes.
 """
 
 import argparse
@@ -12,24 +16,31 @@ import asyncio
 import json
 import os
 import random
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.embed import Passage
-from rag.engine import open_engine
+from rag.engine import open_engine, open_library
+from rag.ingest import check_embedder
 from rag.minilm import MiniLM, bert_tokenizer
+from rag.sentences import sentence_spans
 from rag.settings import Settings
-from vectorstore.ledger import IndexedChunk
-from vectorstore.values import Article, Chunk, Scope
+from vectorstore.database import open_database
+from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
+from vectorstore.values import SHARED_LIBRARY, Article, Chunk, Scope
 
 REPOSITORY = Path(__file__).parent.parent
+DIMENSION = 384
 QUESTION = "Will Hungary arrest Putin?"
 WORDS = (REPOSITORY / "rag" / "data" / "bert-base-uncased-vocab.txt").read_text("utf-8").split()[2_000:12_000]
 
@@ -75,60 +86,145 @@ def cold(home: str) -> None:
 
 async def warm(home: Path, count: int) -> None:
     """A question to a library of `count` chunks, whose vectors are random: searching does not care."""
-    chance = np.random.default_rng(1)
-    texts = random.Random(1)
+    await fill(home, count)
+    one = await questions(home)
+    print(
+        f"\n{count:,} chunks, milliseconds: query embedding {one['embed'] * 1e3:.1f}, "
+        f"raw Chroma query {one['chroma'] * 1e3:.1f}, "
+        f"embedding the sentences of five chunks {one['sentences'] * 1e3:.1f}"
+    )
+    print(
+        f"finding (stored sentence vectors) / (embedding + Chroma)   {one['finding'] / (one['embed'] + one['chroma']):5.2f}"
+        f"   ({one['finding'] * 1e3:.1f} ms; goal 3)"
+    )
+    print(f"whole answer with the reader                               {one['answer'] * 1e3:5.0f} ms   (goal 150 ms)")
+
+
+async def questions(home: Path) -> dict[str, float]:
+    """Seconds for each part of a question to a filled library, and this process's memory in MB."""
     async with open_engine(Settings(home=home)) as engine:
         shelves = engine.library.shelves
-        shelves.ledger.set_fact("embedder", shelves.embedder.name)
-        for start in range(0, count, 1_000):
-            fill(engine.library.shelves, texts, chance, start, min(1_000, count - start))
+        started = time.perf_counter()
         engine.library.lexical()
+        load = time.perf_counter() - started
         raw_vector = shelves.embedder.embed_question(QUESTION)
         embed = median_seconds(lambda: shelves.embedder.embed_question(QUESTION), 30)
         chroma = median_seconds(lambda: shelves.store.search(raw_vector, 10, Scope()), 30)
-        found = median_seconds(lambda: engine.retrieve(QUESTION, Scope()), 30)
+        finding = median_seconds(lambda: engine.retrieve(QUESTION, Scope()), 30)
         hits = engine.retrieve(QUESTION, Scope()).hits
         passages = [Passage(hit.chunk.text, hit.chunk.spans_within()) for hit in hits[:5]]
         sentences = [Passage(p.text[a:b]) for p in passages for a, b in p.sentences]
         pass_over = median_seconds(lambda: shelves.embedder.embed_passages(sentences), 10)
-        times = []
-        for _ in range(30):
-            times.append((await engine.ask(QUESTION)).timings_ms["total"] / 1000)
-        whole = statistics.median(times)
-    print(
-        f"\n{count:,} chunks, milliseconds: query embedding {embed * 1e3:.1f}, raw Chroma query {chroma * 1e3:.1f}, "
-        f"embedding the sentences of five chunks {pass_over * 1e3:.1f}"
-    )
-    print(
-        f"finding (stored sentence vectors) / (embedding + Chroma)   {found / (embed + chroma):5.2f}"
-        f"   ({found * 1e3:.1f} ms; goal 3)"
-    )
-    print(f"whole answer with the reader                               {whole * 1e3:5.0f} ms   (goal 150 ms)")  # fmt: skip
+        times = [(await engine.ask(QUESTION)).timings_ms["total"] / 1000 for _ in range(30)]
+    return {
+        "load": load,
+        "embed": embed,
+        "chroma": chroma,
+        "finding": finding,
+        "sentences": pass_over,
+        "answer": statistics.median(times),
+        # Linux counts in KiB.
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+    }
 
 
-def fill(shelves: object, texts: random.Random, chance: np.random.Generator, start: int, count: int) -> None:
-    """Store articles of one chunk each, with random unit vectors."""
-    from rag.ingest import Shelves
-    from vectorstore.ledger import IncomingArticle
+async def fill(home: Path, count: int) -> dict[str, float]:
+    """Fill a library with articles of one chunk each; returns the seconds of each part.
 
-    assert isinstance(shelves, Shelves)
-    made, vectors = [], chance.standard_normal((count, 384)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    for number in range(start, start + count):
-        article = Article(f"a{number}", f"Article {number}", made_up_text(texts, 8))
-        spans = []
-        position = 0
-        for sentence in article.text.split("."):
-            if sentence.strip():
-                spans.append((position + len(sentence) - len(sentence.lstrip()), position + len(sentence) + 1))
-            position += len(sentence) + 1
-        chunk = Chunk(f"c{number}", article.id, "shared", 0, 0, len(article.text), article.text, article.title, "", "", None,
-                      sentences=tuple(spans))  # fmt: skip
-        rows = chance.standard_normal((len(spans), 384)).astype(np.float32)
-        made.append((article, [IndexedChunk(chunk, rows / np.linalg.norm(rows, axis=1, keepdims=True))]))
-    shelves.ledger.save([IncomingArticle(article, "bench", article.id) for article, _ in made])
-    shelves.store.upsert([some[0].chunk for _, some in made], vectors)
-    shelves.ledger.finish("shared", shelves.index_key, made)
+    "without" is a second ledger that gets the same chunks without their sentences' vectors.
+    """
+    chance, texts = np.random.default_rng(1), random.Random(1)
+    seconds = dict.fromkeys(("vectors", "ledger", "without", "lexical"), 0.0)
+
+    def timed(part: str, work: Callable[[], object]) -> None:
+        started = time.perf_counter()
+        work()
+        seconds[part] += time.perf_counter() - started
+
+    database = open_database(f"sqlite:///{home.with_name(home.name + '-without') / 'ledger.sqlite3'}")
+    bare = Ledger(database)
+    async with open_library(Settings(home=home)) as library:
+        shelves = library.shelves
+        check_embedder(shelves)
+        for start in range(0, count, 1_000):
+            made = [made_up_chunk(texts, chance, number) for number in range(start, min(start + 1_000, count))]
+            vectors = unit_rows(chance, len(made))
+            for ledger in (shelves.ledger, bare):
+                ledger.save([IncomingArticle(article, "bench", article.id) for article, _ in made])
+            chunks = [some[0].chunk for _, some in made]
+            none = np.zeros((0, DIMENSION), dtype=np.float32)
+            without = [(article, [IndexedChunk(some[0].chunk, none)]) for article, some in made]
+            timed("vectors", partial(shelves.store.upsert, chunks, vectors))
+            timed("ledger", partial(shelves.ledger.finish, SHARED_LIBRARY, shelves.index_key, made))
+            timed("without", partial(bare.finish, SHARED_LIBRARY, shelves.index_key, without))
+        timed("lexical", library.lexical)
+    database.dispose()
+    return seconds
+
+
+def made_up_chunk(texts: random.Random, chance: np.random.Generator, number: int) -> tuple[Article, list[IndexedChunk]]:
+    """An article of eight sentences in one chunk, with random unit vectors."""
+    article = Article(f"a{number}", f"Article {number}", made_up_text(texts, 8))
+    spans = []
+    position = 0
+    for sentence in article.text.split("."):
+        if sentence.strip():
+            spans.append((position + len(sentence) - len(sentence.lstrip()), position + len(sentence) + 1))
+        position += len(sentence) + 1
+    chunk = Chunk(f"c{number}", article.id, SHARED_LIBRARY, 0, 0, len(article.text), article.text, article.title, "", "", None,
+                  sentences=tuple(spans))  # fmt: skip
+    return article, [IndexedChunk(chunk, unit_rows(chance, len(spans)))]
+
+
+def unit_rows(chance: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """Random directions."""
+    rows = chance.standard_normal((count, DIMENSION)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def sizes(folder: Path, counts: Sequence[int]) -> None:
+    """The table over the sizes, and what sentence vectors add to embedding a passage."""
+    chance = random.Random(4)
+    passages = []
+    for _ in range(32):
+        text = made_up_text(chance, 8)
+        passages.append(Passage(text, sentence_spans(text)))
+    model = MiniLM()
+    with_sentences = median_seconds(lambda: model.embed_passages(passages), 5)
+    alone = median_seconds(lambda: model.embed_passages([Passage(passage.text) for passage in passages]), 5)
+    print(f"embedding passages with their sentences' vectors / without   {with_sentences / alone:5.2f}   "
+          f"({with_sentences / len(passages) * 1e3:.1f} ms a passage)\n", flush=True)  # fmt: skip
+    print("| chunks | finding | embedding five chunks' sentences instead | whole answer | memory, asking | disk | of it sentence "
+          "vectors | to store a chunk | of it sentence vectors | lexical index made, loaded |")  # fmt: skip
+    print("| --- " * 10 + "|", flush=True)
+    for count in counts:
+        home = folder / f"library-{count}"
+        filled, asked = child("--fill", home, count), child("--questions", home, count)
+        ledger, bare = (one / "ledger.sqlite3" for one in (home, home.with_name(home.name + "-without")))
+        stored = (filled["vectors"] + filled["ledger"]) / count
+        extra = (filled["ledger"] - filled["without"]) / count
+        print(
+            f"| {count:,} | {asked['finding'] * 1e3:.1f} ms | + {asked['sentences'] * 1e3:.0f} ms "
+            f"| {asked['answer'] * 1e3:.0f} ms | {asked['memory']:.0f} MB | {megabytes(home):.0f} MB "
+            f"| {megabytes(ledger) - megabytes(bare):.0f} MB | {stored * 1e3:.2f} ms | {extra * 1e3:.2f} ms "
+            f"| {filled['lexical']:.1f} s, {asked['load']:.2f} s |",
+            flush=True,
+        )
+
+
+def child(step: str, home: Path, count: int) -> dict[str, float]:
+    """One step in a process of its own, so that its memory is its own."""
+    command = [sys.executable, str(Path(__file__)), step, str(home), "--chunks", str(count)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
+
+
+def megabytes(path: Path) -> float:
+    """The size of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files) / 1e6
 
 
 async def ingest(folder: Path, count: int) -> None:
@@ -186,8 +282,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, default=10_000)
     parser.add_argument("--articles", type=int, default=200)
+    parser.add_argument("--sizes", type=int, nargs="+", help="only the table over libraries of so many chunks")
+    parser.add_argument("--fill", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--questions", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.fill:
+        print(json.dumps(asyncio.run(fill(arguments.fill, arguments.chunks))))
+        return
+    if arguments.questions:
+        print(json.dumps(asyncio.run(questions(arguments.questions))))
+        return
     with tempfile.TemporaryDirectory() as folder:
+        if arguments.sizes:
+            sizes(Path(folder), arguments.sizes)
+            return
         cold(folder)
         asyncio.run(ingest(Path(folder), arguments.articles))
         asyncio.run(warm(Path(folder) / "warm", arguments.chunks))
