@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from vectorstore.values import Hit, Span
@@ -33,6 +34,8 @@ NEGATION = re.compile(
     r"\b(?:no|not|never|none|neither|nor|cannot|without|refus\w+|den(?:y|ies|ied)|unlike|except|fail\w*)\b|n['’]t\b",
     re.IGNORECASE,
 )
+TOGETHER = 3
+"""Words between which nothing much else can stand. A guess."""
 SOUGHT = {"when": DATE, "count": NUMBER_WORD, "who": NAME, "where": PLACE, "why": REASON}
 """What a sentence must hold to answer that kind of question."""
 STOP_WORDS = frozenset(
@@ -80,13 +83,19 @@ class Reading(Protocol):
         """The words that answer, as offsets in the passage."""
         ...
 
+    @property
+    def span_margin(self) -> float:
+        """Log-odds of that span against no span."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question taken apart once: what kind it is, and its weighty words with their rarity."""
+    """A question taken apart once: what kind it is, its weighty words with their rarity, and which of them stand together."""
 
     kind: str
     words: Mapping[str, float]
+    pairs: tuple[tuple[str, str], ...]
     names: frozenset[str]
     numbers: frozenset[str]
     negated: bool
@@ -108,7 +117,15 @@ def take_apart(question: str, rarity: Rarity) -> Asked:
     kind = next(name for name, pattern in WHAT_IS_ASKED if pattern.search(lowered))
     words = {word: rarity(word) for word in dict.fromkeys(words_of(question)) if word not in STOP_WORDS}
     names = frozenset(name.group().lower().removesuffix("'s").removesuffix("’s") for name in NAME.finditer(question))
-    return Asked(kind, words, names, frozenset(NUMBER.findall(question)), bool(NEGATION.search(question)))
+    return Asked(
+        kind, words, neighbours(question), names, frozenset(NUMBER.findall(question)), bool(NEGATION.search(question))
+    )
+
+
+def neighbours(question: str) -> tuple[tuple[str, str], ...]:
+    """Stems of weighty words that follow each other, at most one small word between them ("Kremlin spokesman")."""
+    places = [(place, stem(word)) for place, word in enumerate(words_of(question)) if word not in STOP_WORDS]
+    return tuple((first, then) for (at, first), (to, then) in pairwise(places) if to - at <= 2)
 
 
 def words_of(text: str) -> list[str]:
@@ -128,6 +145,20 @@ def coverage(asked: Asked, stems: frozenset[str]) -> float:
     """Share of the question's words, weighted by rarity, that occur among the stems; 1 when it has no weighty words."""
     total = sum(asked.words.values())
     return sum(weight for word, weight in asked.words.items() if stem(word) in stems) / total if total > 0 else 1.0
+
+
+def together(asked: Asked, text: str) -> float:
+    """Share of the question's neighbouring words that stand together in the text too, in any order; 1 without any."""
+    if not asked.pairs:
+        return 1.0
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(words_of(text)):
+        places.setdefault(stem(word), []).append(place)
+    found = sum(
+        any(abs(a - b) <= TOGETHER for a in places.get(first, ()) for b in places.get(then, ()))
+        for first, then in asked.pairs
+    )
+    return found / len(asked.pairs)
 
 
 def stems_of(text: str) -> frozenset[str]:
@@ -154,6 +185,11 @@ def fits_kind(kind: str, sentence: str) -> float:
     return 0.0 if pattern is None else 1.0 if pattern.search(sentence) else -1.0
 
 
+def holds(outer: Span, inner: Span) -> bool:
+    """Does the one lie in the other?"""
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
+
+
 def is_whole(sentence: str) -> bool:
     """Does it end as sentences end? Headings, captions and list entries do not."""
     return sentence.rstrip("\"'”’»)]} ")[-1:] in tuple(".!?…。！？؟:;")
@@ -171,11 +207,13 @@ def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]
         chunk = hit.chunk
         texts = [chunk.sentence_text(sentence) for sentence in chunk.sentences]
         stems = [stems_of(text) for text in texts]
-        chunk_stems = stems_of(chunk.text) | stems_of(chunk.title)
-        title_stems = stems_of(chunk.title)
+        # A derived title is the article's first words: that they are about something says nothing of this sentence.
+        title_stems = frozenset() if chunk.title_derived else stems_of(chunk.title)
+        chunk_stems = stems_of(chunk.text) | title_stems
         reading = readings[number] if number < len(readings) else None
+        span = reading.span if reading else None
         best_read = max(reading.sentence_scores, default=-12.0) if reading else -12.0
-        for index, span in enumerate(chunk.sentences):
+        for index, (sentence_start, sentence_end) in enumerate(chunk.sentences):
             similarity = hit.sentence_similarities[index] if index < len(hit.sentence_similarities) else 0.0
             beside = [hit.sentence_similarities[near] for near in (index - 1, index + 1) if 0 <= near < len(texts)]
             around = stems[index] | title_stems | (stems[index - 1] if index else frozenset())
@@ -193,6 +231,7 @@ def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]
                 "rarest_missing": rarest_missing(asked, around),
                 "names_missing": missing_share(asked.names, around),
                 "numbers_missing": missing_share(asked.numbers, around),
+                "together": together(asked, texts[index]),
                 "fits_kind": fits_kind(asked.kind, texts[index]),
                 "is_whole": float(is_whole(texts[index])),
                 "is_question": float(texts[index].rstrip("\"'”’").endswith("?")),
@@ -201,8 +240,12 @@ def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]
                 "read": read,
                 "read_behind_passage": best_read - read,
                 "passage_answerable": reading.answerable if reading else -12.0,
+                "holds_span": float(
+                    span is not None and holds((sentence_start - chunk.start, sentence_end - chunk.start), span)
+                ),
+                "span_margin": reading.span_margin if reading else -20.0,
             }
-            found.append(Candidate(number, index, span, features))
+            found.append(Candidate(number, index, (sentence_start, sentence_end), features))
     return found
 
 

@@ -53,11 +53,13 @@ class Reading:
 
     answerable: log-odds that the passage answers the question. sentence_scores: one for each sentence, as log-odds
     against "none answers". span: the words that answer best, offsets in the passage's text; None when nothing was read.
+    span_margin: by how much the span's score exceeds that of no span (Devlin et al. 2019, section 4.3), as log-odds.
     """
 
     answerable: float
     sentence_scores: tuple[float, ...]
     span: Span | None
+    span_margin: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +148,23 @@ def interpret(encoded: Encoded, token_scores: Floats, passage_scores: Floats) ->
         log_sum_exp(read[first:last, 2]) - float(np.log(last - first)) - null if last > first else UNREAD
         for first, last in encoded.sentence_tokens
     )
-    return Reading(answerable, sentence_scores, best_span(read[:, 0], read[:, 1], encoded.offsets))
+    span, score = best_span(read[:, 0], read[:, 1], encoded.offsets)
+    none = float(token_scores[0, 0] + token_scores[0, 1])
+    return Reading(answerable, sentence_scores, span, UNREAD if span is None else score - none)
 
 
-def best_span(starts: Floats, ends: Floats, offsets: Sequence[Span]) -> Span | None:
-    """The characters from the best start token to the best end token not before it, at most MAX_SPAN_TOKENS long."""
+def best_span(starts: Floats, ends: Floats, offsets: Sequence[Span]) -> tuple[Span | None, float]:
+    """The characters from the best start token to the best end token not before it, at most MAX_SPAN_TOKENS long, and
+    the sum of the two tokens' scores."""
     if not offsets:
-        return None
+        return None, UNREAD
     count = len(offsets)
     scores = starts[:, None] + ends[None, :]
     positions = np.arange(count)
     lengths = positions[None, :] - positions[:, None]
     scores = np.where((lengths >= 0) & (lengths < MAX_SPAN_TOKENS), scores, -np.inf)
     first, last = divmod(int(scores.argmax()), count)
-    return offsets[first][0], offsets[last][1]
+    return (offsets[first][0], offsets[last][1]), float(scores[first, last])
 
 
 class Reader:

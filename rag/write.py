@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from rag.answer import Citation, Headline, headline_of
 from rag.evidence import DATE, NAME, NUMBER_WORD, SOUGHT, Candidate, Reading, words_of
@@ -18,6 +19,9 @@ WORTH_ADDING = 0.05
 """A further sentence must be at least this probable, relative to the best one. Measured: docs/quality.md."""
 LOOKED_AT = 30
 """Candidates considered, best first."""
+COMBINED = 8
+"""Candidates of which the further sentences are chosen, so that a long second one does not keep out two short ones that
+more probably answer together. Measured: docs/quality.md."""
 SAME_STATEMENT = 0.7
 """Jaccard similarity of words from which a second sentence says nothing new."""
 LEADING_PRONOUN = re.compile(r"^[\"“'‘]?(?:He|She|They|It|His|Her|Their|Its)\b")
@@ -44,31 +48,47 @@ def write_extract(
 
 
 def choose(judgement: Judgement, hits: Sequence[Hit]) -> list[Candidate]:
-    """The best sentence, and up to two more that are probable enough, say something else and fit the word limit."""
-    chosen: list[Candidate] = []
-    floor = judgement.ranked[0][1] * WORTH_ADDING if judgement.ranked else 0.0
-    for candidate, probability in with_what_is_sought(judgement, hits):
-        if probability < floor or len(chosen) == MOST_SENTENCES:
-            break
-        add(candidate, chosen, hits)
+    """The best sentence, the one or two more that most probably answer and fit the word limit with it, and whom their
+    pronouns speak of."""
     quotable = without_orders(judgement.ranked, hits)
+    floor = judgement.ranked[0][1] * WORTH_ADDING if judgement.ranked else 0.0
+    pool = [pair for pair in quotable[:LOOKED_AT] if pair[1] >= floor]
+    if not pool:
+        return []
+    pattern = SOUGHT[judgement.kind] if judgement.kind in ("when", "count") else None
+    best, *others = pool
+    further = others[:COMBINED]
+    if pattern is not None:
+        further += [pair for pair in others[COMBINED:] if pattern.search(text_of(pair[0], hits))][:1]
+
+    def worth(group: Sequence[tuple[Candidate, float]]) -> tuple[bool, float]:
+        """A question for a date or a number wants one in the answer; then probability counts."""
+        holds = pattern is not None and any(pattern.search(text_of(candidate, hits)) for candidate, _ in group)
+        return holds, sum(probability for _, probability in group)
+
+    groups = [(best, *more) for count in range(MOST_SENTENCES) for more in combinations(further, count)]
+    chosen = [candidate for candidate, _ in max((g for g in groups if fits(texts_of(g, hits))), key=worth)]
     by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in quotable}
     for candidate in list(chosen):
         antecedent = by_place.get((candidate.hit, candidate.sentence - 1))
-        if antecedent is not None and LEADING_PRONOUN.match(text_of(candidate, hits)) and len(chosen) < MOST_SENTENCES:
-            add(antecedent, chosen, hits)
+        if antecedent is None or antecedent in chosen or not LEADING_PRONOUN.match(text_of(candidate, hits)):
+            continue
+        if len(chosen) < MOST_SENTENCES and fits([text_of(one, hits) for one in [*chosen, antecedent]]):
+            chosen.append(antecedent)
     return chosen
 
 
-def with_what_is_sought(judgement: Judgement, hits: Sequence[Hit]) -> list[tuple[Candidate, float]]:
-    """The ranking; a question for a date or a number has the best sentence that holds one among the first two."""
-    ranked = without_orders(judgement.ranked[:LOOKED_AT], hits)
-    pattern = SOUGHT[judgement.kind] if judgement.kind in ("when", "count") else None
-    if pattern is not None and not any(pattern.search(text_of(candidate, hits)) for candidate, _ in ranked[:2]):
-        place = next((n for n, (one, _) in enumerate(ranked) if pattern.search(text_of(one, hits))), None)
-        if place is not None:
-            ranked.insert(1, ranked.pop(place))
-    return ranked
+def fits(texts: Sequence[str]) -> bool:
+    """Are sentences no more than one reads at a look, none repeating another? A single one is cut to the limit later."""
+    if len(texts) > 1 and sum(len(text.split()) for text in texts) > MOST_WORDS:
+        return False
+    words = [frozenset(words_of(text)) for text in texts]
+    return all(similar_words(one, other) < SAME_STATEMENT for one, other in combinations(words, 2))
+
+
+def texts_of(group: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[str]:
+    """The sentences of ranked candidates."""
+    return [text_of(candidate, hits) for candidate, _ in group]
 
 
 def without_orders(ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[tuple[Candidate, float]]:
@@ -76,21 +96,6 @@ def without_orders(ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit
     looked_at = {candidate.hit for candidate, _ in ranked}
     tainted = {hit: tainted_sentences(hits[hit].chunk, hits[hit].chunk.sentences) for hit in looked_at}
     return [pair for pair in ranked if not tainted[pair[0].hit][pair[0].sentence]]
-
-
-def add(candidate: Candidate, chosen: list[Candidate], hits: Sequence[Hit]) -> None:
-    """Choose a sentence, unless it repeats another one or would be too much to read."""
-    text = text_of(candidate, hits)
-    used = sum(len(text_of(other, hits).split()) for other in chosen)
-    too_long = bool(chosen) and used + len(text.split()) > MOST_WORDS
-    if candidate not in chosen and not too_long and not says_nothing_new(text, chosen, hits):
-        chosen.append(candidate)
-
-
-def says_nothing_new(text: str, chosen: Sequence[Candidate], hits: Sequence[Hit]) -> bool:
-    """Is it nearly the same sentence as one that is already chosen?"""
-    mine = frozenset(words_of(text))
-    return any(similar_words(mine, frozenset(words_of(text_of(other, hits)))) >= SAME_STATEMENT for other in chosen)
 
 
 def text_of(candidate: Candidate, hits: Sequence[Hit]) -> str:

@@ -132,9 +132,9 @@ def test_lone_surrogates_are_read_as_one_character_each(reader: Reader) -> None:
 def test_the_best_span_never_ends_before_it_starts() -> None:
     starts = np.array([0.0, 1.0, 5.0], dtype=np.float32)
     ends = np.array([9.0, 1.0, 2.0], dtype=np.float32)
-    assert best_span(starts, ends, [(0, 3), (4, 7), (8, 9)]) == (0, 3)
-    assert best_span(starts[1:], ends[1:], [(4, 7), (8, 9)]) == (8, 9)
-    assert best_span(starts[:0], ends[:0], []) is None
+    assert best_span(starts, ends, [(0, 3), (4, 7), (8, 9)]) == ((0, 3), 9.0)
+    assert best_span(starts[1:], ends[1:], [(4, 7), (8, 9)]) == ((8, 9), 7.0)
+    assert best_span(starts[:0], ends[:0], []) == (None, UNREAD)
 
 
 def test_a_sentence_scores_as_the_soft_maximum_of_its_tokens_against_none_answers() -> None:

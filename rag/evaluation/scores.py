@@ -50,6 +50,7 @@ def over_set(name: str, meaning: str, counted: str, higher_is_better: bool, unit
 METRICS: tuple[Metric, ...] = (
     mean_of("correct", "answered right where the articles do, refused where they do not"),
     mean_of("answer_or_gold_in_quotes", "the quotes hold every answer group, or a gold quote was found"),
+    mean_of("answered_with_answer_or_gold", "the same, of the answerable questions that were answered"),
     mean_of("answer_in_text", "every answer group appears in the answer"),
     mean_of("answer_in_quotes", "every answer group appears in the quotes"),
     mean_of("gold_quote_found", "a gold quote is contained in a citation's quote, or half of it is"),
@@ -175,6 +176,8 @@ def answer_scores(case: Case, outcome: Outcome) -> dict[str, float | None]:
         scores["answer_or_gold_in_quotes"] = max(
             scores.get("answer_in_quotes") or 0.0, scores.get("gold_quote_found") or 0.0
         )
+        if not outcome.refused and not outcome.error:
+            scores["answered_with_answer_or_gold"] = scores["answer_or_gold_in_quotes"]
     return scores
 
 
