@@ -16,7 +16,7 @@ from vectorstore.values import Chunk, Scope
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
-    from chromadb.api.types import Metadata, Where
+    from chromadb.api.types import Metadata, QueryResult, Where
 
 Value = TypeVar("Value")
 COLLECTION = "chunks"
@@ -130,17 +130,34 @@ class VectorStore:
 
     def search(self, vector: NDArray[np.float32], limit: int, scope: Scope) -> list[Neighbour]:
         """Nearest chunks in scope, nearest first; ties by id, so that the order is the same every time."""
-        query, where = [vector.tolist()], where_in_scope(scope)
-        found = self.use(
-            lambda collection: collection.query(
-                query_embeddings=query, n_results=limit, where=where, include=["distances"]
+        query = vector[np.newaxis]
+        where = where_in_scope(scope)
+        # Chroma's filter looks at every chunk: 230 ms of 51,000, against 2 ms without. Where all that is nearest is in
+        # scope anyway, as it is in a store of one library, there is nothing to filter.
+        if scope.since is None and scope.until is None and not scope.sources:
+            found = self.use(
+                lambda collection: collection.query(
+                    query_embeddings=query, n_results=limit, include=["distances", "metadatas"]
+                )
             )
-        )
+            nearest = (found["metadatas"] or [[]])[0]
+            if len(nearest) < limit or any(fields.get("library") not in scope.libraries for fields in nearest):
+                found = self.filtered(query, limit, where)
+        else:
+            found = self.filtered(query, limit, where)
         distances = (found["distances"] or [[]])[0]
         neighbours = [
             Neighbour(chunk_id, 1.0 - distance) for chunk_id, distance in zip(found["ids"][0], distances, strict=True)
         ]
         return sorted(neighbours, key=lambda neighbour: (-neighbour.similarity, neighbour.chunk_id))
+
+    def filtered(self, query: NDArray[np.float32], limit: int, where: "Where") -> "QueryResult":
+        """Chroma's own answer within a filter."""
+        return self.use(
+            lambda collection: collection.query(
+                query_embeddings=query, n_results=limit, where=where, include=["distances"]
+            )
+        )
 
     def similarities(self, vector: NDArray[np.float32], chunk_ids: Sequence[str]) -> dict[str, float]:
         """Cosine of these chunks to a unit vector, for those that are stored."""
