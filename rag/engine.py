@@ -118,17 +118,13 @@ class Engine:
         work.timings_ms["understand"] = understood_ms
         note = ""
         if self.writer is not None and work.hits and self.may_answer(work, WORTH_ASKING_A_MODEL):
-            before = time.perf_counter()
             try:
                 async for event in self.write_with_model(self.writer, work, history):
                     yield event
-                    if isinstance(event, Answer):
-                        return
-                note = f"Nothing that {self.writer.name} wrote could be proven, so this is quoted without it."
+                return
             except ModelError as error:
                 note = f"{error} This answer is quoted without it."
                 log.warning("model failed", extra={"answer_id": work.id, "reason": str(error)})
-            work.timings_ms["model"] = milliseconds(before)
         yield await self.in_thread(lambda: self.answer_by_extract(work, note))
 
     # The five steps
@@ -190,46 +186,54 @@ class Engine:
     async def write_with_model(
         self, writer: "ModelWriter", work: Work, history: Sequence[Turn]
     ) -> AsyncIterator[StreamEvent]:
-        """Step 4 with a model, and step 5 on what it wrote; ends without an Answer when nothing could be proven."""
+        """Step 4 with a model, and step 5 on what it wrote; what could not be proven stays with the quoted answer as its
+        draft. Raises ModelError when the server fails."""
         asked_at = work.understood.scope.asked_at or datetime.now(UTC)
-        async for event in writer.write(work.understood.question, work.hits, history, asked_at):
-            if isinstance(event, DraftText):
-                yield event
-                continue
-            if event.silent or event.citations:
-                yield await self.in_thread(partial(self.answer_of_model, writer.name, work, event))
+        before = time.perf_counter()
+        try:
+            async for event in writer.write(work.understood.question, work.hits, history, asked_at):
+                if isinstance(event, DraftText):
+                    yield event
+                    continue
+                work.timings_ms["model"] = milliseconds(before)
+                if event.silent or event.citations:
+                    yield await self.in_thread(partial(self.answer_of_model, writer.name, work, event))
+                else:
+                    note = f"Nothing that {writer.name} wrote could be proven, so this is quoted without it."
+                    yield await self.in_thread(partial(self.answer_by_extract, work, note, event.draft))
+        finally:
+            work.timings_ms.setdefault("model", milliseconds(before))
 
     def answer_of_model(self, model: str, work: Work, proven: "ProvenText") -> Answer:
         """What a model wrote and the quotes bear out, or its word that the articles do not say."""
         if proven.silent:
-            return self.refuse(work, NOT_SAID, draft=proven.draft)
+            return self.refuse(work, NOT_SAID, draft=proven.draft, model=model)
         prove(proven.text, proven.citations, self.library.shelves.ledger.article)
         asked, standalone, as_of = work.question, work.understood.question, newest(proven.citations)
         answer = Answer(work.id, asked, standalone, proven.text, proven.citations, None, as_of, model=model)
         return self.finish(work, replace(answer, draft=proven.draft))
 
-    def answer_by_extract(self, work: Work, note: str) -> Answer:
-        """Steps 4 and 5 without a model, or the refusal."""
+    def answer_by_extract(self, work: Work, note: str, draft: Draft | None = None) -> Answer:
+        """Steps 4 and 5 without a model, or the refusal. `draft`: what a model wrote and nothing bears out."""
         if not work.hits:
             status = self.library.shelves.ledger.counts(work.understood.scope.libraries)
             empty = "The library is empty: run `dateline ingest` with a folder of articles."
             return self.refuse(
-                work, "No article in this scope says anything of it." if status.articles else empty, note
+                work, "No article in this scope says anything of it." if status.articles else empty, note, draft
             )
         if not self.may_answer(work):
-            return self.refuse(work, NOT_SAID, note)
+            return self.refuse(work, NOT_SAID, note, draft)
         before = time.perf_counter()
         text, citations = write_extract(work.judgement, work.hits, work.readings)
         written = time.perf_counter()
         if not citations:
-            return self.refuse(work, NOT_SAID, note)
+            return self.refuse(work, NOT_SAID, note, draft)
         prove(text, citations, self.library.shelves.ledger.article)
         work.timings_ms["write"] = (written - before) * 1000
         work.timings_ms["prove"] = milliseconds(written)
         asked, standalone = work.question, work.understood.question
-        return self.finish(
-            work, Answer(work.id, asked, standalone, text, citations, None, newest(citations), note=note)
-        )
+        answer = Answer(work.id, asked, standalone, text, citations, None, newest(citations), note=note, draft=draft)
+        return self.finish(work, answer)
 
     # What the steps share
 
@@ -243,16 +247,16 @@ class Engine:
         set_by_hand = self.settings.answer_threshold
         return self.parameters.threshold if set_by_hand is None else set_by_hand
 
-    def refuse(self, work: Work, reason: str, note: str = "", draft: Draft | None = None) -> Answer:
+    def refuse(
+        self, work: Work, reason: str, note: str = "", draft: Draft | None = None, model: str = "extractive"
+    ) -> Answer:
         """The articles do not say; the nearest headlines are named as not answering."""
         headlines = dict.fromkeys(headline_of(hit.chunk) for hit in work.hits)
         refusal = Refusal(reason, tuple(headlines)[:NEAREST_SHOWN])
         as_of = self.library.shelves.ledger.counts(work.understood.scope.libraries).newest
-        model = self.writer.name if draft is not None and self.writer is not None else "extractive"
         asked, standalone = work.question, work.understood.question
-        return self.finish(
-            work, Answer(work.id, asked, standalone, "", (), refusal, as_of, model=model, note=note, draft=draft)
-        )
+        answer = Answer(work.id, asked, standalone, "", (), refusal, as_of, model=model, note=note, draft=draft)
+        return self.finish(work, answer)
 
     def finish(self, work: Work, answer: Answer) -> Answer:
         """The answer with how it came about."""

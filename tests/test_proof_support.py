@@ -19,6 +19,7 @@ SUMMIT = (
     "Ukraine denied that its envoy had left. "
     "The budget rose from 2.5 million euros to 3 million euros, 20 percent more. "
     "Some hotels may close in November. "
+    "It appeared that the port would not seek to expel the crew. "
     "The ministry did not say who would pay. "
     "Putin telephoned Orban before Trump met Zelenskyy."
 )
@@ -53,6 +54,7 @@ TRUE = {
     "synonym": "The budget increased from 2.5 million euros to 3 million euros.",
     "doubt kept": "Some hotels may close in November.",
     "doubt in other words": "Some hotels could possibly close in November.",
+    "attempt kept": "The port would not seek to expel the crew.",
     "passive": "Zelenskyy was met by Trump.",
     "outlet from the title": "Coast Wire reported that the summit in Budapest was put off by two weeks.",
     "accents": "Viktor Orbán told reporters that 20,000 people had registered.",
@@ -75,6 +77,8 @@ FALSE = {
     "currency": "The budget rose from 2.5 million dollars to 3 million dollars.",
     "percent of a count": "The budget rose by 20 euros.",
     "doubt dropped": "Some hotels close in November.",
+    "doubt made certain": "Some hotels will close in November.",
+    "attempt made certain": "The port will not expel the crew.",
     "widened": "All hotels may close in November.",
     "negation dropped": "The ministry did say who would pay.",
     "who did what to whom": "Orban telephoned Putin before Trump met Zelenskyy.",

@@ -14,6 +14,8 @@ TITLES = frozenset({"mr", "mrs", "ms", "dr", "sir", "prof", "st"})
 REACH = 3
 # Too common in plain statements ("about", "will"), or verbs of reporting, to make a fact doubtful by themselves.
 NOT_ALWAYS_HEDGES = frozenset({"about", "set", "if", "whether", "due", "claim", "claims", "claimed"})
+# "Will arrest" is no doubt: it does not stand for "may arrest" or "would seek to arrest".
+FUTURE = frozenset({"will", "would", "shall"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Reading:
     negated: tuple[tuple[str, ...], ...]
     negators: tuple[str, ...]
     hedged: tuple[tuple[str, ...], ...]
+    doubted: tuple[tuple[str, ...], ...]
     quantified: tuple[tuple[tuple[str, ...], ...], ...]
     quoted: tuple[str, ...]
 
@@ -75,6 +78,7 @@ def read(text: str) -> Reading:
         denied,
         deniers,
         scopes(words, content, HEDGES - NOT_ALWAYS_HEDGES)[0],
+        scopes(words, content, HEDGES - NOT_ALWAYS_HEDGES - FUTURE)[0],
         tuple(scopes(words, content, group)[0] for group in QUANTIFIERS),
         tuple(flat(found[0] or found[1]) for found in QUOTED.findall(text)),
     )

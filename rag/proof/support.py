@@ -194,10 +194,15 @@ def other_polarity(claim: Reading, evidence: Evidence) -> bool:
 
 
 def lost_hedge(claim: Reading, evidence: Evidence) -> bool:
-    """Does the claim state flatly what the evidence gives as planned, possible or alleged?"""
-    here = {word for governed in claim.hedged for word in governed}
+    """Does the claim state flatly what the evidence gives as planned, possible or alleged, or as sure to come what the
+    evidence only doubts?"""
     return any(
-        governed and governed[0] in claim.stems and not here & set(governed) for governed in evidence.reading.hedged
+        governed and governed[0] in claim.stems and set(governed).isdisjoint(word for mine in kept for word in mine)
+        for kept, given in (
+            (claim.hedged, evidence.reading.hedged),
+            (claim.doubted, evidence.reading.doubted),
+        )
+        for governed in given
     )
 
 
