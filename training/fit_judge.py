@@ -25,8 +25,10 @@ from sklearn.preprocessing import StandardScaler
 
 from rag.engine import READ_HITS, open_engine
 from rag.evidence import Asked, Candidate, Reading, candidates_of, evidence_of, take_apart
+from rag.judge import Judgement
 from rag.reader import Reader
 from rag.settings import Settings
+from rag.write import choose
 from vectorstore.values import Hit, Scope
 
 Ranked = list[tuple[Candidate, float]]
@@ -292,6 +294,21 @@ def main() -> None:
                 f" [{np.quantile(boots, 0.025):.3f}, {np.quantile(boots, 0.975):.3f}]"
                 f"  (best {best[0]:.3f} at {best[1]:.2f})"
             )
+    # What a reader is shown: the sentences that fit the word limit, of the answerable questions that are answered.
+    shown = dict(zip(((c.name, c.id) for c in check), probability(check) >= threshold, strict=True))
+    for name in SETS:
+        chosen = [c for c in check if c.name == name and c.answerable and shown[c.name, c.id]]
+        found = []
+        for case in chosen:
+            quoted = choose(Judgement(case.asked.kind, tuple(ranked(case, slope, bias)), 1.0, {}), case.hits)
+            texts = [case.texts[one.hit][one.sentence] for one in quoted]
+            found.append(
+                float(holds_answer(" ".join(texts), case.answers) or any(is_gold(t, case.golds) for t in texts))
+            )
+        low, high = interval(found)
+        print(
+            f"check  {name:13} n={len(found):4} answered, the answer in the quotes: {np.mean(found):.3f} [{low:.2f}, {high:.2f}]"
+        )
     for names, weights_ in ((sentence_names, slope), (answer_names, answer_slope)):
         print({n: round(float(w), 3) for n, w in zip(names, weights_, strict=True)})
     if args.write:
