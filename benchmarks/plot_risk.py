@@ -57,7 +57,7 @@ def drawn(curves: dict[str, tuple[list[tuple[float, float]], float]]) -> str:
         parts.append(f'<polyline points="{line}" {style}/>')
         x, y = at(*min(points, key=lambda point: abs(point[0] - answered)))
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
-        height = MARGIN + 18 * number
+        height = MARGIN + 14 + 18 * number
         parts.append(f'<line x1="{MARGIN + 12}" x2="{MARGIN + 52}" y1="{height}" y2="{height}" {style}/>')
         parts.append(f'<text x="{MARGIN + 60}" y="{height + 4}">{name}</text>')
     parts.append(
