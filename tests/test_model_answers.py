@@ -1,0 +1,82 @@
+"""The engine with a scripted model server: whatever the model does, the answer shown is proven, quoted or a refusal."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from rag.answer import Answer, DraftText
+from rag.engine import open_engine
+from rag.settings import Settings
+from tests.conftest import SEED_ID, SEEDS
+from tests.model_standin import HANG_UP, Reply, answer, failure, piece, serving
+
+QUESTION = "Will Hungary arrest Putin?"
+SEED_TEXT = next(SEEDS.glob("*.txt")).read_text("utf-8")
+PROVABLE = "Hungary would not seek to arrest Putin [1]."
+INVENTED = "Hungary arrested Putin in Vienna on Tuesday [1]."
+
+
+def asked(home: Path, *replies: Reply) -> tuple[str, Answer]:
+    """The draft as it was streamed, and the answer to QUESTION from the seed article."""
+
+    async def run(base_url: str) -> tuple[str, Answer]:
+        given = Settings(home=home, model="small", openai_base_url=base_url, model_retries=0)
+        async with open_engine(given) as engine:
+            await engine.library.ingest([SEEDS])
+            events = [event async for event in engine.stream(QUESTION)]
+        last = events[-1]
+        assert isinstance(last, Answer)
+        assert sum(isinstance(event, Answer) for event in events) == 1
+        return "".join(event.text for event in events if isinstance(event, DraftText)), last
+
+    with serving(*replies) as standin:
+        return asyncio.run(run(standin.base_url))
+
+
+def assert_quoted(given: Answer) -> None:
+    """Quoted from the article without the model, word for word."""
+    assert given.model == "extractive"
+    assert given.citations
+    assert all(one.quote in SEED_TEXT for one in given.citations)
+    assert "arrested" not in given.text
+
+
+def test_proven_answer_is_the_models_and_its_draft_was_streamed(own_home: Path) -> None:
+    draft, given = asked(own_home, answer(PROVABLE))
+    assert draft == PROVABLE
+    assert (given.model, given.text, given.note) == ("small", "Hungary would not seek to arrest Putin. [1]", "")
+    assert [one.article_id for one in given.citations] == [SEED_ID]
+    assert given.citations[0].quote in SEED_TEXT
+    assert given.timings_ms["model"] > 0
+
+
+def test_draft_that_nothing_bears_out_is_kept_with_the_quoted_answer_and_its_reason(own_home: Path) -> None:
+    draft, given = asked(own_home, answer(INVENTED), answer("1. -"))
+    assert draft == INVENTED
+    assert_quoted(given)
+    assert given.note == "Nothing that small wrote could be proven, so this is quoted without it."
+    assert given.draft is not None
+    assert given.draft.text.startswith(INVENTED)
+    assert [dropped.reason for dropped in given.draft.dropped] != [""]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(Reply((piece("Hungary arrested Putin [1]. "), HANG_UP)), id="dies in mid-answer"),
+        pytest.param(failure(500, "out of memory"), id="fails at once"),
+        pytest.param(failure(401, "bad key"), id="refuses the key"),
+    ],
+)
+def test_server_that_fails_leaves_the_quoted_answer_with_a_note(own_home: Path, reply: Reply) -> None:
+    _, given = asked(own_home, reply)
+    assert_quoted(given)
+    assert given.note.endswith("This answer is quoted without it.")
+
+
+def test_word_of_the_model_that_the_articles_do_not_say_is_a_refusal(own_home: Path) -> None:
+    _, given = asked(own_home, answer("The articles do not say."))
+    assert given.refusal is not None
+    assert (given.model, given.citations, given.text) == ("small", (), "")
+    assert given.draft is not None
