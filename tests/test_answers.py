@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -182,6 +183,21 @@ def test_answers_can_be_asked_not_to_be_stored(running: Running) -> None:
     answer = running.run(silent.ask("Will Hungary arrest Putin?"))
     running.run(silent.remember(answer))
     assert running.run(silent.answer_by_id(answer.id)) is None
+
+
+def test_answers_past_their_days_are_forgotten_when_the_next_one_is_kept(running: Running) -> None:
+    engine = running.engine
+    answer = running.ask("Will Hungary arrest Putin?")
+    running.run(engine.remember(answer))
+    kept = running.run(engine.answer_by_id(answer.id))
+    assert kept is not None
+    day = 86_400
+    limit = kept.answered_at - engine.settings.answer_retention_days * day
+    engine.answers.save(replace(kept, id="too-old", answered_at=limit - day))
+    engine.answers.save(replace(kept, id="old-enough", answered_at=limit + day))
+    running.run(engine.remember(running.ask("Who is the Kremlin spokesman?")))
+    assert running.run(engine.answer_by_id("too-old")) is None
+    assert running.run(engine.answer_by_id("old-enough")) is not None
 
 
 def test_copies_are_one_citation_that_names_them(newsroom: Running) -> None:
