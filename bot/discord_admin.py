@@ -10,6 +10,7 @@ import discord
 from discord import app_commands
 
 from bot.discord_asking import server_library
+from bot.discord_download import Download, anywhere, download, is_public
 from bot.discord_memory import server_prefix
 from bot.discord_render import Page, notice_page
 from bot.discord_replies import SEND_FAILURES, show_privately
@@ -19,6 +20,8 @@ from bot.discord_words import ENGLISH
 from rag.errors import ArticleError
 from rag.ingest import IngestReport
 from rag.library import LibraryStatus
+from rag.read_articles import SUFFIXES
+from rag.settings import Settings
 from vectorstore.bot_state import AuditEntry
 
 if TYPE_CHECKING:
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 LISTED = 25
 LOGGED = 20
 GAPS = 20
-SUFFIXES = (".txt", ".md", ".jsonl")
 
 
 def add_admin_commands(bot: "DatelineBot") -> None:
@@ -48,24 +50,19 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
         default_permissions=discord.Permissions(manage_guild=True),
     )
 
-    @group.command(name="add", description="Add articles from a file (.txt, .md, .jsonl); web pages are not read yet")
-    @app_commands.describe(file="One article as text or Markdown, or many as JSON lines")
+    @group.command(name="add", description="Add articles (.txt, .md, .jsonl): attach a file, or give its address")
+    @app_commands.describe(
+        file="One article as text or Markdown, or many as JSON lines", url="Where such a file is; not a web page"
+    )
     @app_commands.check(is_admin)
-    async def add(interaction: "Interaction", file: discord.Attachment) -> None:
+    async def add(interaction: "Interaction", file: discord.Attachment | None = None, url: str | None = None) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        library = server_library(interaction.guild_id or 0)
-        problem = attachment_problem(file, bot.settings.discord_upload_bytes)
-        if problem:
-            raise ArticleError(problem)
-        try:
-            content = await file.read()
-        except SEND_FAILURES:
-            raise ArticleError("Discord did not hand the file over: please attach it again.") from None
-        report = await bot.engine.library.add(one_line(file.filename)[:100], content, library)
-        titles = ", ".join(one_line(title) for title in report.titles[:5])
-        await record(
-            bot, interaction, "library add", f"{one_line(file.filename)[:100]}: {counts(report)} {titles}"[:500]
+        given = await fetch(file, url, bot.settings)
+        report = await bot.engine.library.add(
+            given.name, given.content, server_library(interaction.guild_id or 0), given.url
         )
+        titles = ", ".join(one_line(title) for title in report.titles[:5])
+        await record(bot, interaction, "library add", f"{given.name[:200]}: {counts(report)} {titles}"[:500])
         await show_privately(interaction, [report_page(report)])
 
     @group.command(name="list", description="This server's own articles, newest first")
@@ -163,6 +160,22 @@ async def record(bot: "DatelineBot", interaction: "Interaction", action: str, de
     """Write a change to the audit log."""
     entry = AuditEntry(interaction.guild_id or 0, interaction.user.id, time.time(), action, details)
     await bot.door.run(bot.door.state.record, entry)
+
+
+async def fetch(file: discord.Attachment | None, url: str | None, settings: Settings) -> Download:
+    """The file that was attached, or that lies at the address. Raises ArticleError."""
+    if (file is None) == (not url):
+        raise ArticleError("Attach a file or give its address, one of the two.")
+    if file is None:
+        reachable = anywhere if settings.discord_private_addresses else is_public
+        return await download(url or "", settings.discord_upload_bytes, reachable)
+    problem = attachment_problem(file, settings.discord_upload_bytes)
+    if problem:
+        raise ArticleError(problem)
+    try:
+        return Download(one_line(file.filename)[-100:], await file.read(), "")
+    except SEND_FAILURES:
+        raise ArticleError("Discord did not hand the file over: please attach it again.") from None
 
 
 def attachment_problem(file: discord.Attachment, largest: int) -> str:

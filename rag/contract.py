@@ -53,8 +53,8 @@ class AnswersQuestions(Protocol):
 class KeepsArticles(Protocol):
     """What bot/ needs of the library (`engine.library`): article ids are unique within one library."""
 
-    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY) -> IngestReport:
-        """Read and store an uploaded file (.txt, .md, .jsonl). Raises ArticleError, StoreError."""
+    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "") -> IngestReport:
+        """Read and store a file (.txt, .md, .jsonl) that was uploaded or found at `url`. Raises ArticleError, StoreError."""
         ...
 
     async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:

@@ -91,21 +91,25 @@ class Library:
             and any(Path(article.origin).is_relative_to(root) for root in roots)
         ]
 
-    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY) -> IngestReport:
-        """Read and store an uploaded file. Raises ArticleError when nothing in it can be read."""
+    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "") -> IngestReport:
+        """Read and store an uploaded file. Raises ArticleError when nothing in it can be read.
+
+        url: where the file was found, for articles that do not bring their own.
+        """
         if not name.lower().endswith(SUFFIXES):
             raise ArticleError(f"{name} is not a {', '.join(SUFFIXES)} file: convert it first.")
-        report = await asyncio.to_thread(self.add_upload, name, content, library)
+        report = await asyncio.to_thread(self.add_upload, name, content, library, url)
         if report.problems and not (report.added or report.changed or report.unchanged):
             first = report.problems[0]
             raise ArticleError(f"{first.place} {first.reason}")
         return report
 
-    def add_upload(self, name: str, content: bytes, library: str) -> IngestReport:
+    def add_upload(self, name: str, content: bytes, library: str, url: str) -> IngestReport:
         """The work of `add`."""
-        readings: list[ReadArticle | ArticleProblem] = list(
-            read_open_file(io.BytesIO(content), name, library, f"{UPLOAD}{name}", name)
-        )
+        readings: list[ReadArticle | ArticleProblem] = [
+            with_url(reading, url)
+            for reading in read_open_file(io.BytesIO(content), name, library, f"{UPLOAD}{name}", name)
+        ]
         with self.writing():
             report, _ = ingest(self.shelves, readings, library)
             self.lexical()
@@ -163,3 +167,10 @@ class Library:
         if index is None or index.revision != self.shelves.ledger.revision:
             index = self.lexical_index = self.shelves.lexical()
         return index
+
+
+def with_url(reading: ReadArticle | ArticleProblem, url: str) -> ReadArticle | ArticleProblem:
+    """The same, linked to where it was found when it names no address itself."""
+    if isinstance(reading, ArticleProblem) or reading.article.url or not url:
+        return reading
+    return replace(reading, article=replace(reading.article, url=url))

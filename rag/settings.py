@@ -103,6 +103,9 @@ class Settings(BaseSettings):
         20.0, ge=0, le=600, description="How long running questions may take to finish when the bot is stopped."
     )
     discord_upload_bytes: int = Field(5_000_000, ge=1_000, description="Largest file that /library add takes.")
+    discord_private_addresses: bool = Field(
+        False, description="Let /library add fetch from this machine and its own network too."
+    )
     discord_guild_ready_seconds: float = Field(
         2.0, gt=0, le=60, description="Wait for further servers while connecting; small where there are few."
     )

@@ -41,9 +41,9 @@ class ScriptedLibrary:
 
     shelves: dict[str, dict[str, Article]] = field(default_factory=lambda: {SHARED_LIBRARY: {ARTICLE.id: ARTICLE}})
 
-    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY) -> IngestReport:
+    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "") -> IngestReport:
         text = content.decode()
-        self.shelves.setdefault(library, {})[name] = Article(name, name, text, library, "Upload")
+        self.shelves.setdefault(library, {})[name] = Article(name, name, text, library, "Upload", url)
         return IngestReport(added=1, titles=(name,))
 
     async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
