@@ -203,6 +203,8 @@ class StandIn:
         self.heartbeats = 0
         self.close_on_identify = 0
         self.invalid_token = False
+        self.token = ""
+        """The only token that is let in; any, when empty."""
         self.refuse_gateway = 0
         self.application_flags = 0
         self.files: dict[str, bytes] = {}
@@ -516,6 +518,9 @@ class StandIn:
                 await socket.send_str(json.dumps({"op": 11, "d": None, "s": None, "t": None}))
             elif message["op"] == 2:
                 self.identifies.append(message["d"])
+                if self.token and message["d"]["token"] != self.token:
+                    await socket.close(code=4004)
+                    break
                 if self.close_on_identify:
                     await socket.close(code=self.close_on_identify)
                     break
@@ -607,7 +612,10 @@ class StandIn:
         seen = Request(request.method, path, payload, files, asyncio.get_running_loop().time())
         if self.keep_requests:
             self.requests.append(seen)
-        response = await self.answer(request.method, path, payload, files)
+        if self.token and request.headers.get("Authorization", f"Bot {self.token}") != f"Bot {self.token}":
+            response = reply({"code": 0, "message": "401: Unauthorized"}, 401)
+        else:
+            response = await self.answer(request.method, path, payload, files)
         seen.status = response.status
         await self.tell()
         return response

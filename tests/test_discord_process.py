@@ -26,9 +26,10 @@ ROOT = Path(__file__).parent.parent
 START = "import sys; from bot.cli import dateline; sys.argv[0] = 'dateline'; dateline()"
 
 
-def environment(discord: StandIn, home: Path, **changes: str) -> dict[str, str]:
+def environment(discord: StandIn, home: Path, **changes: str | None) -> dict[str, str]:
+    """The variables of a process; those changed to None are left out."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATELINE_", "OPENAI_"))}
-    return kept | {
+    given = kept | {
         "PYTHONPATH": str(ROOT),
         "DATELINE_HOME": str(home),
         "DATELINE_SEEDS": str(ROOT / "seeds"),
@@ -39,15 +40,16 @@ def environment(discord: StandIn, home: Path, **changes: str) -> dict[str, str]:
         "DATELINE_DISCORD_GUILD_READY_SECONDS": "0.1",
         **changes,
     }
+    return {name: value for name, value in given.items() if value is not None}
 
 
-async def start(discord: StandIn, home: Path, *arguments: str, **changes: str) -> asyncio.subprocess.Process:
+async def start(discord: StandIn, home: Path, *arguments: str, **changes: str | None) -> asyncio.subprocess.Process:
+    """`dateline` with arguments, by default `bot`, in the folder around `home`."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         START,
-        "bot",
-        *arguments,
+        *(arguments or ("bot",)),
         cwd=home.parent,
         env=environment(discord, home, **changes),
         stdout=asyncio.subprocess.PIPE,
@@ -61,7 +63,7 @@ async def finished(process: asyncio.subprocess.Process, seconds: float = 60.0) -
 
 
 @contextlib.asynccontextmanager
-async def bot_process(discord: StandIn, home: Path, **changes: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def bot_process(discord: StandIn, home: Path, **changes: str | None) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await start(discord, home, **changes)
     try:
         await discord.until(lambda: discord.connected or process.returncode is not None, 60)
