@@ -124,7 +124,7 @@ class Engine:
                 return
             except ModelError as error:
                 note = f"{error} This answer is quoted without it."
-                log.warning("model failed", extra={"answer_id": work.id, "reason": str(error)})
+                self.model_failed(work, str(error))
         yield await self.in_thread(lambda: self.answer_by_extract(work, note))
 
     # The five steps
@@ -187,7 +187,7 @@ class Engine:
         self, writer: "ModelWriter", work: Work, history: Sequence[Turn]
     ) -> AsyncIterator[StreamEvent]:
         """Step 4 with a model, and step 5 on what it wrote; what could not be proven stays with the quoted answer as its
-        draft. Raises ModelError when the server fails."""
+        draft. Raises ModelError when the server fails before its first word."""
         asked_at = work.understood.scope.asked_at or datetime.now(UTC)
         before = time.perf_counter()
         try:
@@ -196,10 +196,16 @@ class Engine:
                     yield event
                     continue
                 work.timings_ms["model"] = milliseconds(before)
+                if event.broke_off:
+                    self.model_failed(work, event.broke_off)
                 if event.silent or event.citations:
                     yield await self.in_thread(partial(self.answer_of_model, writer.name, work, event))
                 else:
-                    note = f"Nothing that {writer.name} wrote could be proven, so this is quoted without it."
+                    note = (
+                        f"{event.broke_off} This answer is quoted without it."
+                        if event.broke_off
+                        else f"Nothing that {writer.name} wrote could be proven, so this is quoted without it."
+                    )
                     yield await self.in_thread(partial(self.answer_by_extract, work, note, event.draft))
         finally:
             work.timings_ms.setdefault("model", milliseconds(before))
@@ -210,7 +216,8 @@ class Engine:
             return self.refuse(work, NOT_SAID, draft=proven.draft, model=model)
         prove(proven.text, proven.citations, self.library.shelves.ledger.article)
         asked, standalone, as_of = work.question, work.understood.question, newest(proven.citations)
-        answer = Answer(work.id, asked, standalone, proven.text, proven.citations, None, as_of, model=model)
+        note = f"{proven.broke_off} This is what it had finished by then." if proven.broke_off else ""
+        answer = Answer(work.id, asked, standalone, proven.text, proven.citations, None, as_of, model=model, note=note)
         return self.finish(work, replace(answer, draft=proven.draft))
 
     def answer_by_extract(self, work: Work, note: str, draft: Draft | None = None) -> Answer:
@@ -236,6 +243,10 @@ class Engine:
         return self.finish(work, answer)
 
     # What the steps share
+
+    def model_failed(self, work: Work, reason: str) -> None:
+        """Say in the log that the model server failed, without what was asked."""
+        log.warning("model failed", extra={"answer_id": work.id, "reason": reason})
 
     def may_answer(self, work: Work, share: float = 1.0) -> bool:
         """Is an answer probable enough, at this share of the threshold?"""

@@ -33,5 +33,9 @@ class ModelError(DatelineError):
     """A model server failed in a way that the user should know of."""
 
 
+class ModelRefused(ModelError):
+    """The server stopped an answer on purpose: nothing of it may be shown."""
+
+
 class EvaluationError(DatelineError):
     """Cases, a corpus, a baseline or thresholds that an evaluation cannot use."""

@@ -17,7 +17,7 @@ import openai
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from rag.circuit_breaker import CircuitBreaker
-from rag.errors import EmbedderError, ModelError
+from rag.errors import EmbedderError, ModelError, ModelRefused
 from rag.hostile import clean_line
 from vectorstore.errors import DatelineError
 
@@ -116,7 +116,7 @@ class ModelServer:
                 self.breaker.failed(time.monotonic())
             raise ModelError(explain(error, self.server)) from None
         if reason == "content_filter":
-            raise ModelError(f"The content filter of {self.server.address} stopped the answer: ask in other words.")
+            raise ModelRefused(f"The content filter of {self.server.address} stopped the answer: ask in other words.")
         self.breaker.succeeded()
         yield Finished(reason in ("stop", "tool_calls", "function_call"), *usage)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
-from rag.errors import ModelError
+from rag.errors import ModelError, ModelRefused
 from rag.hostile import clean_line
 from rag.prompt import Prompt, answer_prompt, prompt_version, repair_prompt, rewrite_prompt
 from rag.proof.draft import is_forbidden
@@ -32,12 +32,14 @@ class ProvenText:
     """What is left of a draft after proof, each sentence ending in its [n].
 
     No citations and not silent: nothing could be proven. silent: the model says that the articles do not say.
+    broke_off: why the server did not finish, in a sentence; what it had finished is here all the same.
     """
 
     text: str
     citations: tuple[Citation, ...]
     draft: Draft
     silent: bool
+    broke_off: str = ""
 
 
 class ModelWriter:
@@ -68,7 +70,7 @@ class ModelWriter:
     async def write(
         self, question: str, hits: Sequence[Hit], history: Sequence[Turn], asked_at: datetime
     ) -> AsyncGenerator[DraftText | ProvenText, None]:
-        """The draft in pieces as it comes, then ProvenText. Raises ModelError when the server fails before its end."""
+        """The draft in pieces as it comes, then ProvenText. Raises ModelError when the server fails before its first word."""
         from rag.model_server import Finished
 
         prompt = answer_prompt(question, hits, history, asked_at, self.prompt_tokens)
@@ -76,20 +78,27 @@ class ModelWriter:
         draft = ""
         finished = Finished(complete=False)
         visible = 0
-        async with aclosing(self.server.stream(messages(prompt), self.answer_tokens)) as stream:
-            async for part in stream:
-                if isinstance(part, Finished):
-                    finished = part
-                    continue
-                draft = (draft + part)[: self.most_characters]
-                without_thoughts = THOUGHT.sub("", draft)
-                if len(without_thoughts) > visible:
-                    yield DraftText(without_thoughts[visible:])
-                    visible = len(without_thoughts)
-                if len(draft) >= self.most_characters:
-                    break
+        broke_off = ""
+        try:
+            async with aclosing(self.server.stream(messages(prompt), self.answer_tokens)) as stream:
+                async for part in stream:
+                    if isinstance(part, Finished):
+                        finished = part
+                        continue
+                    draft = (draft + part)[: self.most_characters]
+                    without_thoughts = THOUGHT.sub("", draft)
+                    if len(without_thoughts) > visible:
+                        yield DraftText(without_thoughts[visible:])
+                        visible = len(without_thoughts)
+                    if len(draft) >= self.most_characters:
+                        break
+        except ModelError as error:
+            if isinstance(error, ModelRefused) or not draft.strip():
+                raise
+            broke_off = str(error)
         proof = await asyncio.to_thread(prove, draft, shown, finished.complete)
-        verdicts, repaired = await self.repair(question, shown, proof)
+        # A server that has just failed is not asked to repair anything.
+        verdicts, repaired = (proof.verdicts, "") if broke_off else await self.repair(question, shown, proof)
         text, citations = written(verdicts, shown)
         yield ProvenText(
             text,
@@ -102,7 +111,8 @@ class ModelWriter:
                 finished.prompt_tokens,
                 finished.completion_tokens,
             ),
-            proof.silent and not citations,
+            proof.silent and not citations and not broke_off,
+            broke_off,
         )
 
     async def repair(self, question: str, hits: Sequence[Hit], proof: Proof) -> tuple[tuple[Verdict, ...], str]:

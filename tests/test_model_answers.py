@@ -75,6 +75,13 @@ def test_server_that_fails_leaves_the_quoted_answer_with_a_note(own_home: Path, 
     assert given.note.endswith("This answer is quoted without it.")
 
 
+def test_server_that_dies_in_mid_answer_leaves_what_it_had_finished_with_a_note(own_home: Path) -> None:
+    _, given = asked(own_home, Reply((piece(f"{PROVABLE} Orban has also"), HANG_UP)))
+    assert (given.model, given.text) == ("small", "Hungary would not seek to arrest Putin. [1]")
+    assert given.note.endswith("This is what it had finished by then.")
+    assert given.citations[0].quote in SEED_TEXT
+
+
 def test_word_of_the_model_that_the_articles_do_not_say_is_a_refusal(own_home: Path) -> None:
     _, given = asked(own_home, answer("The articles do not say."))
     assert given.refusal is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag.answer import Citation, DraftText, Turn
-from rag.errors import ModelError
+from rag.errors import ModelError, ModelRefused
 from rag.model_server import Limits, ModelServer, Server
 from rag.model_writer import ModelWriter, ProvenText, open_model_writer
 from rag.prompt import prompt_version
@@ -202,9 +202,33 @@ def test_failed_repair_leaves_what_was_proven(repair: Reply) -> None:
     assert write(first, repair).text == "Nobody was hurt, the mayor said. [1]"
 
 
-def test_server_that_dies_in_mid_answer_is_an_error() -> None:
+def test_server_that_dies_in_mid_answer_leaves_the_sentences_it_had_finished() -> None:
+    proven = write(Reply((piece("Nobody was hurt, the mayor said [2]. The flood damaged 240"), HANG_UP)))
+    assert proven.text == "Nobody was hurt, the mayor said. [1]"
+    assert "hung up" in proven.broke_off
+
+
+def test_server_that_dies_in_mid_answer_is_not_asked_to_repair() -> None:
+    proven = write(Reply((piece("The flood damaged 340 houses in Skarne [2]. "), HANG_UP)))
+    assert (proven.text, proven.silent) == ("", False)
+    assert "hung up" in proven.broke_off
+    assert proven.draft.dropped
+
+
+def test_server_that_dies_while_it_says_that_the_articles_do_not_say_has_said_nothing() -> None:
+    proven = write(Reply((piece("The articles do not say. "), HANG_UP)))
+    assert (proven.text, proven.silent) == ("", False)
+
+
+@pytest.mark.parametrize("steps", [(HANG_UP,), (piece("  "), HANG_UP)])
+def test_server_that_dies_before_its_first_word_is_an_error(steps: tuple[bytes | str, ...]) -> None:
     with pytest.raises(ModelError, match="hung up"):
-        write(Reply((piece("Nobody was hurt, the mayor said [2]. "), HANG_UP)))
+        write(Reply(steps))
+
+
+def test_nothing_of_an_answer_that_the_content_filter_stopped_is_shown() -> None:
+    with pytest.raises(ModelRefused, match="content filter"):
+        write(answer("Nobody was hurt, the mayor said [2].", reason="content_filter"))
 
 
 def test_sentence_cut_off_by_the_token_limit_is_left_out() -> None:
