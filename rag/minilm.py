@@ -20,6 +20,7 @@ from tokenizers.processors import BertProcessing
 
 from rag.embed import MINILM, Matrix, Passage, PassageVectors, Vector, unit
 from rag.errors import EmbedderError
+from rag.onnx import open_session
 from vectorstore.values import Span
 
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -72,14 +73,7 @@ class MiniLM(BaseEmbedding):
 
     def __init__(self, threads: int = 2) -> None:
         super().__init__(model_name=MINILM, embed_batch_size=64)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Memory would otherwise grow to the largest batch ever seen, and stay.
-        options.enable_cpu_mem_arena = False
-        self._session = onnxruntime.InferenceSession(
-            str(verified_model_path()), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(verified_model_path(), threads)
         self._tokenizer = bert_tokenizer()
         self._tokenizer.enable_truncation(MOST_TOKENS)
 

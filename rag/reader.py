@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import EmbedderError
+from rag.onnx import open_session
 from vectorstore.values import Span
 
 WEIGHTS = "reader.onnx"
@@ -172,8 +173,6 @@ class Reader:
 
     def __init__(self, threads: int = 2, weights: Path | None = None) -> None:
         """Raises EmbedderError when the weights are missing or not the ones that this version was made with."""
-        import onnxruntime
-
         data = files("rag.data")
         path = weights or Path(str(data.joinpath(WEIGHTS)))
         try:
@@ -182,12 +181,7 @@ class Reader:
             raise EmbedderError(f"{path} cannot be read ({error.strerror}): install dateline again.") from None
         if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
             raise EmbedderError(f"{path} is damaged or of another version: install dateline again.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Memory would otherwise grow to the largest batch ever seen, and stay.
-        options.enable_cpu_mem_arena = False
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(content, threads)
         self._tokenize = load_tokenizer(str(data.joinpath(VOCABULARY)))
 
     def read(self, question: str, passages: Sequence[ReaderPassage]) -> list[Reading]:

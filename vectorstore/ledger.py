@@ -248,7 +248,7 @@ class Ledger:
     def chunks_by_id(self, chunk_ids: Sequence[str]) -> dict[str, IndexedChunk]:
         """These chunks with their texts; ids of unfinished or unknown articles are left out."""
         with self.transaction() as connection:
-            rows = [row for some in slices(chunk_ids) for row in connection.execute(whole_chunks(some))]
+            rows = [row for some in slices(chunk_ids) for row in connection.execute(whole_chunks(some)).all()]
         return {row.chunk_id: indexed_chunk(row) for row in rows}
 
     def indexed_chunk_count(self) -> int:

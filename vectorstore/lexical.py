@@ -137,9 +137,15 @@ class LexicalIndex:
         if not known:
             return []
         scores = np.asarray(self.bm25.get_scores(known), dtype=np.float32)
-        scores = np.where(self.in_scope(scope), scores, 0.0)
+        if not self.all_in(scope):
+            scores = np.where(self.in_scope(scope), scores, 0.0)
         best = np.argsort(-scores, kind="stable")[:limit]
         return [LexicalMatch(self.chunk_ids[index], float(scores[index])) for index in best if scores[index] > 0]
+
+    def all_in(self, scope: Scope) -> bool:
+        """Is every chunk of this revision in scope?"""
+        bounded = scope.since is not None or scope.until is not None or scope.sources
+        return not bounded and set(self.library_names) <= set(scope.libraries)
 
     def in_scope(self, scope: Scope) -> NDArray[np.bool_]:
         """Which chunks may be found; an article without a date is out when a date bound is set."""

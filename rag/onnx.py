@@ -1,0 +1,23 @@
+"""How this program runs a network: onnxruntime on the CPU, sparing in threads and memory."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+
+def open_session(model: Path | bytes, threads: int) -> "onnxruntime.InferenceSession":
+    """A session for a model in a file or in memory."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Memory would otherwise grow to the largest batch ever seen, and stay.
+    options.enable_cpu_mem_arena = False
+    # Threads that have nothing to do would go round in circles for the next batch and keep the cores from whatever else
+    # wants them: Chroma's search right after an embedding, or another program (docs/quality.md has the times).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    given = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
