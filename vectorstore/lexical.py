@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vectorstore.values import Scope
 
 if TYPE_CHECKING:
-    from bm25s import BM25
+    from vectorstore.bm25 import BlockwiseBM25
 
 WORD = re.compile(r"\w+")
 FORMAT = 1
@@ -77,7 +77,7 @@ class LexicalIndex:
     def __init__(
         self,
         revision: str,
-        bm25: "BM25 | None",
+        bm25: "BlockwiseBM25 | None",
         chunk_ids: list[str],
         libraries: NDArray[np.int32],
         library_names: list[str],
@@ -97,27 +97,31 @@ class LexicalIndex:
 
     @classmethod
     def build(cls, revision: str, entries: Iterable[LexicalEntry]) -> "LexicalIndex":
-        """Index the entries as they come; memory holds word numbers, not texts."""
+        """Index the entries as they come; memory holds counts of words, not texts."""
+        from vectorstore.bm25 import BlockwiseBM25, counted
+
         words = Words()
         vocabulary: dict[str, int] = {}
-        numbers: list[NDArray[np.int32]] = []
         chunk_ids: list[str] = []
         library_numbers: dict[str, int] = {}
         source_numbers: dict[str, int] = {}
-        libraries, sources, published = [], [], []
-        for entry in entries:
-            stems = words.of(entry.searched())
-            numbers.append(np.array([vocabulary.setdefault(stem, len(vocabulary)) for stem in stems], dtype=np.int32))
-            chunk_ids.append(entry.chunk_id)
-            libraries.append(library_numbers.setdefault(entry.library, len(library_numbers)))
-            sources.append(source_numbers.setdefault(entry.source, len(source_numbers)))
-            published.append(entry.published.timestamp() if entry.published else np.nan)
+        libraries: list[int] = []
+        sources: list[int] = []
+        published: list[float] = []
+
+        def numbered() -> Iterator[list[int]]:
+            for entry in entries:
+                chunk_ids.append(entry.chunk_id)
+                libraries.append(library_numbers.setdefault(entry.library, len(library_numbers)))
+                sources.append(source_numbers.setdefault(entry.source, len(source_numbers)))
+                published.append(entry.published.timestamp() if entry.published else np.nan)
+                yield [vocabulary.setdefault(stem, len(vocabulary)) for stem in words.of(entry.searched())]
+
+        blocks = counted(numbered())
         bm25 = None
         if vocabulary:
-            from bm25s import BM25
-
-            bm25 = BM25(backend="numpy")
-            bm25.index((numbers, vocabulary), show_progress=False)
+            bm25 = BlockwiseBM25(backend="numpy")
+            bm25.index((blocks, vocabulary), show_progress=False)
         return cls(
             revision,
             bm25,
@@ -194,7 +198,7 @@ class LexicalIndex:
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)
 
-    def write(self, folder: Path, bm25: "BM25") -> None:
+    def write(self, folder: Path, bm25: "BlockwiseBM25") -> None:
         """The files of the index."""
         bm25.save(str(folder), show_progress=False)
         np.savez(folder / "fields.npz", libraries=self.libraries, sources=self.sources, published=self.published)
@@ -214,9 +218,9 @@ class LexicalIndex:
             names = json.loads((folder / "names.json").read_text("utf-8"))
             if names["format"] != FORMAT or names["revision"] != revision:
                 return None
-            from bm25s import BM25
+            from vectorstore.bm25 import BlockwiseBM25
 
-            bm25 = BM25.load(str(folder), mmap=False, load_vocab=True, show_progress=False)
+            bm25 = BlockwiseBM25.load(str(folder), mmap=False, load_vocab=True, show_progress=False)
             bm25.backend = "numpy"
             with np.load(folder / "fields.npz") as fields:
                 return cls(
