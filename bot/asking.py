@@ -1,5 +1,6 @@
 """Ask at a terminal: once, or in a chat with follow-ups; drafts shown live, the proven answer in their place."""
 
+import gc
 import importlib
 import importlib.util
 import json
@@ -78,6 +79,9 @@ def read_line(prompt: str) -> str:
 
 async def prepare(engine: Engine, asking: Asking) -> Scope:
     """The scope of the options; an empty library is filled from seeds/ first. Raises QuestionError on wrong options."""
+    # The start is over. What it made stays until the end and need not be looked through again.
+    gc.freeze()
+    gc.enable()
     status = await engine.library.status()
     if not status.articles and (seeds := seeds_folder(asking.settings)):
         asking.say(f"The library is empty: loading the articles in {seeds} ...")

@@ -375,14 +375,18 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
     """
     threads = ThreadPoolExecutor(settings.threads, "engine")
     writer = open_writer(settings)
+    # Beside opening the library, as that is beside loading the embedding model.
+    reading = asyncio.create_task(asyncio.to_thread(open_reader, settings))
     try:
         async with open_library(settings, on_wait) as library:
             await asyncio.to_thread(check_shelves, library.shelves)
-            reader = await asyncio.to_thread(open_reader, settings)
+            reader = await reading
             answers = AnswerStore(library.shelves.ledger.database)
             reranker = open_reranker(settings)
             yield Engine(settings, library, answers, shipped_parameters(), reader, reranker, writer, threads)
     finally:
+        await asyncio.wait([reading])
+        reading.exception()  # Told already, or less telling than what ended this first.
         if writer is not None:
             await writer.close()
         threads.shutdown(wait=False, cancel_futures=True)
