@@ -71,8 +71,8 @@ def answer_pages(answer: Answer, words: Words) -> list[Page]:
         title = words.the_articles_say.capitalize()
     numbers = frozenset(citation.number for citation in answer.citations)
     text = escape_answer(answer.text, numbers) or "…"
-    if answer.note:
-        text += f"\n\n*{shorten_escaped(one_line(answer.note), 600)}*"
+    if answer.remarks:
+        text += f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*"
     bodies = split_text(text, BODY)
     pages = [Page(title, body, GREEN) for body in bodies]
     pages = add_fields(pages, [source_field(citation, words) for citation in answer.citations], GREEN)
@@ -173,8 +173,8 @@ def refusal_page(answer: Answer, words: Words) -> Page:
     body = shorten_escaped(answer.refusal.reason, 1_500)
     if answer.as_of is not None:
         body = f"{body}\n{words.as_of.format(date=words.date(answer.as_of))}".strip()
-    if answer.note:
-        body += f"\n\n*{shorten_escaped(one_line(answer.note), 600)}*"
+    if answer.remarks:
+        body += f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*"
     lines = [headline_line(headline, words) for headline in answer.refusal.nearest[:NEAREST]]
     if not lines:
         body = f"{body}\n{words.nothing_nearest}".strip()

@@ -18,8 +18,8 @@ def answer_lines(answer: Answer, explain: bool = False) -> list["Text"]:
     from rich.text import Text
 
     lines: list[Text] = []
-    if answer.note:
-        lines += [Text(safe(answer.note), style="italic"), Text()]
+    if answer.remarks:
+        lines += [Text(safe(answer.remarks), style="italic"), Text()]
     if answer.refusal is not None:
         lines += refusal_lines(answer)
     else:

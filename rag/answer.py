@@ -131,6 +131,18 @@ class Answer:
         """True when the articles do not say."""
         return self.refusal is not None
 
+    @property
+    def left_out(self) -> str:
+        """A sentence for the reader when the model that wrote this could not read every passage found, else ""."""
+        count = self.draft.passages_left_out if self.draft and self.model != "extractive" else 0
+        passages = "1 further passage" if count == 1 else f"{count} further passages"
+        return f"{passages} did not fit into what {self.model} reads at once." if count else ""
+
+    @property
+    def remarks(self) -> str:
+        """What the reader is told beside the answer, "" when nothing."""
+        return f"{self.note} {self.left_out}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class DraftText:
@@ -195,6 +207,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
         "as_of": iso(answer.as_of),
         "model": answer.model,
         "note": answer.note,
+        "passages_left_out": answer.draft.passages_left_out if answer.draft else 0,
         "timings_ms": {step: round(value, 3) for step, value in answer.timings_ms.items()},
     }
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.answer import Answer, DraftText
+from bot.terminal import answer_lines
+from rag.answer import Answer, DraftText, answer_json
 from rag.engine import open_engine
 from rag.settings import Settings
 from tests.conftest import SEED_ID, SEEDS
@@ -17,11 +18,11 @@ PROVABLE = "Hungary would not seek to arrest Putin [1]."
 INVENTED = "Hungary arrested Putin in Vienna on Tuesday [1]."
 
 
-def asked(home: Path, *replies: Reply) -> tuple[str, Answer]:
+def asked(home: Path, *replies: Reply, **changes: object) -> tuple[str, Answer]:
     """The draft as it was streamed, and the answer to QUESTION from the seed article."""
 
     async def run(base_url: str) -> tuple[str, Answer]:
-        given = Settings(home=home, model="small", openai_base_url=base_url, model_retries=0)
+        given = Settings(home=home, model="small", openai_base_url=base_url, model_retries=0, **changes)
         async with open_engine(given) as engine:
             await engine.library.ingest([SEEDS])
             events = [event async for event in engine.stream(QUESTION)]
@@ -80,6 +81,20 @@ def test_server_that_dies_in_mid_answer_leaves_what_it_had_finished_with_a_note(
     assert (given.model, given.text) == ("small", "Hungary would not seek to arrest Putin. [1]")
     assert given.note.endswith("This is what it had finished by then.")
     assert given.citations[0].quote in SEED_TEXT
+
+
+def test_reader_is_told_how_many_passages_the_model_could_not_read(own_home: Path) -> None:
+    _, given = asked(own_home, answer(PROVABLE), model_context_tokens=1_200)
+    assert given.draft is not None
+    assert given.draft.passages_left_out > 0
+    assert answer_json(given)["passages_left_out"] == given.draft.passages_left_out
+    assert f"{given.draft.passages_left_out} further passage" in plain(given)
+    _, given = asked(own_home, answer(PROVABLE))
+    assert "further passage" not in plain(given)
+
+
+def plain(given: Answer) -> str:
+    return "\n".join(line.plain for line in answer_lines(given))
 
 
 def test_word_of_the_model_that_the_articles_do_not_say_is_a_refusal(own_home: Path) -> None:
