@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from vectorstore.stems import stem
 from vectorstore.values import Hit, Span
 
 Rarity = Callable[[str], float]
@@ -131,14 +132,6 @@ def neighbours(question: str) -> tuple[tuple[str, str], ...]:
 def words_of(text: str) -> list[str]:
     """Lower-case words without possessive endings."""
     return [word.removesuffix("'s").removesuffix("’s") for word in WORD.findall(text.lower())]
-
-
-def stem(word: str) -> str:
-    """A crude stem, enough to see that "arrested" is "arrest"."""
-    for ending in ("ing", "ies", "ed", "es", "s", "ly", "ion"):
-        if len(word) > len(ending) + 3 and word.endswith(ending):
-            return word[: -len(ending)]
-    return word
 
 
 def coverage(asked: Asked, stems: frozenset[str]) -> float:

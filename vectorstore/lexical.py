@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vectorstore.stems import stem
 from vectorstore.values import Scope
 
 if TYPE_CHECKING:
     from vectorstore.bm25 import BlockwiseBM25
 
 WORD = re.compile(r"\w+")
-FORMAT = 1
+FORMAT = 2
 # bm25s defaults are k1 1.5, b .75; "lucene" is its default scoring. Nothing better was found on the public sets.
 
 
@@ -47,28 +48,9 @@ class LexicalMatch:
     score: float
 
 
-class Words:
-    """Text to stems; each distinct word is stemmed once."""
-
-    def __init__(self) -> None:
-        import Stemmer
-
-        self.stemmer = Stemmer.Stemmer("english")
-        self.stems: dict[str, str] = {}
-
-    def of(self, text: str) -> list[str]:
-        """The stems of a text, in order. English stemming leaves other languages' words nearly as they are."""
-        stems = self.stems
-        found = []
-        for word in WORD.findall(text.lower()):
-            stem = stems.get(word)
-            if stem is None:
-                # A hostile text of endless distinct words must not grow this for ever.
-                if len(stems) > 500_000:
-                    stems.clear()
-                stem = stems[word] = self.stemmer.stemWord(word[:64])
-            found.append(stem)
-        return found
+def stems_of(text: str) -> list[str]:
+    """The stems of a text, in order."""
+    return [stem(word) for word in WORD.findall(text.lower())]
 
 
 class LexicalIndex:
@@ -93,14 +75,12 @@ class LexicalIndex:
         self.sources = sources
         self.source_names = source_names
         self.published = published
-        self.words = Words()
 
     @classmethod
     def build(cls, revision: str, entries: Iterable[LexicalEntry]) -> "LexicalIndex":
         """Index the entries as they come; memory holds counts of words, not texts."""
         from vectorstore.bm25 import BlockwiseBM25, counted
 
-        words = Words()
         vocabulary: dict[str, int] = {}
         chunk_ids: list[str] = []
         library_numbers: dict[str, int] = {}
@@ -115,7 +95,7 @@ class LexicalIndex:
                 libraries.append(library_numbers.setdefault(entry.library, len(library_numbers)))
                 sources.append(source_numbers.setdefault(entry.source, len(source_numbers)))
                 published.append(entry.published.timestamp() if entry.published else np.nan)
-                yield [vocabulary.setdefault(stem, len(vocabulary)) for stem in words.of(entry.searched())]
+                yield [vocabulary.setdefault(stem, len(vocabulary)) for stem in stems_of(entry.searched())]
 
         blocks = counted(numbered())
         bm25 = None
@@ -137,7 +117,7 @@ class LexicalIndex:
         """Best first, at most `limit`, only chunks in scope that share a word with the question."""
         if self.bm25 is None:
             return []
-        known = [stem for stem in dict.fromkeys(self.words.of(question)) if stem in self.bm25.vocab_dict]
+        known = [stem for stem in dict.fromkeys(stems_of(question)) if stem in self.bm25.vocab_dict]
         if not known:
             return []
         scores = np.asarray(self.bm25.get_scores(known), dtype=np.float32)
@@ -164,7 +144,7 @@ class LexicalIndex:
 
     def rarity(self, word: str) -> float:
         """How rare a word is, in [0, 1]: 1 for a word of no chunk, 0 for a word of every chunk (idf over its maximum)."""
-        stems = self.words.of(word)
+        stems = stems_of(word)
         if not stems or not self.chunk_ids:
             return 0.0
         total = len(self.chunk_ids)
