@@ -123,7 +123,7 @@ def sentence_similarities(found: Mapping[str, IndexedChunk], vector: np.ndarray)
     matrices = [indexed.sentence_vectors for indexed in found.values()]
     filled = [matrix for matrix in matrices if matrix.size]
     # One product for all: a hundred small ones took four times as long.
-    cosines: Iterator[float] = iter((np.concatenate(filled) @ vector).tolist() if filled else ())
+    cosines: Iterator[float] = iter((np.concatenate(filled).astype(np.float32) @ vector).tolist() if filled else ())
     return {
         chunk_id: tuple(islice(cosines, len(matrix) if matrix.size else 0))
         for chunk_id, matrix in zip(found, matrices, strict=True)
