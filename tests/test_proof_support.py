@@ -60,6 +60,10 @@ TRUE = {
     "accents": "Viktor Orbán told reporters that 20,000 people had registered.",
 }
 FALSE = {
+    "an object of its own": "Ukraine denied that its envoy had left for the station.",
+    "an object of the next sentence": "Some hotels in November may close the port.",
+    "a word of the title": "The port would not seek to expel the crew of the summit.",
+    "a name of another sentence, in the same place": "The summit in Hungary was put off by two weeks.",
     "number": "The summit in Budapest was put off by three weeks.",
     "unit": "The summit in Budapest was put off by two months.",
     "weekday": "The summit in Budapest was put off by two weeks, the Kremlin said on Thursday.",

@@ -57,7 +57,9 @@ def predicate_coverage(claim: Reading, held: frozenset[str]) -> float:
 
 def objection(claim: Reading, evidence: Evidence, close_enough: float = CLOSE_ENOUGH) -> str:
     """Why the evidence does not bear out the claim, "" when it does."""
-    held = evidence.reading.stems | evidence.reading.all_stems | evidence.beside.stems
+    # Title and outlet may lend a name, they are no proof by themselves: "meeting" in a title is not what was said.
+    lent = frozenset(word for name in evidence.beside.names for low in name for word in (stem(low), root(low)))
+    own_words = evidence.reading.stems | evidence.reading.all_stems
     checks = (
         (foreign_numbers, "a number or date that the quote does not have"),
         (foreign_names, FOREIGN_NAME),
@@ -68,13 +70,14 @@ def objection(claim: Reading, evidence: Evidence, close_enough: float = CLOSE_EN
         (wider, "more than the quote"),
         (swapped, "a name or number in another's place"),
         (apart, "of a name what the quote says of another"),
+        (picked, "a word that the quote has in another sentence"),
+        (added, "something more than the quote"),
     )
     if not claim.stems and not claim.figures.numbers:
         return "it says nothing that could be checked"
-    # Title and outlet may lend a name, they are no proof by themselves.
-    own = coverage(claim, evidence.reading.stems | evidence.reading.all_stems)
+    own = coverage(claim, own_words)
     predicate = predicate_coverage(claim, evidence.reading.all_stems)
-    if coverage(claim, held) < close_enough or own < close_enough / 2 or predicate < PREDICATE_HELD:
+    if coverage(claim, own_words | lent) < close_enough or own < close_enough / 2 or predicate < PREDICATE_HELD:
         return NOT_CLOSE
     found = next((name for check, name in checks if check(claim, evidence)), "")
     return found and f"it says {found}"
@@ -236,6 +239,36 @@ def apart(claim: Reading, evidence: Evidence) -> bool:
     return False
 
 
+def picked(claim: Reading, evidence: Evidence) -> bool:
+    """Do the sentences around the one that a claim is of lend it one common word and nothing else?
+
+    "The bloc met. Hungary would withdraw." is no proof that it would withdraw from the bloc; a sentence that a claim sums
+    up with another lends more than a word, one that a pronoun points back to lends a name.
+    """
+    if len(evidence.sentences) < 2:
+        return False
+    names = frozenset(stem(low) for name in claim.names for low in name)
+    common = claim.stems - names - REPORTING_STEMS
+    held = [common & one.all_stems for one in evidence.sentences]
+    main = max(held, key=len)
+    return len(frozenset().union(*held) - main) == 1
+
+
+def added(claim: Reading, evidence: Evidence) -> bool:
+    """Does the claim hang something on words of the evidence that the evidence does not have: "withdraw *from the meeting*"?"""
+    there = evidence.reading.stems | evidence.reading.all_stems
+    words = claim.words
+    for at, word in enumerate(words):
+        if word.low not in LINKS or at == 0 or words[at - 1].stem not in there:
+            continue
+        after = next((w for w in words[at + 1 : at + 4] if w.content and w.clause == word.clause), None)
+        # Names, numbers and dates have checks of their own.
+        if after is not None and not after.capital and after.stem in claim.stems - there - REPORTING_STEMS:
+            return True
+    return False
+
+
+LINKS = frozenset(listed("from of in on at to for with by against into over about"))
 PRONOUNS = frozenset(listed("he she it they his her its their him them this these who we i our my"))
 POINTING = PRONOUNS | {"that", "which", "such", "the"}
 SOFT = frozenset(stem(word) for word in NEGATORS - HARD_NEGATORS)
@@ -256,6 +289,10 @@ SMALL = frozenset(
 )
 
 
+BESIDE_THE_SAME = 1.75
+"""Likeness from which two places are one: "arrived in ..." and nothing else. Measured like the others."""
+
+
 def swapped(claim: Reading, evidence: Evidence) -> bool:
     """Does a name or number of the claim stand where the evidence has another one, and not where it has this one?"""
     there = evidence.reading.mentions
@@ -264,7 +301,7 @@ def swapped(claim: Reading, evidence: Evidence) -> bool:
         rival = [
             likeness(mine, other) for other in there if other.number == mine.number and not same_mention(mine, other)
         ]
-        if rival and max(rival) >= 2.0 and max(rival) > max(own, default=0.0):
+        if rival and max(rival) >= BESIDE_THE_SAME and max(rival) > max(own, default=0.0):
             return True
     return False
 
