@@ -22,7 +22,7 @@ def run(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         cwd=home,
         env=environment | {"DATELINE_HOME": str(home), "PYTHONPATH": str(REPOSITORY)} | variables,
         check=False,
