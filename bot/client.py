@@ -25,6 +25,7 @@ from bot.discord_settings import check_place, role_ids
 from bot.discord_state import PRIVATE, ServerBook, StateDoor
 from bot.discord_text import escape, one_line, shorten
 from bot.discord_words import Words, words_of
+from bot.discord_writes import Writes
 from rag.engine import AnswersQuestions
 from rag.settings import Settings
 
@@ -105,6 +106,7 @@ class DatelineBot(commands.AutoShardedBot):
             settings.discord_cooldown_seconds, settings.discord_questions_at_once, settings.discord_queue_limit
         )
         self.memory = Memory(self.engine, self.door)
+        self.writes = Writes()
         self.asking = Asking(
             self.engine,
             self.without_model,
@@ -135,9 +137,10 @@ class DatelineBot(commands.AutoShardedBot):
         await asyncio.shield(self.closing)
 
     async def drain_and_close(self) -> None:
-        """Finish the running questions in a bounded time, or say that they will not be."""
+        """Finish the running questions and changes in a bounded time, or say that they will not be."""
         if hasattr(self, "desk"):
-            await self.desk.drain(self.settings.discord_drain_seconds)
+            seconds = self.settings.discord_drain_seconds
+            await asyncio.gather(self.desk.drain(seconds), self.writes.drain(seconds))
             await self.memory.settle()
         for task in self.background:
             task.cancel()

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,11 +19,12 @@ from bot.discord_settings import add_settings_command, is_admin
 from bot.discord_text import clean, escape, link, one_line, shorten_escaped
 from bot.discord_words import ENGLISH
 from rag.errors import ArticleError
-from rag.ingest import IngestReport
+from rag.ingest import IngestReport, Stopped
 from rag.library import LibraryStatus
 from rag.read_articles import SUFFIXES
 from rag.settings import Settings
 from vectorstore.bot_state import AuditEntry
+from vectorstore.errors import DatelineError
 
 if TYPE_CHECKING:
     from bot.client import DatelineBot
@@ -58,12 +60,15 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
     async def add(interaction: "Interaction", file: discord.Attachment | None = None, url: str | None = None) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         given = await fetch(file, url, bot.settings)
-        report = await bot.engine.library.add(
-            given.name, given.content, server_library(interaction.guild_id or 0), given.url
-        )
-        titles = ", ".join(one_line(title) for title in report.titles[:5])
-        await record(bot, interaction, "library add", f"{given.name[:200]}: {counts(report)} {titles}"[:500])
-        await show_privately(interaction, [report_page(report)])
+        library = server_library(interaction.guild_id or 0)
+
+        async def work(stopped: Stopped) -> Page:
+            report = await bot.engine.library.add(given.name, given.content, library, given.url, stopped)
+            titles = ", ".join(one_line(title) for title in report.titles[:5])
+            await record(bot, interaction, "library add", f"{given.name[:200]}: {counts(report)} {titles}"[:500])
+            return report_page(report)
+
+        await change(bot, interaction, work)
 
     @group.command(name="list", description="This server's own articles, newest first")
     @app_commands.check(is_admin)
@@ -87,11 +92,17 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
     async def forget(interaction: "Interaction", article: str) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         library = server_library(interaction.guild_id or 0)
-        gone = await bot.engine.library.forget(library, article)
-        if gone:
-            await record(bot, interaction, "library forget", one_line(article)[:200])
-        body = "Deleted." if gone else "This server has no article of that id: choose one from the list while typing."
-        await show_privately(interaction, [notice_page("Forget an article", body)])
+
+        async def work(stopped: Stopped) -> Page:
+            gone = await bot.engine.library.forget(library, article, stopped)
+            if gone:
+                await record(bot, interaction, "library forget", one_line(article)[:200])
+            body = (
+                "Deleted." if gone else "This server has no article of that id: choose one from the list while typing."
+            )
+            return notice_page("Forget an article", body)
+
+        await change(bot, interaction, work)
 
     @forget.autocomplete("article")
     async def complete_article(interaction: "Interaction", typed: str) -> list[app_commands.Choice[str]]:
@@ -154,6 +165,16 @@ def add_gaps_command(bot: "DatelineBot") -> None:
         lines = [f"{count} × {shorten_escaped(question, 180)}" for question, count in asked.most_common(GAPS)]
         body = "\n".join(lines) or "None: every question was answered."
         await show_privately(interaction, [notice_page("What the articles do not say", body)])
+
+
+async def change(bot: "DatelineBot", interaction: "Interaction", work: Callable[[Stopped], Awaitable[Page]]) -> None:
+    """Change the library when it is one's turn; the admin knows how it went before the bot may end."""
+    async with bot.writes.turn() as stopped:
+        try:
+            page = await work(stopped)
+        except DatelineError as error:
+            page = notice_page("Not done", escape(str(error)))
+        await show_privately(interaction, [page])
 
 
 async def record(bot: "DatelineBot", interaction: "Interaction", action: str, details: str) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rag.answer import Answer, Headline, StreamEvent, Turn
-from rag.ingest import IngestReport
+from rag.ingest import IngestReport, Stopped, never
 from rag.library import LibraryStatus
 from vectorstore.answers import TERMINAL, StoredAnswer
 from vectorstore.values import SHARED_LIBRARY, Article, Scope
@@ -53,8 +53,13 @@ class AnswersQuestions(Protocol):
 class KeepsArticles(Protocol):
     """What bot/ needs of the library (`engine.library`): article ids are unique within one library."""
 
-    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "") -> IngestReport:
-        """Read and store a file (.txt, .md, .jsonl) that was uploaded or found at `url`. Raises ArticleError, StoreError."""
+    async def add(
+        self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: Stopped = never
+    ) -> IngestReport:
+        """Read and store a file (.txt, .md, .jsonl) that was uploaded or found at `url`. Raises ArticleError, StoreError.
+
+        stopped: asked from time to time, from another thread; True ends the work with StoreStopped.
+        """
         ...
 
     async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
@@ -65,7 +70,7 @@ class KeepsArticles(Protocol):
         """One stored article with its text, for showing a quote in its surroundings."""
         ...
 
-    async def forget(self, library: str, article_id: str) -> bool:
+    async def forget(self, library: str, article_id: str, stopped: Stopped = never) -> bool:
         """Delete an article, its chunks and vectors; False when there was none."""
         ...
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from rag.chunks import CHUNKING, chunk_splitter, chunks_of
-from rag.embed import Embedder, Passage
+from rag.embed import Embedder, Passage, PassageVectors
 from rag.read_articles import ArticleProblem, ReadArticle
 from rag.stories import minhash_bands, story_of
-from vectorstore.errors import StoreMismatch
+from vectorstore.errors import StoreMismatch, StoreStopped
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
 from vectorstore.lexical import LexicalIndex
 from vectorstore.store import VectorStore
@@ -30,7 +30,15 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 ARTICLES_AT_ONCE = 32
+PASSAGES_AT_ONCE = 64
 REPORTED_TITLES = 20
+Stopped = Callable[[], bool]
+"""Asked from time to time by work that takes long: was the program told to end?"""
+
+
+def never() -> bool:
+    """Work that nothing stops."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +113,12 @@ def ingest(
     readings: Iterable[ReadArticle | ArticleProblem],
     library: str,
     on_progress: OnProgress | None = None,
+    stopped: Stopped = never,
 ) -> tuple[IngestReport, dict[str, str]]:
     """Store what was read and index everything unfinished; returns the report and the origin of every id seen.
 
-    The caller holds the writer lock. Raises StoreError; what was stored before is kept.
+    The caller holds the writer lock. Raises StoreError; what was stored before is kept. `stopped` is asked between
+    batches.
     """
     check_embedder(shelves)
     known = shelves.ledger.known(library)
@@ -144,7 +154,8 @@ def ingest(
             shelves.ledger.save(incoming)
         if on_progress:
             on_progress(Progress("Reading", added + changed + unchanged))
-    made = index_unfinished(shelves, library, set(known), on_progress)
+        stop_if(stopped)
+    made = index_unfinished(shelves, library, set(known), on_progress, stopped)
     report = IngestReport(added, changed, unchanged, 0, made, tuple(problems), tuple(titles))
     return report, seen
 
@@ -173,7 +184,13 @@ def incoming_article(
     return IncomingArticle(article, origin, story, bands)
 
 
-def index_unfinished(shelves: Shelves, library: str, was_there: set[str], on_progress: OnProgress | None = None) -> int:
+def index_unfinished(
+    shelves: Shelves,
+    library: str,
+    was_there: set[str],
+    on_progress: OnProgress | None = None,
+    stopped: Stopped = never,
+) -> int:
     """Chunk, embed and store every unfinished article of a library; returns how many chunks were made.
 
     `was_there`: ids that may have left vectors behind. Embedding runs in a thread of its own beside the writing.
@@ -182,7 +199,7 @@ def index_unfinished(shelves: Shelves, library: str, was_there: set[str], on_pro
     made = done = 0
     with ThreadPoolExecutor(1, "embed") as embedding:
         work = (
-            (batch, embedding.submit(chunk_and_embed, shelves, library, batch))
+            (batch, embedding.submit(chunk_and_embed, shelves, library, batch, stopped))
             for batch in batches(unfinished, ARTICLES_AT_ONCE)
         )
         for batch, future in ahead(work):
@@ -196,24 +213,34 @@ def index_unfinished(shelves: Shelves, library: str, was_there: set[str], on_pro
 
 
 def chunk_and_embed(
-    shelves: Shelves, library: str, article_ids: Sequence[str]
+    shelves: Shelves, library: str, article_ids: Sequence[str], stopped: Stopped
 ) -> list[tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]]:
-    """These articles with their chunks, sentence vectors and chunk vectors."""
+    """These articles with their chunks, sentence vectors and chunk vectors. Raises StoreStopped between passages."""
     articles = shelves.ledger.articles_with_stories(library, article_ids)
     chunks = [chunks_of(article, shelves.splitter.split_text) for article, _ in articles]
-    vectors = iter(
-        shelves.embedder.embed_passages(
-            [Passage(chunk.text, chunk.spans_within()) for some in chunks for chunk in some]
-        )
-    )
+    passages = [Passage(chunk.text, chunk.spans_within()) for some in chunks for chunk in some]
+    vectors = iter(embedded(shelves.embedder, passages, stopped))
     made = []
     for (article, story), some in zip(articles, chunks, strict=True):
         indexed = []
         for chunk in some:
-            embedded = next(vectors)
-            indexed.append((IndexedChunk(chunk, embedded.sentences, story), embedded.vector))
+            made_of = next(vectors)
+            indexed.append((IndexedChunk(chunk, made_of.sentences, story), made_of.vector))
         made.append((article, indexed))
     return made
+
+
+def embedded(embedder: Embedder, passages: Sequence[Passage], stopped: Stopped) -> Iterator[PassageVectors]:
+    """Their vectors, in order. One article may have thousands of passages: a stop must not wait for them all."""
+    for some in batches(passages, PASSAGES_AT_ONCE):
+        stop_if(stopped)
+        yield from embedder.embed_passages(some)
+
+
+def stop_if(stopped: Stopped) -> None:
+    """Raises StoreStopped when the program was told to end."""
+    if stopped():
+        raise StoreStopped("This was stopped before it was finished: do it again. What is stored already is kept.")
 
 
 def write_chunks(

@@ -1,6 +1,7 @@
 """The library of articles: ingest, list, forget, rebuild. Async outside; the work is done in a thread."""
 
 import asyncio
+import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from rag.answer import Headline, headline_of
 from rag.errors import ArticleError
-from rag.ingest import IngestReport, OnProgress, Shelves, ingest, rebuild, remove
+from rag.ingest import IngestReport, OnProgress, Shelves, Stopped, ingest, never, rebuild, remove
 from rag.read_articles import SUFFIXES, ArticleProblem, ReadArticle, read_open_file, read_paths
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import writer_lock
@@ -43,9 +44,9 @@ class Library:
         self.lexical_index: LexicalIndex | None = None
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, stopped: Stopped = never) -> Iterator[None]:
         """Hold the writer lock, with the vectors as whoever wrote last has left them."""
-        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait):
+        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped):
             self.shelves.store.reopen()
             yield
 
@@ -91,29 +92,46 @@ class Library:
             and any(Path(article.origin).is_relative_to(root) for root in roots)
         ]
 
-    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "") -> IngestReport:
+    async def add(
+        self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: Stopped = never
+    ) -> IngestReport:
         """Read and store an uploaded file. Raises ArticleError when nothing in it can be read.
 
-        url: where the file was found, for articles that do not bring their own.
+        url: where the file was found, for articles that do not bring their own. Another text under a name that is taken
+        gets a name of its own: whoever pastes two texts into Discord sends two files "message.txt".
         """
         if not name.lower().endswith(SUFFIXES):
             raise ArticleError(f"{name} is not a {', '.join(SUFFIXES)} file: convert it first.")
-        report = await asyncio.to_thread(self.add_upload, name, content, library, url)
+        report = await asyncio.to_thread(self.add_upload, name, content, library, url, stopped)
         if report.problems and not (report.added or report.changed or report.unchanged):
             first = report.problems[0]
             raise ArticleError(f"{first.place} {first.reason}")
         return report
 
-    def add_upload(self, name: str, content: bytes, library: str, url: str) -> IngestReport:
+    def add_upload(self, name: str, content: bytes, library: str, url: str, stopped: Stopped) -> IngestReport:
         """The work of `add`."""
         readings: list[ReadArticle | ArticleProblem] = [
             with_url(reading, url)
             for reading in read_open_file(io.BytesIO(content), name, library, f"{UPLOAD}{name}", name)
         ]
-        with self.writing():
-            report, _ = ingest(self.shelves, readings, library)
+        with self.writing(stopped):
+            if not name.lower().endswith(".jsonl"):
+                # A .jsonl file names its articles itself, and means the same ones by the same ids.
+                readings = [self.with_own_id(reading) for reading in readings]
+            report, _ = ingest(self.shelves, readings, library, stopped=stopped)
             self.lexical()
             return report
+
+    def with_own_id(self, reading: ReadArticle | ArticleProblem) -> ReadArticle | ArticleProblem:
+        """The same, under an id that no other text has."""
+        if isinstance(reading, ArticleProblem):
+            return reading
+        article = reading.article
+        stored = self.shelves.ledger.article(article.library, article.id)
+        if stored is None or stored.text == article.text:
+            return reading
+        digest = hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        return replace(reading, article=replace(article, id=f"{article.id}-{digest}"))
 
     async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
         """Every article of one library, newest first."""
@@ -124,15 +142,15 @@ class Library:
         """One stored article with its text."""
         return await asyncio.to_thread(self.shelves.ledger.article, library, article_id)
 
-    async def forget(self, library: str, article_id: str) -> bool:
+    async def forget(self, library: str, article_id: str, stopped: Stopped = never) -> bool:
         """Delete an article, its chunks and vectors; False when there was none."""
-        return await asyncio.to_thread(self.forget_article, library, article_id)
+        return await asyncio.to_thread(self.forget_article, library, article_id, stopped)
 
-    def forget_article(self, library: str, article_id: str) -> bool:
+    def forget_article(self, library: str, article_id: str, stopped: Stopped) -> bool:
         """The work of `forget`."""
         if self.shelves.ledger.article(library, article_id) is None:
             return False
-        with self.writing():
+        with self.writing(stopped):
             remove(self.shelves, library, [article_id])
             self.lexical()
         return True

@@ -13,7 +13,7 @@ from discord_standin import StandIn, stand_in
 from bot.client import DatelineBot, create_bot
 from bot.discord_metrics import Metrics
 from rag.answer import Answer, Citation, DraftText, Headline, Refusal, StreamEvent, Turn
-from rag.ingest import IngestReport
+from rag.ingest import IngestReport, Stopped, never
 from rag.library import LibraryStatus
 from rag.records import answer_from_record, answer_to_record
 from rag.settings import Settings
@@ -41,7 +41,9 @@ class ScriptedLibrary:
 
     shelves: dict[str, dict[str, Article]] = field(default_factory=lambda: {SHARED_LIBRARY: {ARTICLE.id: ARTICLE}})
 
-    async def add(self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "") -> IngestReport:
+    async def add(
+        self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: Stopped = never
+    ) -> IngestReport:
         text = content.decode()
         self.shelves.setdefault(library, {})[name] = Article(name, name, text, library, "Upload", url)
         return IngestReport(added=1, titles=(name,))
@@ -55,7 +57,7 @@ class ScriptedLibrary:
     async def article(self, library: str, article_id: str) -> Article | None:
         return self.shelves.get(library, {}).get(article_id)
 
-    async def forget(self, library: str, article_id: str) -> bool:
+    async def forget(self, library: str, article_id: str, stopped: Stopped = never) -> bool:
         return self.shelves.get(library, {}).pop(article_id, None) is not None
 
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from rag.chunks import chunk_splitter, chunks_of
 from rag.errors import ArticleError
-from rag.ingest import check_embedder
+from rag.ingest import IngestReport, check_embedder
 from rag.library import Library
 from rag.minilm import bert_tokenizer
 from tests.conftest import SEED_ID, SEEDS
@@ -448,3 +448,16 @@ def test_questions_go_on_while_the_vectors_are_opened_anew(library: Library) -> 
     assert all(one.result() == expected for one in found)
     store.close()
     assert store.search(vector, 3, Scope()) == expected
+
+
+def test_another_text_under_the_same_name_is_an_article_of_its_own(library: Library) -> None:
+    def add(name: str, content: bytes) -> IngestReport:
+        return asyncio.run(library.add(name, content, "mine"))
+
+    reports = [add("message.txt", text) for text in (b"The first.", b"The second.", b"The first.")]
+    assert [(one.added, one.changed, one.unchanged) for one in reports] == [(1, 0, 0), (1, 0, 0), (0, 0, 1)]
+    assert len(asyncio.run(library.headlines("mine"))) == 2
+    assert add("message.txt", b"The second.").unchanged == 1
+    lines = b'{"id": "a", "text": "One."}\n'
+    add("many.jsonl", lines)
+    assert add("many.jsonl", lines.replace(b"One", b"Two")).changed == 1

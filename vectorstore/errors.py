@@ -4,7 +4,8 @@ DatelineError
 ├── StoreError
 │   ├── StoreUnavailable   the folder or database cannot be opened, read or written
 │   ├── StoreMismatch      filled by another embedding model or a newer program
-│   └── StoreBusy          another process is writing
+│   ├── StoreBusy          another process is writing
+│   └── StoreStopped       writing was stopped; the next ingest finishes it
 └── (rag/errors.py goes on)
 """
 
@@ -27,3 +28,7 @@ class StoreMismatch(StoreError):
 
 class StoreBusy(StoreError):
     """Another process holds the writer lock."""
+
+
+class StoreStopped(StoreError):
+    """The program was told to end while it wrote; nothing is lost, the next ingest finishes it."""

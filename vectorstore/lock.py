@@ -7,12 +7,21 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from vectorstore.errors import StoreBusy, StoreUnavailable
+from vectorstore.errors import StoreBusy, StoreStopped, StoreUnavailable
+
+STOPPED_BEFORE = "This was stopped before it began, and nothing was changed: do it again."
 
 
 @contextmanager
-def writer_lock(folder: Path, wait_seconds: float, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold the folder's writer lock; `on_wait` is told who holds it before waiting. Raises StoreBusy, StoreUnavailable.
+def writer_lock(
+    folder: Path,
+    wait_seconds: float,
+    on_wait: Callable[[str], None] | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> Iterator[None]:
+    """Hold the folder's writer lock; `on_wait` is told who holds it before waiting, `stopped` ends the wait.
+
+    Raises StoreBusy, StoreStopped, StoreUnavailable.
 
     The operating system frees the lock when its holder dies, however it dies.
     """
@@ -25,9 +34,11 @@ def writer_lock(folder: Path, wait_seconds: float, on_wait: Callable[[str], None
         except Timeout:
             if on_wait:
                 on_wait(f"Waiting for {holder(folder)}, which is writing to {folder} ...")
-            lock.acquire(timeout=wait_seconds)
+            lock.acquire(timeout=wait_seconds, cancel_check=stopped)
         (folder / "writer.pid").write_text(str(os.getpid()))
     except Timeout:
+        if stopped and stopped():
+            raise StoreStopped(STOPPED_BEFORE) from None
         raise StoreBusy(
             f"{folder} is being written by {holder(folder)}: try again when it has finished (waited {wait_seconds:.0f} s)."
         ) from None
@@ -37,6 +48,8 @@ def writer_lock(folder: Path, wait_seconds: float, on_wait: Callable[[str], None
             f"{folder} cannot be written ({error.strerror}): free it, or set DATELINE_HOME to a folder of your own."
         ) from None
     try:
+        if stopped and stopped():
+            raise StoreStopped(STOPPED_BEFORE)
         yield
     finally:
         lock.release()
