@@ -28,6 +28,7 @@ from bot.discord_words import Words, words_of
 from bot.discord_writes import Writes
 from rag.engine import AnswersQuestions
 from rag.settings import Settings
+from vectorstore.errors import DatelineError
 
 log = logging.getLogger("dateline.bot")
 
@@ -127,7 +128,10 @@ class DatelineBot(commands.AutoShardedBot):
         while True:
             oldest = time.time() - self.settings.answer_retention_days * 86_400
             day = time.strftime("%Y-%m-%d", time.gmtime(oldest))
-            await self.door.run(self.door.state.forget_before, oldest, day)
+            try:
+                await self.door.run(self.door.state.forget_before, oldest, day)
+            except DatelineError as error:
+                log.error("what is old not deleted, tried again in a day", extra={"failure": type(error).__name__})
             await asyncio.sleep(RETENTION_EVERY)
 
     async def close(self) -> None:

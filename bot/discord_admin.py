@@ -12,6 +12,7 @@ from discord import app_commands
 
 from bot.discord_asking import server_library
 from bot.discord_download import Download, anywhere, download, is_public
+from bot.discord_failures import failure_words
 from bot.discord_memory import server_prefix
 from bot.discord_render import Page, notice_page
 from bot.discord_replies import SEND_FAILURES, show_privately
@@ -82,7 +83,9 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
             lines.append("• " + " · ".join(part for part in parts if part))
         whole = "".join(f"{one.article_id}\t{one_line(one.title)}\t{one_line(one.source)}\n" for one in headlines)
         page = notice_page(f"{len(headlines)} articles of this server", "\n".join(lines) or "None yet: /library add.")
-        if len(headlines) > LISTED:
+        if page.file:
+            page = replace(page, file=whole, file_name="articles.txt")
+        elif len(headlines) > LISTED:
             page = replace(page, file=whole, file_name="articles.txt", body=f"{page.body}\n… all in the attached file.")
         await show_privately(interaction, [page])
 
@@ -173,7 +176,8 @@ async def change(bot: "DatelineBot", interaction: "Interaction", work: Callable[
         try:
             page = await work(stopped)
         except DatelineError as error:
-            page = notice_page("Not done", escape(str(error)))
+            words = bot.words(interaction.guild_id)
+            page = notice_page("Not done", escape(failure_words(error, words, True, server=interaction.guild_id)))
         await show_privately(interaction, [page])
 
 

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import logging
-import secrets
 import time
 from collections.abc import AsyncIterator
 from typing import Protocol
 
 from bot.discord_buttons import answer_buttons
 from bot.discord_desk import Desk, Ticket
+from bot.discord_failures import failure_words
 from bot.discord_memory import Asked, Memory
 from bot.discord_metrics import Metrics
 from bot.discord_render import Page, answer_pages, draft_text, error_page
@@ -81,7 +81,9 @@ class Asking:
         except SEND_FAILURES as error:
             outcome = "unsent"
             self.metrics.send_errors.inc()
-            log.error("answer not shown", extra={"failure": type(error).__name__})
+            log.error("answer not shown", extra={"failure": type(error).__name__, "server": asked.server})
+        except Exception as error:  # noqa: BLE001  # failure_words logs it whole
+            await self.show_failure(reply, error_page(failure_words(error, words, server=asked.server), words))
         finally:
             self.desk.leave(ticket)
             self.metrics.queue_length.set(len(self.desk.waiting))
@@ -89,7 +91,10 @@ class Asking:
             self.metrics.answer_seconds.observe(time.perf_counter() - ticket.arrived)
         # Whoever sees the answer may ask on at once; the next question's history waits for this one to be kept.
         if kept is not None:
-            await self.keep(kept[0], asked, kept[1])
+            if self.memory.forgotten_since(asked.user, ticket.arrived):
+                self.memory.let_go(kept[0])
+            else:
+                await self.keep(kept[0], asked, kept[1])
 
     async def find_answer(self, ticket: Ticket, asked: Asked, reply: Reply, words: Words) -> Answer | Page:
         """The answer, or the page that says why there is none."""
@@ -99,18 +104,15 @@ class Asking:
                 await self.book.write_down(asked.server)
                 return await self.stream(asked, reply, words)
         except TimeoutError:
-            log.error("answer took too long", extra={"seconds": self.answer_seconds})
+            log.error("answer took too long", extra={"seconds": self.answer_seconds, "server": asked.server})
             return error_page(words.took_too_long.format(seconds=round(self.answer_seconds)), words)
         except DatelineError as error:
             if isinstance(error, ModelError):
                 self.metrics.model_errors.inc()
-            log.warning("question failed", extra={"failure": type(error).__name__})
-            return error_page(str(error), words)
-        except Exception:
+            return error_page(failure_words(error, words, server=asked.server), words)
+        except Exception as error:  # noqa: BLE001  # failure_words logs it whole
             # Nothing an engine raises may leave a user without a word or end the bot.
-            number = secrets.token_hex(4)
-            log.exception("engine raised", extra={"number": number})
-            return error_page(words.try_again.format(number=number), words)
+            return error_page(failure_words(error, words, server=asked.server), words)
 
     async def wait_for_turn(self, ticket: Ticket, reply: Reply, words: Words) -> None:
         """Wait in the queue, with the position shown once it takes more than a moment."""

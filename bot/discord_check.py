@@ -77,6 +77,9 @@ async def check_invitation(bot: CheckBot, say: Say) -> bool:
 
 def check_server(guild: discord.Guild, say: Say) -> bool:
     """Whether the bot may do in a server what it needs to, in the server and in each channel it can see."""
+    if guild.unavailable or guild.me is None:
+        say(f"note     server {guild.id}: Discord does not show it just now; check again later.")
+        return True
     missing = names(NEEDED.value & ~guild.me.guild_permissions.value)
     where = f"server {guild.id}"
     if missing:

@@ -3,19 +3,18 @@
 import hashlib
 import json
 import logging
-import secrets
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands
 
+from bot.discord_failures import failure_words
 from bot.discord_memory import Asked
 from bot.discord_render import notice_page
 from bot.discord_replies import show_privately, tell_privately
 from bot.discord_state import PRIVATE
 from bot.discord_text import shorten_escaped
-from vectorstore.errors import DatelineError
 
 if TYPE_CHECKING:
     from bot.client import DatelineBot
@@ -51,15 +50,11 @@ class AskTree(app_commands.CommandTree["DatelineBot"]):
         if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
             await tell_privately(interaction, "This command has changed. Please try again in a minute.")
             return
-        cause = error.__cause__ or error
-        if isinstance(cause, DatelineError):
-            await tell_privately(interaction, shorten_escaped(str(cause), 1_900))
-            return
-        number = secrets.token_hex(4)
         command = interaction.command.qualified_name if interaction.command else ""
-        log.error("command failed", exc_info=cause, extra={"command": command, "number": number})
         words = interaction.client.words(interaction.guild_id)
-        await tell_privately(interaction, f"{words.went_wrong}. {words.try_again.format(number=number)}")
+        admin = interaction.permissions.manage_guild
+        sentence = failure_words(error.__cause__ or error, words, admin, command=command)
+        await tell_privately(interaction, shorten_escaped(sentence, 1_900))
 
     async def interaction_check(self, interaction: discord.Interaction["DatelineBot"], /) -> bool:
         """False for an interaction that RESUME sent again."""
@@ -85,10 +80,10 @@ def add_user_commands(bot: "DatelineBot") -> None:
     ) -> None:
         try:
             first, last = day_of(since), day_of(until)
-        except ValueError:
+            after_last = last + timedelta(days=1) if last else None
+        except (ValueError, OverflowError):
             await tell_privately(interaction, "A day looks like 2025-10-17. Please use that for since: and until:.")
             return
-        after_last = last + timedelta(days=1) if last else None
         sources = (source,) if source else ()
         await bot.ask_by_interaction(interaction, asked_in(interaction, question, "", first, after_last, sources))
 

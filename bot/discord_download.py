@@ -24,6 +24,7 @@ SUFFIX_OF_TYPE = {
     "application/x-ndjson": ".jsonl",
 }
 WEB_PAGE = ("text/html", "application/xhtml+xml")
+UNICAST = ipaddress.ip_network("2000::/3")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
@@ -136,6 +137,8 @@ def is_public(address: str) -> bool:
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
         if inner is not None:
             return is_public(str(inner))
+        # Of the others only this range is the internet's; what is outside it leads in, or carries an IPv4 address.
+        return parsed in UNICAST and parsed.is_global
     return parsed.is_global and not parsed.is_multicast
 
 

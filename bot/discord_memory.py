@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.discord_desk import remember
 from bot.discord_state import PRIVATE, StateDoor
 from rag.answer import Answer, Turn
 from rag.engine import AnswersQuestions
-from rag.records import answer_from_record
+from rag.records import readable_answer
 from vectorstore.bot_state import ShownAnswer
 
 TURNS = 5
@@ -61,12 +62,21 @@ class Memory:
         self.door = door
         self.keeping: set[asyncio.Task[None]] = set()
         self.recent: OrderedDict[str, tuple[Answer, Asked]] = OrderedDict()
+        self.forgotten: OrderedDict[int, float] = OrderedDict()
 
     def hold(self, answer: Answer, asked: Asked) -> None:
         """Have an answer at hand before its buttons can be pressed."""
         self.recent[answer.id] = (answer, asked)
         while len(self.recent) > RECENT:
             self.recent.popitem(last=False)
+
+    def let_go(self, answer: Answer) -> None:
+        """Hold an answer no longer: its asker wants to be forgotten."""
+        self.recent.pop(answer.id, None)
+
+    def forgotten_since(self, user: int, moment: float) -> bool:
+        """Did a user ask to be forgotten after this reading of perf_counter?"""
+        return self.forgotten.get(user, float("-inf")) >= moment
 
     async def keep(self, answer: Answer, asked: Asked, messages: Sequence[int]) -> None:
         """Store an answer that was shown, and which messages show it."""
@@ -99,7 +109,10 @@ class Memory:
             stored = await self.engine.answer_by_id(answer_id)
             if stored is None or stored.id != answer_id:
                 return None
-            answer, conversation = answer_from_record(stored.record), stored.conversation
+            read = readable_answer(stored)
+            if read is None:
+                return None
+            answer, conversation = read, stored.conversation
         if server == PRIVATE:
             return answer if conversation == f"{server_prefix(PRIVATE)}{channel}" else None
         return answer if conversation.startswith(server_prefix(server)) else None
@@ -141,7 +154,9 @@ class Memory:
         return turns
 
     async def forget(self, user: int) -> tuple[int, int]:
-        """Delete a user's stored questions and votes; returns how many of each."""
+        """Delete a user's stored questions and votes; returns how many of each. Those that are running are not stored."""
+        remember(self.forgotten, user, time.perf_counter())
+        await self.settle()
         for answer_id in [one for one, (_, asked) in self.recent.items() if asked.user == user]:
             del self.recent[answer_id]
         questions = await self.engine.forget_asker(asker(user))

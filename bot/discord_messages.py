@@ -66,6 +66,8 @@ async def handle_message(bot: "DatelineBot", message: discord.Message) -> None:
 def is_asked(bot: "DatelineBot", message: discord.Message) -> bool:
     """Whether a message is meant for the bot itself; @everyone and roles do not count."""
     me = bot.user.id if bot.user else 0
+    if message.type not in (discord.MessageType.default, discord.MessageType.reply):
+        return False  # "X added you to the thread" and the like name users too.
     if any(user.id == me for user in message.mentions):
         return True
     if message.guild is None:

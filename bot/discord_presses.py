@@ -1,9 +1,9 @@
 """What a press of a button or a sent modal does: passages, votes, follow-ups, newer articles. Stale ones are answered."""
 
 import logging
-import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,14 @@ import discord
 from bot import discord_buttons
 from bot.discord_buttons import QUESTION, REASON, custom_id, read_custom_id
 from bot.discord_commands import asked_in
+from bot.discord_failures import failure_words
 from bot.discord_passages import passage_pages
 from bot.discord_replies import SEND_FAILURES, show_privately, tell_privately
 from bot.discord_state import PRIVATE
 from bot.discord_text import shorten_escaped
+from bot.discord_words import Words
 from rag.answer import Answer
 from vectorstore.bot_state import Vote
-from vectorstore.errors import DatelineError
 
 if TYPE_CHECKING:
     from bot.client import DatelineBot
@@ -36,7 +37,7 @@ async def handle_component(bot: "DatelineBot", interaction: discord.Interaction[
         await tell_privately(interaction, words.stale)
         return
     action, answer_id = read
-    try:
+    async with told_of_failure(interaction, words, action, answer_id):
         match action:
             case discord_buttons.PASSAGES:
                 await show_passages(bot, interaction, answer_id)
@@ -50,14 +51,20 @@ async def handle_component(bot: "DatelineBot", interaction: discord.Interaction[
                 await ask_newer(bot, interaction, answer_id)
             case _:
                 await tell_privately(interaction, words.stale)
+
+
+@asynccontextmanager
+async def told_of_failure(
+    interaction: discord.Interaction["DatelineBot"], words: Words, action: str, answer_id: str
+) -> AsyncIterator[None]:
+    """Whatever fails, who pressed is told."""
+    try:
+        yield
     except SEND_FAILURES as error:
         log.warning("press not answered", extra={"action": action, "failure": type(error).__name__})
-    except DatelineError as error:
-        await tell_privately(interaction, shorten_escaped(str(error), 1_900))
-    except Exception:
-        number = secrets.token_hex(4)
-        log.exception("press failed", extra={"action": action, "answer_id": answer_id, "number": number})
-        await tell_privately(interaction, f"{words.went_wrong}. {words.try_again.format(number=number)}")
+    except Exception as error:  # noqa: BLE001  # failure_words logs it whole
+        sentence = failure_words(error, words, action=action, answer_id=answer_id)
+        await tell_privately(interaction, shorten_escaped(sentence, 1_900))
 
 
 async def handle_modal(bot: "DatelineBot", interaction: discord.Interaction["DatelineBot"]) -> None:
@@ -70,12 +77,13 @@ async def handle_modal(bot: "DatelineBot", interaction: discord.Interaction["Dat
         await tell_privately(interaction, words.stale)
         return
     action, answer_id = read
-    if action == REASON:
-        await vote(bot, interaction, answer_id, useful=False, reason=text[:LONGEST_REASON])
-    elif not text:
-        await tell_privately(interaction, words.no_question)
-    else:
-        await bot.ask_by_interaction(interaction, asked_in(interaction, text, follows=answer_id))
+    async with told_of_failure(interaction, words, action, answer_id):
+        if action == REASON:
+            await vote(bot, interaction, answer_id, useful=False, reason=text[:LONGEST_REASON])
+        elif not text:
+            await tell_privately(interaction, words.no_question)
+        else:
+            await bot.ask_by_interaction(interaction, asked_in(interaction, text, follows=answer_id))
 
 
 def raw_data(interaction: discord.Interaction["DatelineBot"]) -> Mapping[str, object]:

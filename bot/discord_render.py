@@ -199,9 +199,11 @@ def error_page(message: str, words: Words) -> Page:
 
 
 def notice_page(title: str, body: str) -> Page:
-    """Anything else that the bot says; `body` in Discord's markup already."""
+    """Anything else that the bot says; `body` in Discord's markup already. What does not fit is in an attached file."""
     pieces = split_text(body, BODY)
-    return Page(title, pieces[0] if pieces else "…", BLUE)
+    if len(pieces) < 2:
+        return Page(title, pieces[0] if pieces else "…", BLUE)
+    return Page(title, f"{pieces[0]}\n… all in the attached file.", BLUE, file=body, file_name="all.txt")
 
 
 def draft_text(text: str, words: Words) -> str:

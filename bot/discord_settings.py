@@ -59,20 +59,22 @@ def add_settings_command(bot: "DatelineBot") -> None:
         shared_library: bool | None = None,
     ) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        before = bot.book.of(interaction.guild_id or 0)
-        after = replace(
-            before,
-            channels=changed(before.channels, allow_channel, drop_channel),
-            roles=changed(before.roles, allow_role, drop_role),
-            language=language.value if language else before.language,
-            model=before.model if model is None else model,
-            auto_thread=before.auto_thread if auto_thread is None else auto_thread,
-            shared_library=before.shared_library if shared_library is None else shared_library,
-        )
-        if daily_budget is not None:
-            after = replace(after, daily_budget=None if daily_budget < 0 else daily_budget)
-        if after != before:
-            await bot.book.change(after, interaction.user.id, differences(before, after))
+        # Two changes at once must not each begin from what was before both.
+        async with bot.book.changing:
+            before = bot.book.of(interaction.guild_id or 0)
+            after = replace(
+                before,
+                channels=changed(before.channels, allow_channel, drop_channel),
+                roles=changed(before.roles, allow_role, drop_role),
+                language=language.value if language else before.language,
+                model=before.model if model is None else model,
+                auto_thread=before.auto_thread if auto_thread is None else auto_thread,
+                shared_library=before.shared_library if shared_library is None else shared_library,
+            )
+            if daily_budget is not None:
+                after = replace(after, daily_budget=None if daily_budget < 0 else daily_budget)
+            if after != before:
+                await bot.book.change(after, interaction.user.id, differences(before, after))
         await show_privately(interaction, [settings_page(after, bot.book.budget(after.server), after != before)])
 
 

@@ -46,6 +46,7 @@ class ServerBook:
         self.settings: dict[int, ServerSettings] = {}
         self.day = ""
         self.questions: dict[int, int] = {}
+        self.changing = asyncio.Lock()
 
     async def load(self) -> None:
         """Read what is stored."""

@@ -50,6 +50,7 @@ async def supervise(
     stop: asyncio.Event,
     metrics: Metrics,
     first_wait: float = FIRST_WAIT,
+    longest_wait: float = LONGEST_WAIT,
 ) -> None:
     """Run clients one after the other until `stop` is set. Raises DiscordRefused where trying again is no use."""
     wait = first_wait
@@ -66,9 +67,9 @@ async def supervise(
         if time.monotonic() - started > STEADY_AFTER:
             wait = first_wait
         metrics.restarts.inc()
-        log.error("client ended, starting it again", exc_info=failure, extra={"seconds": round(wait, 1)})
+        log.error("client ended, starting it again", exc_info=failure, extra={"seconds": round(wait, 2)})
         await wait_or_stop(stop, wait * random.uniform(0.8, 1.2))
-        wait = min(wait * 2, LONGEST_WAIT)
+        wait = min(wait * 2, longest_wait)
 
 
 async def run_once(bot: DatelineBot, token: str, stop: asyncio.Event) -> BaseException | None:

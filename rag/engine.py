@@ -29,7 +29,7 @@ from rag.ingest import Shelves, check_embedder
 from rag.judge import Judgement, Parameters, judge, shipped_parameters
 from rag.library import Library
 from rag.prove import prove
-from rag.records import answer_from_record, answer_to_record
+from rag.records import answer_to_record, readable_answer
 from rag.settings import Settings
 from rag.understand import Understood, understand
 from rag.write import write_extract
@@ -308,7 +308,8 @@ class Engine:
     async def conversation(self, conversation: str, limit: int = HISTORY_TURNS) -> list[Turn]:
         """The last turns of a conversation, oldest first."""
         stored = await self.in_thread(lambda: self.answers.recent(conversation, limit))
-        return [Turn.of(answer_from_record(one.record)) for one in reversed(stored)]
+        answers = [readable_answer(one) for one in reversed(stored)]
+        return [Turn.of(answer) for answer in answers if answer is not None]
 
     async def answer_by_id(self, answer_id: str) -> StoredAnswer | None:
         """A stored answer by its id or the beginning of it."""

@@ -1,9 +1,13 @@
 """The whole Answer as JSON and back, with hits, draft and explanation: what is stored for replay."""
 
-from pydantic import TypeAdapter
+import logging
+
+from pydantic import TypeAdapter, ValidationError
 
 from rag.answer import Answer
+from vectorstore.answers import StoredAnswer
 
+log = logging.getLogger("dateline.engine")
 ANSWERS = TypeAdapter(Answer)
 
 
@@ -15,3 +19,12 @@ def answer_to_record(answer: Answer) -> str:
 def answer_from_record(record: str) -> Answer:
     """The answer that was stored. Raises pydantic.ValidationError on a record of another shape."""
     return ANSWERS.validate_json(record)
+
+
+def readable_answer(stored: StoredAnswer) -> Answer | None:
+    """The answer that was stored, None for a record of another shape: one of those must not end a conversation."""
+    try:
+        return answer_from_record(stored.record)
+    except ValidationError:
+        log.warning("stored answer of another shape passed over", extra={"answer_id": stored.id})
+        return None

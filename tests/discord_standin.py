@@ -152,6 +152,8 @@ class Guild:
     channels: list[Json] = field(default_factory=list)
     threads: list[Json] = field(default_factory=list)
     permissions: int = PERMISSIONS
+    withheld: bool = False
+    """Never told of, as during an outage."""
     roles: list[int] = field(default_factory=lambda: [701, 702])
 
 
@@ -548,7 +550,8 @@ class StandIn:
         }
         await self.send_event(session, "READY", ready)
         for guild in self.guilds.values():
-            await self.send_event(session, "GUILD_CREATE", self.guild_json(guild))
+            if not guild.withheld:
+                await self.send_event(session, "GUILD_CREATE", self.guild_json(guild))
         await self.tell()
         return session
 

@@ -226,3 +226,14 @@ def test_lost_vectors_are_noticed_and_rebuild_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(StoreMismatch, match="dateline rebuild"):
         asyncio.run(lose_and_open())
+
+
+def test_stored_answer_of_another_shape_does_not_end_its_conversation(running: Running) -> None:
+    engine = running.engine
+    answer = running.ask("Will Hungary arrest Putin?")
+    running.run(engine.remember(answer, "someone", "a thread"))
+    kept = running.run(engine.answer_by_id(answer.id))
+    assert kept is not None
+    engine.answers.save(replace(kept, id="of-another", record='{"text": "no"}', answered_at=kept.answered_at + 1))
+    (turn,) = running.run(engine.conversation("a thread"))
+    assert turn.question == answer.question

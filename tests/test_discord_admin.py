@@ -65,8 +65,18 @@ def test_without_the_shared_library_a_server_sees_only_its_own(tmp_path: Path) -
 def test_every_admin_command_is_refused_to_others(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path) as parts:
-            for name in ("library list", "library status", "library log", "settings", "gaps"):
-                asked = await parts.discord.slash(name, permissions=0)
+            names = (
+                "library list",
+                "library status",
+                "library log",
+                "library add",
+                "library forget",
+                "settings",
+                "gaps",
+            )
+            for name in names:
+                options = {"article": "x"} if name == "library forget" else None
+                asked = await parts.discord.slash(name, options, permissions=0)
                 message = await parts.discord.answered(asked)
                 assert asked.ephemeral
                 assert "Manage Server" in texts_of(message)

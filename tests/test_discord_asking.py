@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from discord_scripted import ScriptedEngine, connected, custom_ids, drafting, running, texts_of
+from discord_scripted import ScriptedEngine, connected, custom_ids, drafting, pressed, running, texts_of
 from discord_standin import BOT, stand_in, user_json
 
 from rag.answer import StreamEvent
@@ -222,6 +222,26 @@ def test_private_messages_only_with_the_setting_and_only_from_the_shared_library
     libraries, text = asyncio.run(ask_privately(tmp_path / "off", False))
     assert libraries == []
     assert "private messages" in text
+
+
+def test_a_private_message_is_answered_remembered_and_has_its_buttons(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with stand_in() as discord:
+            discord.private_channels[601] = 11
+            engine = ScriptedEngine()
+            async with connected(discord, engine, tmp_path, discord_direct_messages=True) as parts:
+                said = await discord.say(601, "Will Hungary arrest Putin?", mention=False)
+                await discord.until(lambda: discord.answers_to(said))
+                await parts.settled()
+                again = await discord.say(601, "Why?", mention=False)
+                await discord.until(lambda: discord.answers_to(again))
+                assert [turn.question for turn in engine.asked[1][1]] == ["Will Hungary arrest Putin?"]
+                message = discord.answers_to(said)[0]
+                press = await discord.press(int(message["id"]), pressed(message, "passages"))
+                await discord.until(lambda: press.messages)
+                assert "**" in texts_of(discord.messages[press.messages[0]])
+
+    asyncio.run(check())
 
 
 def test_a_draft_is_shown_by_edits_a_second_apart_and_the_answer_last(tmp_path: Path) -> None:

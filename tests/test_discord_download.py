@@ -230,6 +230,12 @@ def test_what_is_no_address_on_the_web_gets_one_sentence(url: str) -> None:
         ("::ffff:10.0.0.1", False),
         ("64:ff9b::a00:1", False),
         ("2002:a00:1::", False),
+        ("fec0::2", False),
+        ("64:ff9b:1::a00:1", False),
+        ("::a00:1", False),
+        ("::7f00:1", False),
+        ("::ffff:0:a00:1", False),
+        ("64:ff9b::5db8:d822", True),
         ("no address", False),
     ],
 )

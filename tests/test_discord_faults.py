@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from discord_scripted import MANAGE, ScriptedEngine, bot_settings, connected, drafting, pressed, running, texts_of
 from discord_standin import Fault, StandIn, stand_in, too_many_requests
 
-from bot.client import create_bot
+from bot.client import DatelineBot, create_bot
 from bot.discord_metrics import Metrics
 from bot.discord_supervisor import DiscordRefused, supervise
 from rag.answer import StreamEvent
@@ -197,11 +198,13 @@ def test_an_answer_under_way_survives_a_reconnect(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
-def test_an_invalid_session_is_started_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("resumable", [False, True])
+def test_an_invalid_session_is_started_anew_or_resumed(tmp_path: Path, resumable: bool) -> None:
     async def check() -> None:
         async with running(tmp_path) as parts:
-            await parts.discord.send_raw({"op": 9, "d": False})
-            await parts.discord.until(lambda: len(parts.discord.identifies) == 2, 30)
+            await parts.discord.send_raw({"op": 9, "d": resumable})
+            anew = parts.discord.resumes if resumable else parts.discord.identifies
+            await parts.discord.until(lambda: len(anew) == (1 if resumable else 2), 30)
             await parts.discord.until(lambda: parts.discord.connected)
             said = await parts.discord.say(501, "q")
             await parts.discord.until(lambda: parts.discord.answers_to(said))
@@ -237,6 +240,76 @@ def test_a_malformed_event_ends_the_client_but_not_the_bot(tmp_path: Path) -> No
             said = await discord.say(501, "q")
             await discord.until(lambda: discord.answers_to(said))
             assert metrics.registry.get_sample_value("dateline_client_restarts_total") == 1
+
+    asyncio.run(check())
+
+
+def test_a_malformed_interaction_ends_the_client_but_not_the_bot(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with stand_in() as discord, supervised(discord, ScriptedEngine(), tmp_path) as (_, _, metrics):
+            await discord.until(lambda: discord.connected)
+            await discord.dispatch("INTERACTION_CREATE", {"id": "what", "type": 2})
+            await discord.until(lambda: len(discord.identifies) == 2)
+            await discord.until(lambda: discord.connected)
+            await discord.answered(await discord.slash("ask", {"question": "q"}))
+            assert metrics.registry.get_sample_value("dateline_client_restarts_total") == 1
+
+    asyncio.run(check())
+
+
+def test_nobody_listening_at_first_is_tried_again(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with stand_in() as discord:
+            settings = bot_settings(discord, tmp_path, discord_api_base="http://127.0.0.1:9/api")
+            elsewhere = [settings, bot_settings(discord, tmp_path)]
+            stop, metrics = asyncio.Event(), Metrics()
+
+            def make() -> DatelineBot:
+                given = elsewhere.pop(0) if len(elsewhere) > 1 else elsewhere[0]
+                return create_bot(given, ScriptedEngine(), None, metrics)
+
+            task = asyncio.create_task(supervise(make, "token", stop, metrics, first_wait=0.05))
+            await discord.until(lambda: discord.connected, 40)
+            await discord.answered(await discord.slash("ask", {"question": "q"}))
+            assert metrics.registry.get_sample_value("dateline_client_restarts_total") == 1
+            stop.set()
+            await asyncio.wait({task}, timeout=20)
+            assert task.done()
+
+    asyncio.run(check())
+
+
+def test_waits_between_tries_grow_up_to_a_limit(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    async def check() -> None:
+        stop, tries = asyncio.Event(), 0
+        async with stand_in() as discord:
+
+            def make() -> DatelineBot:
+                nonlocal tries
+                tries += 1
+                if tries == 9:
+                    stop.set()
+                settings = bot_settings(discord, tmp_path, discord_api_base="http://127.0.0.1:9/api")
+                return create_bot(settings, ScriptedEngine(), None, Metrics())
+
+            await supervise(make, "token", stop, Metrics(), first_wait=0.01, longest_wait=0.08)
+
+    with caplog.at_level(logging.ERROR, "dateline.bot"):
+        asyncio.run(check())
+    waits = [one.seconds for one in caplog.records if "starting it again" in one.message]
+    assert waits == [0.01, 0.02, 0.04, 0.08, 0.08, 0.08, 0.08, 0.08]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["/users/@me", "/oauth2/applications/@me", "/gateway/bot"])
+def test_a_rate_limit_while_logging_in_is_waited_out(tmp_path: Path, path: str) -> None:
+    async def check() -> None:
+        async with stand_in() as discord:
+            fault = too_many_requests("GET", path)
+            discord.faults.append(fault)
+            async with connected(discord, ScriptedEngine(), tmp_path):
+                await discord.answered(await discord.slash("ask", {"question": "q"}))
+            assert fault.hits == 1
 
     asyncio.run(check())
 

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import statistics
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -271,8 +272,8 @@ def test_the_event_loop_is_never_blocked_while_50_questions_compute(tmp_path: Pa
             probing.cancel()
         return worst
 
-    # The machine may be busy with other work: the best of three says what the bot itself does.
-    assert min(asyncio.run(check()) for _ in range(3)) < 0.1
+    # The machine may be busy with other work for a moment.
+    assert statistics.median(asyncio.run(check()) for _ in range(3)) < 0.1
 
 
 def test_what_is_held_in_memory_is_bounded(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """The bot's tables: what was stored is read back, one vote a user, both or neither."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, Dialect, Executable, create_engine, text
+from sqlalchemy.dialects import postgresql, sqlite
 
 from vectorstore.bot_state import AuditEntry, BotState, ServerSettings, ShownAnswer, Vote
-from vectorstore.database import open_database
+from vectorstore.database import open_database, put
+from vectorstore.errors import StoreMismatch
+from vectorstore.schema import daily_questions, migrate
 
 BIG = 1_400_000_000_000_000_001
 
@@ -78,3 +83,55 @@ def test_a_fact_is_replaced(state: BotState) -> None:
     state.set_fact("commands", "one")
     state.set_fact("commands", "two")
     assert state.fact("commands") == "two"
+
+
+def test_many_at_once_count_and_vote_without_a_failure(state: BotState) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        counts = list(threads.map(lambda _: state.count_question(50, "2025-10-17"), range(40)))
+        list(threads.map(lambda n: state.vote(Vote("a", 11, 50, bool(n % 2), "", float(n))), range(40)))
+    assert max(counts) == 40
+    assert state.questions_on("2025-10-17") == {50: 40}
+    assert len(state.votes_on("a")) == 1
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()], ids=["SQLite", "PostgreSQL"])
+def test_a_row_is_put_in_one_statement_of_either_database(dialect: Dialect) -> None:
+    said: list[str] = []
+
+    class Recorder:
+        def __init__(self) -> None:
+            self.dialect = dialect
+
+        def execute(self, statement: Executable) -> None:
+            said.append(str(statement.compile(dialect=dialect)))
+
+    put(Recorder(), daily_questions, {"server": 1, "day": "d", "questions": 1}, adding="questions")
+    assert "ON CONFLICT (server, day) DO UPDATE" in said[0]
+    assert "daily_questions.questions + excluded.questions" in said[0]
+
+
+def test_migrations_are_applied_in_order_and_once(tmp_path: Path) -> None:
+    applied: list[int] = []
+    steps = [lambda _, n=n: applied.append(n) for n in range(3)]
+    database = create_engine(f"sqlite:///{tmp_path / 'one.sqlite3'}")
+    for known in (1, 1, 3):
+        with database.begin() as connection:
+            assert migrate(connection, steps[:known]) == known
+    assert applied == [0, 1, 2]
+    with database.begin() as connection, pytest.raises(StoreMismatch, match="newer dateline"):
+        migrate(connection, steps[:2])
+    database.dispose()
+
+
+def test_a_migration_that_fails_leaves_the_version_as_it_was(tmp_path: Path) -> None:
+    def fails(_: Connection) -> None:
+        raise RuntimeError("no")
+
+    database = create_engine(f"sqlite:///{tmp_path / 'one.sqlite3'}")
+    with database.begin() as connection:
+        migrate(connection, [lambda _: None])
+    with pytest.raises(RuntimeError), database.begin() as connection:
+        migrate(connection, [lambda _: None, fails])
+    with database.begin() as connection:
+        assert connection.execute(text("SELECT version FROM schema_version")).scalar() == 1
+    database.dispose()

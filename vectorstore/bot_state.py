@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, select
 from sqlalchemy.engine import RowMapping
 
-from vectorstore.database import transaction
+from vectorstore.database import put, transaction
 from vectorstore.schema import audit_log, daily_questions, facts, server_settings, shown_answers, votes
 
 
@@ -89,8 +89,7 @@ class BotState:
             "shared_library": settings.shared_library,
         }
         with transaction(self.database) as connection:
-            connection.execute(delete(server_settings).where(server_settings.c.server == settings.server))
-            connection.execute(insert(server_settings).values(row))
+            put(connection, server_settings, row)
             connection.execute(insert(audit_log).values(audit_row(change)))
 
     def record(self, change: AuditEntry) -> None:
@@ -111,11 +110,7 @@ class BotState:
         """Count one more question of a server on a day; returns the day's number."""
         row = (daily_questions.c.server == server) & (daily_questions.c.day == day)
         with transaction(self.database) as connection:
-            raised = connection.execute(
-                update(daily_questions).where(row).values(questions=daily_questions.c.questions + 1)
-            )
-            if raised.rowcount == 0:
-                connection.execute(insert(daily_questions).values(server=server, day=day, questions=1))
+            put(connection, daily_questions, {"server": server, "day": day, "questions": 1}, adding="questions")
             return int(connection.execute(select(daily_questions.c.questions).where(row)).scalar_one())
 
     def questions_on(self, day: str) -> dict[int, int]:
@@ -129,8 +124,8 @@ class BotState:
         mine = (votes.c.answer_id == vote.answer_id) & (votes.c.user == vote.user)
         row = {column.name: getattr(vote, column.name) for column in votes.columns}
         with transaction(self.database) as connection:
-            changed = connection.execute(delete(votes).where(mine)).rowcount > 0
-            connection.execute(insert(votes).values(row))
+            changed = connection.execute(select(votes.c.user).where(mine)).first() is not None
+            put(connection, votes, row)
         return changed
 
     def votes_on(self, answer_id: str) -> list[Vote]:
@@ -157,8 +152,7 @@ class BotState:
         rows = [{column.name: getattr(one, column.name) for column in shown_answers.columns} for one in shown]
         with transaction(self.database) as connection:
             for row in rows:
-                connection.execute(delete(shown_answers).where(shown_answers.c.message == row["message"]))
-                connection.execute(insert(shown_answers).values(row))
+                put(connection, shown_answers, row)
 
     def shown_by(self, message: int) -> ShownAnswer | None:
         """The answer that a message shows."""
@@ -194,8 +188,7 @@ class BotState:
     def set_fact(self, name: str, value: str) -> None:
         """Store a fact under its name."""
         with transaction(self.database) as connection:
-            connection.execute(delete(facts).where(facts.c.name == name))
-            connection.execute(insert(facts).values(name=name, value=value))
+            put(connection, facts, {"name": name, "value": value})
 
 
 def settings_from_row(row: RowMapping) -> ServerSettings:

@@ -1,11 +1,12 @@
 """Open the SQL database that holds the ledger and the bot's state, at its newest version."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -56,6 +57,20 @@ def transaction(database: Engine) -> Iterator[Connection]:
     except SQLAlchemyError as error:
         way_out = "free disk space or correct permissions, then run the same command again; what was stored is safe"
         raise unavailable(database.url, error, way_out) from error
+
+
+def put(connection: Connection, table: Table, row: Mapping[str, object], adding: str = "") -> None:
+    """Store a row in the place of the one with its primary key, whoever else does so at the same time.
+
+    adding: a column whose number is added to the stored one instead.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(**row)
+    keys = [column.name for column in table.primary_key]
+    new: dict[str, ColumnElement[object]] = {name: statement.excluded[name] for name in row if name not in keys}
+    if adding:
+        new[adding] = table.c[adding] + statement.excluded[adding]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new))
 
 
 def unavailable(url: URL, error: SQLAlchemyError, way_out: str) -> StoreUnavailable:

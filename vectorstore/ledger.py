@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Label, Row, Select, and_, delete, func, insert, select, update
 
-from vectorstore.database import transaction
+from vectorstore.database import put, transaction
 from vectorstore.lexical import LexicalEntry
 from vectorstore.schema import articles, chunks, facts, story_bands
 from vectorstore.values import Article, Chunk, Span
@@ -383,8 +383,7 @@ def moment(epoch: float | None) -> datetime | None:
 
 def write_fact(connection: Connection, name: str, value: str) -> None:
     """Remember a fact within a transaction."""
-    connection.execute(delete(facts).where(facts.c.name == name))
-    connection.execute(insert(facts).values(name=name, value=value))
+    put(connection, facts, {"name": name, "value": value})
 
 
 def raise_revision(connection: Connection) -> None:
