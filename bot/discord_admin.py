@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 LISTED = 25
 LOGGED = 20
 GAPS = 20
+GAPS_READ = 500
+"""Refused questions that are counted: each is read with all that its answer was made of, some 20 KB."""
 
 
 def add_admin_commands(bot: "DatelineBot") -> None:
@@ -160,10 +162,9 @@ def add_gaps_command(bot: "DatelineBot") -> None:
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.check(is_admin)
     async def gaps(interaction: "Interaction") -> None:
-
         await interaction.response.defer(ephemeral=True, thinking=True)
         since = datetime.now(UTC) - timedelta(days=30)
-        refused = await bot.engine.refused_questions(since, server_prefix(interaction.guild_id or 0))
+        refused = await bot.engine.refused_questions(since, server_prefix(interaction.guild_id or 0), GAPS_READ)
         asked = Counter(one_line(stored.standalone_question or stored.question) for stored in refused)
         lines = [f"{count} × {shorten_escaped(question, 180)}" for question, count in asked.most_common(GAPS)]
         body = "\n".join(lines) or "None: every question was answered."

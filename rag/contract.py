@@ -40,9 +40,9 @@ class AnswersQuestions(Protocol):
         ...
 
     async def refused_questions(
-        self, since: datetime | None = None, conversation_prefix: str = ""
+        self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
     ) -> list[StoredAnswer]:
-        """Stored questions that were refused, newest first."""
+        """The last `limit` stored questions that were refused, newest first."""
         ...
 
     async def forget_asker(self, asked_by: str) -> int:

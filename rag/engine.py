@@ -316,11 +316,11 @@ class Engine:
         return await self.in_thread(lambda: self.answers.load(answer_id))
 
     async def refused_questions(
-        self, since: datetime | None = None, conversation_prefix: str = ""
+        self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
     ) -> list[StoredAnswer]:
-        """Stored questions that were refused, newest first."""
+        """The last `limit` stored questions that were refused, newest first."""
         after = since.timestamp() if since else 0.0
-        return await self.in_thread(lambda: self.answers.refused(after, conversation_prefix))
+        return await self.in_thread(lambda: self.answers.refused(after, conversation_prefix, limit))
 
     async def forget_asker(self, asked_by: str) -> int:
         """Delete every stored answer to this asker; returns how many."""

@@ -127,10 +127,10 @@ class ScriptedEngine:
         return self.stored.get(answer_id)
 
     async def refused_questions(
-        self, since: datetime | None = None, conversation_prefix: str = ""
+        self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
     ) -> list[StoredAnswer]:
         stored = reversed(self.stored.values())
-        return [one for one in stored if one.refused and one.conversation.startswith(conversation_prefix)]
+        return [one for one in stored if one.refused and one.conversation.startswith(conversation_prefix)][:limit]
 
     async def forget_asker(self, asked_by: str) -> int:
         gone = [one.id for one in self.stored.values() if one.asked_by == asked_by]
