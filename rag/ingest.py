@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 ARTICLES_AT_ONCE = 32
-PASSAGES_AT_ONCE = 64
+PASSAGES_AT_ONCE = 256
+"""Passages between two looks at whether to stop, some ten seconds; fewer are slower, being less alike in length."""
 REPORTED_TITLES = 20
 Stopped = Callable[[], bool]
 """Asked from time to time by work that takes long: was the program told to end?"""
