@@ -32,6 +32,8 @@ class Asked:
     since: datetime | None = None
     until: datetime | None = None
     sources: tuple[str, ...] = ()
+    beside: int = 0
+    """The channel in which a thread was opened for this question; what it follows was said there."""
 
     @property
     def asked_by(self) -> str:
@@ -100,8 +102,8 @@ class Memory:
         ]
         await self.door.run(self.door.state.show, shown)
 
-    async def recall(self, answer_id: str, server: int, channel: int) -> Answer | None:
-        """An answer by its whole id, only in the server (or private channel) where it was given."""
+    async def recall(self, answer_id: str, server: int, *channels: int) -> Answer | None:
+        """An answer by its whole id, only where it was given: numbers of answers can be read, and sent from elsewhere."""
         held = self.recent.get(answer_id)
         if held is not None:
             answer, conversation = held[0], held[1].conversation
@@ -113,9 +115,7 @@ class Memory:
             if read is None:
                 return None
             answer, conversation = read, stored.conversation
-        if server == PRIVATE:
-            return answer if conversation == f"{server_prefix(PRIVATE)}{channel}" else None
-        return answer if conversation.startswith(server_prefix(server)) else None
+        return answer if conversation in {f"{server_prefix(server)}{channel}" for channel in channels} else None
 
     async def shown_in(self, message: int, channel: int) -> str:
         """The id of the answer that a message of this channel shows, else ""."""
@@ -131,20 +131,22 @@ class Memory:
             turns = await self.engine.conversation(asked.conversation, TURNS)
             if not turns and not asked.follows:
                 turns = await self.started_from(asked)
-        chain = await self.chain(asked.follows, asked) if asked.follows else []
+        chain = await self.chain(asked.follows, asked, asked.beside) if asked.follows else []
         chained = {(turn.question, turn.answer) for turn in chain}
         return [*(turn for turn in turns if (turn.question, turn.answer) not in chained), *chain][-TURNS:]
 
     async def started_from(self, asked: Asked) -> list[Turn]:
         """The chain of the answer that a thread was started from: such a thread has its first message's number."""
         shown = await self.door.run(self.door.state.shown_by, asked.channel)
-        return [] if shown is None or shown.server != asked.server else await self.chain(shown.answer_id, asked)
+        if shown is None or shown.server != asked.server:
+            return []
+        return await self.chain(shown.answer_id, asked, shown.channel)
 
-    async def chain(self, answer_id: str, asked: Asked) -> list[Turn]:
-        """An answer and those it followed, oldest first."""
+    async def chain(self, answer_id: str, asked: Asked, beside: int) -> list[Turn]:
+        """An answer and those it followed, oldest first; beside: a further channel they may have been given in."""
         turns: list[Turn] = []
         while answer_id and len(turns) < TURNS:
-            answer = await self.recall(answer_id, asked.server, asked.channel)
+            answer = await self.recall(answer_id, asked.server, asked.channel, beside)
             if answer is None:
                 break
             turns.insert(0, Turn.of(answer))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -91,7 +92,7 @@ async def place_for(bot: "DatelineBot", message: discord.Message, asked: Asked) 
     except (*SEND_FAILURES, ValueError) as error:
         log.warning("no thread made", extra={"failure": type(error).__name__})
         return asked, here
-    moved = Asked(asked.question, asked.user, asked.server, thread.id, own_memory=True, follows=asked.follows)
+    moved = replace(asked, channel=thread.id, own_memory=True, beside=asked.channel)
     return moved, ChannelReply(thread, str(message.id))
 
 

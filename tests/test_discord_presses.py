@@ -175,3 +175,21 @@ def test_help_fits_one_screen(tmp_path: Path) -> None:
             assert {"/ask", "/forget-me", "/library", "/settings", "/gaps"} <= set(text.replace("`", " ").split())
 
     asyncio.run(check())
+
+
+def test_an_answer_of_another_channel_is_not_shown_or_continued_by_its_number(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            message = await answered_message(parts, "Asked in a channel of its own?")
+            elsewhere = await parts.discord.answered(
+                await parts.discord.slash("ask", {"question": "Another?"}, user=12, channel=502)
+            )
+            await parts.settled()
+            for action in ("passages", "up", "newer"):
+                press = await parts.discord.press(int(elsewhere["id"]), pressed(message, action), user=12)
+                assert "no longer" in await told(parts, press)
+            forged = pressed(message, "follow").replace("follow", "question")
+            await parts.discord.answered(await parts.discord.submit(forged, {"text": "And?"}, user=12, channel=502))
+            assert parts.engine.asked[-1][1] == ()
+
+    asyncio.run(check())
