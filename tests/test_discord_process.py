@@ -202,6 +202,7 @@ def test_the_guide_lists_every_setting_with_its_default() -> None:
 def test_the_guide_names_the_permissions_and_settings_that_the_program_has() -> None:
     guide = (ROOT / "docs" / "discord.md").read_text()
     assert f"permissions={NEEDED.value}" in guide
+    assert f"permissions={NEEDED.value}`" in (ROOT / "README.md").read_text()
     assert NEEDED.value == PERMISSIONS
     assert all(f"| {name} |" in guide for name in names(NEEDED.value).split(", "))
     assert discord_library.Permissions(PERMISSIONS) == NEEDED
