@@ -22,6 +22,9 @@ LOOKED_AT = 30
 COMBINED = 8
 """Candidates of which the further sentences are chosen, so that a long second one does not keep out two short ones that
 more probably answer together. Measured: docs/quality.md."""
+SURE = 0.0
+"""The reader's log-odds of its words against none from which a date or number that was asked for is quoted first. Measured:
+docs/quality.md."""
 SAME_STATEMENT = 0.7
 """Jaccard similarity of words from which a second sentence says nothing new."""
 LEADING_PRONOUN = re.compile(r"^[\"“'‘]?(?:He|She|They|It|His|Her|Their|Its)\b")
@@ -56,15 +59,21 @@ def choose(judgement: Judgement, hits: Sequence[Hit]) -> list[Candidate]:
     if not pool:
         return []
     pattern = SOUGHT[judgement.kind] if judgement.kind in ("when", "count") else None
-    best, *others = pool
+    best, *rest = pool
+    # A heading says nothing beside a sentence.
+    others = [pair for pair in rest if pair[0].features["is_whole"]]
     further = others[:COMBINED]
     if pattern is not None:
         further += [pair for pair in others[COMBINED:] if pattern.search(text_of(pair[0], hits))][:1]
+    underlined = underlined_answer(quotable, pattern, hits) if pattern is not None else None
+    if underlined is not None and underlined not in (best, *further):
+        further.append(underlined)
 
-    def worth(group: Sequence[tuple[Candidate, float]]) -> tuple[bool, float]:
-        """A question for a date or a number wants one in the answer; then probability counts."""
+    def worth(group: Sequence[tuple[Candidate, float]]) -> tuple[bool, bool, float]:
+        """A question for a date or a number wants one in the answer, best the one the reader underlines; then probability
+        counts."""
         holds = pattern is not None and any(pattern.search(text_of(candidate, hits)) for candidate, _ in group)
-        return holds, sum(probability for _, probability in group)
+        return underlined in group, holds, sum(probability for _, probability in group)
 
     groups = [(best, *more) for count in range(MOST_SENTENCES) for more in combinations(further, count)]
     chosen = [candidate for candidate, _ in max((g for g in groups if fits(texts_of(g, hits))), key=worth)]
@@ -76,6 +85,20 @@ def choose(judgement: Judgement, hits: Sequence[Hit]) -> list[Candidate]:
         if len(chosen) < MOST_SENTENCES and fits([text_of(one, hits) for one in [*chosen, antecedent]]):
             chosen.append(antecedent)
     return chosen
+
+
+def underlined_answer(
+    ranked: Sequence[tuple[Candidate, float]], pattern: re.Pattern[str], hits: Sequence[Hit]
+) -> tuple[Candidate, float] | None:
+    """The sentence with the date or number that the reader is surest of, None when it is sure of none."""
+    sure = [
+        pair
+        for pair in ranked
+        if pair[0].features["holds_span"]
+        and pair[0].features["span_margin"] > SURE
+        and pattern.search(text_of(pair[0], hits))
+    ]
+    return max(sure, key=lambda pair: pair[0].features["span_margin"], default=None)
 
 
 def fits(texts: Sequence[str]) -> bool:

@@ -93,7 +93,7 @@ def test_will_hungary_arrest_putin(running: Running) -> None:
 def test_when_did_putin_and_orban_speak(running: Running) -> None:
     answer = running.ask("When did Putin and Orban speak?")
     check(running, answer)
-    assert "October 17" in quotes(answer)
+    assert "The October 17 call" in quotes(answer)
 
 
 def test_who_is_the_kremlin_spokesman(running: Running) -> None:
