@@ -178,4 +178,5 @@ async def ask_newer(bot: "DatelineBot", interaction: discord.Interaction["Dateli
         return
     question = answer.standalone_question or answer.question
     since = answer.as_of + timedelta(seconds=1)
-    await bot.ask_by_interaction(interaction, asked_in(interaction, question, since=since))
+    sources = answer.explanation.sources
+    await bot.ask_by_interaction(interaction, asked_in(interaction, question, since=since, sources=sources))

@@ -10,6 +10,7 @@ from rag.engine import open_engine
 from rag.errors import QuestionError
 from rag.records import answer_from_record
 from rag.settings import Settings
+from vectorstore.values import Scope
 
 
 async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json: bool) -> int:
@@ -30,7 +31,7 @@ async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json
         if answer.draft is not None:
             console.print(f"prompt       {answer.draft.prompt_version}\ndraft        {safe(answer.draft.text)}")
         if again:
-            now = await engine.ask(answer.standalone_question)
+            now = await engine.ask(answer.standalone_question, scope=Scope(sources=answer.explanation.sources))
             console.print("\n" + "\n".join(differences(answer, now)))
     return 0
 

@@ -73,6 +73,7 @@ class Explanation:
     time: what was understood of time words, "" when there were none.
     probability: P(the hits hold an answer), None when not judged; threshold: answered at or above it.
     features: the judged numbers by name.
+    sources: the only outlets that were looked at, () for all.
     """
 
     rewritten: str = ""
@@ -80,6 +81,7 @@ class Explanation:
     probability: float | None = None
     threshold: float | None = None
     features: Mapping[str, float] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

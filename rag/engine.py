@@ -277,6 +277,7 @@ class Engine:
             probability=work.judgement.probability,
             threshold=self.threshold,
             features=work.judgement.features,
+            sources=work.understood.scope.sources,
         )
         timings = work.timings_ms | {"total": milliseconds(work.started)}
         return replace(answer, hits=work.hits, explanation=explanation, timings_ms=timings)

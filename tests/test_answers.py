@@ -228,6 +228,12 @@ def test_lost_vectors_are_noticed_and_rebuild_is_named(tmp_path: Path) -> None:
         asyncio.run(lose_and_open())
 
 
+def test_answer_remembers_which_outlets_were_looked_at(running: Running) -> None:
+    answer = running.run(running.engine.ask("Will Hungary arrest Putin?", scope=Scope(sources=("Nobody",))))
+    assert answer.explanation.sources == ("Nobody",)
+    assert answer_from_record(answer_to_record(answer)) == answer
+
+
 def test_stored_answer_of_another_shape_does_not_end_its_conversation(running: Running) -> None:
     engine = running.engine
     answer = running.ask("Will Hungary arrest Putin?")

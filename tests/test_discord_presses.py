@@ -1,12 +1,16 @@
 """Buttons and modals: passages, votes, follow-ups, newer articles; after a restart, from strangers, and stale ones."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from discord_scripted import PUBLISHED, Running, ScriptedEngine, connected, pressed, running, texts_of
 from discord_standin import Interaction, stand_in
+
+from rag.answer import Explanation, StreamEvent
 
 
 async def answered_message(parts: Running, question: str = "Will Hungary arrest Putin?") -> dict[str, object]:
@@ -83,6 +87,20 @@ def test_newer_only_asks_again_for_later_articles(tmp_path: Path) -> None:
             question, _, scope = parts.engine.asked[1]
             assert question == "Will Hungary arrest Putin?"
             assert scope.since == PUBLISHED + timedelta(seconds=1)
+
+    asyncio.run(check())
+
+
+def test_newer_only_keeps_to_the_outlet_that_was_asked_for(tmp_path: Path) -> None:
+    async def script(question: str) -> AsyncIterator[StreamEvent]:
+        yield replace(ScriptedEngine().answer(question), explanation=Explanation(sources=("Example News",)))
+
+    async def check() -> None:
+        async with running(tmp_path, ScriptedEngine(script)) as parts:
+            message = await answered_message(parts)
+            press = await parts.discord.press(int(message["id"]), pressed(message, "newer"), user=12)
+            await parts.discord.answered(press)
+            assert parts.engine.asked[1][2].sources == ("Example News",)
 
     asyncio.run(check())
 
