@@ -87,6 +87,7 @@ def test_json_is_the_final_answer_alone(home: Path) -> None:
     assert stderr == ""
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_no_draft(home: Path) -> None:
     stdout, stderr = asked(home, answer(f"{PROVABLE} {INVENTED}"))
     assert stdout.startswith(f"As of 17 October 2025 from the articles:\n{SHOWN}\n")
@@ -155,6 +156,7 @@ def test_without_the_model_no_server_is_asked(home: Path) -> None:
     assert standin.requests == []
 
 
+@pytest.mark.slow
 def test_a_replay_shows_the_draft_and_what_was_dropped_and_asked_again_the_difference(home: Path) -> None:
     stdout, _ = asked(home, answer(f"{PROVABLE} {INVENTED}"), answer("1. -"), options=("--json",))
     identifier = json.loads(stdout)["id"]

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from discord_scripted import MANAGE, pressed, texts_of
 from discord_standin import Interaction, StandIn, stand_in
 from test_discord_process import ROOT, bot_process, finished, start
@@ -58,6 +59,7 @@ async def reply_of(discord: StandIn, message_id: int) -> dict[str, object]:
     return final()[0]
 
 
+@pytest.mark.slow
 def test_the_guide_leads_from_the_portal_to_the_first_answer(tmp_path: Path) -> None:
     guide = steps()
     assert list(guide) == [1, 2, 3, 4, 5, 6, 7, 8]
