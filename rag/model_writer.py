@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
 from rag.errors import ModelError, ModelRefused
+from rag.evidence import STOP_WORDS, words_of
 from rag.hostile import clean_line
 from rag.prompt import Prompt, answer_prompt, prompt_version, repair_prompt, rewrite_prompt
 from rag.proof.draft import is_forbidden
@@ -63,7 +64,8 @@ class ModelWriter:
         )
         rewritten = rewritten.strip("\"'“”„«»*` ")
         # Three times as long and a line: names take the place of pronouns, not more.
-        if not rewritten or len(rewritten) > min(LONGEST_REWRITE, 3 * len(question) + 120) or is_forbidden(rewritten):
+        too_long = len(rewritten) > min(LONGEST_REWRITE, 3 * len(question) + 120)
+        if too_long or is_forbidden(rewritten) or not speaks_of(rewritten, question, history):
             raise ModelError(f"{self.name} gave no question that stands alone: ask again with the names in it.")
         return rewritten
 
@@ -134,6 +136,12 @@ class ModelWriter:
     async def close(self) -> None:
         """Give up the connections."""
         await self.server.close()
+
+
+def speaks_of(rewritten: str, question: str, history: Sequence[Turn]) -> bool:
+    """Does it take up a word of the conversation? "I cannot answer that." does not."""
+    said = " ".join([question, *(f"{turn.question} {turn.answer}" for turn in history)])
+    return bool((set(words_of(rewritten)) - STOP_WORDS) & (set(words_of(said)) - STOP_WORDS))
 
 
 def repaired_verdicts(text: str, wrong: Sequence[Verdict], hits: Sequence[Hit]) -> dict[str, Verdict]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.terminal import answer_lines
-from rag.answer import Answer, DraftText, answer_json
+from rag.answer import Answer, DraftText, Turn, answer_json
 from rag.engine import open_engine
 from rag.settings import Settings
 from tests.conftest import SEED_ID, SEEDS
@@ -95,6 +95,43 @@ def test_reader_is_told_how_many_passages_the_model_could_not_read(own_home: Pat
 
 def plain(given: Answer) -> str:
     return "\n".join(line.plain for line in answer_lines(given))
+
+
+BEFORE = (Turn(QUESTION, "Hungary would not seek to arrest Putin. [1]"),)
+
+
+@pytest.mark.parametrize(
+    ("question", "rewrite", "standalone", "how", "requests"),
+    [
+        pytest.param(
+            "Why not?", answer("Why would Hungary not arrest Putin?"), "Why would Hungary not arrest Putin?",
+            "small rewrote the follow-up", 2, id="the model rewrites",
+        ),
+        pytest.param("And Hungary?", failure(500, "down"), None, "", 2, id="rules where the model fails"),
+        pytest.param("And Hungary?", answer("I can't."), None, "", 2, id="rules where no question comes"),
+        pytest.param(QUESTION, answer(PROVABLE), QUESTION, "", 1, id="nothing to rewrite"),
+    ],
+)  # fmt: skip
+def test_follow_up_is_rewritten_by_the_model_and_else_by_rules(
+    own_home: Path, question: str, rewrite: Reply, standalone: str | None, how: str, requests: int
+) -> None:
+    async def run(base_url: str) -> Answer:
+        given = Settings(home=own_home, model="small", openai_base_url=base_url, model_retries=0)
+        async with open_engine(given) as engine:
+            await engine.library.ingest([SEEDS])
+            return await engine.ask(question, BEFORE)
+
+    with serving(rewrite, answer(PROVABLE)) as standin:
+        given = asyncio.run(run(standin.base_url))
+    assert len(standin.requests) == requests
+    assert (given.model, given.text) == ("small", "Hungary would not seek to arrest Putin. [1]")
+    if standalone is None:
+        assert given.standalone_question != question
+        assert "Hungary" in given.standalone_question
+        assert given.explanation.rewritten
+        assert "small" not in given.explanation.rewritten
+    else:
+        assert (given.standalone_question, given.explanation.rewritten) == (standalone, how)
 
 
 def test_word_of_the_model_that_the_articles_do_not_say_is_a_refusal(own_home: Path) -> None:
