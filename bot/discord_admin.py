@@ -14,18 +14,19 @@ from bot.discord_asking import server_library
 from bot.discord_download import Download, anywhere, download, is_public
 from bot.discord_failures import failure_words
 from bot.discord_memory import server_prefix
-from bot.discord_render import Page, notice_page
+from bot.discord_render import IN_FILE, Page, notice_page
 from bot.discord_replies import SEND_FAILURES, show_privately
 from bot.discord_settings import add_settings_command, is_admin
 from bot.discord_text import clean, escape, link, one_line, shorten_escaped
 from bot.discord_words import ENGLISH
 from rag.errors import ArticleError
-from rag.ingest import IngestReport, Stopped
+from rag.ingest import IngestReport
 from rag.library import LibraryStatus
 from rag.read_articles import SUFFIXES
 from rag.settings import Settings
 from vectorstore.bot_state import AuditEntry
 from vectorstore.errors import DatelineError
+from vectorstore.lock import Stopped
 
 if TYPE_CHECKING:
     from bot.client import DatelineBot
@@ -84,11 +85,11 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
             parts = (link(headline.title, headline.url, 80), outlet, ENGLISH.date(headline.published))
             lines.append("• " + " · ".join(part for part in parts if part))
         whole = "".join(f"{one.article_id}\t{one_line(one.title)}\t{one_line(one.source)}\n" for one in headlines)
+        if len(headlines) > LISTED:
+            lines.append(IN_FILE)
         page = notice_page(f"{len(headlines)} articles of this server", "\n".join(lines) or "None yet: /library add.")
-        if page.file:
+        if page.file or len(headlines) > LISTED:
             page = replace(page, file=whole, file_name="articles.txt")
-        elif len(headlines) > LISTED:
-            page = replace(page, file=whole, file_name="articles.txt", body=f"{page.body}\n… all in the attached file.")
         await show_privately(interaction, [page])
 
     @group.command(name="forget", description="Delete one of this server's own articles")

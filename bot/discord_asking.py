@@ -106,12 +106,10 @@ class Asking:
         except TimeoutError:
             log.error("answer took too long", extra={"seconds": self.answer_seconds, "server": asked.server})
             return error_page(words.took_too_long.format(seconds=round(self.answer_seconds)), words)
-        except DatelineError as error:
-            if isinstance(error, ModelError):
-                self.metrics.model_errors.inc()
-            return error_page(failure_words(error, words, server=asked.server), words)
         except Exception as error:  # noqa: BLE001  # failure_words logs it whole
             # Nothing an engine raises may leave a user without a word or end the bot.
+            if isinstance(error, ModelError):
+                self.metrics.model_errors.inc()
             return error_page(failure_words(error, words, server=asked.server), words)
 
     async def wait_for_turn(self, ticket: Ticket, reply: Reply, words: Words) -> None:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 
-from bot.discord_failures import failure_words
+from bot.discord_failures import tell_failure
 from bot.discord_memory import Asked
 from bot.discord_render import notice_page
 from bot.discord_replies import show_privately, tell_privately
 from bot.discord_state import PRIVATE
-from bot.discord_text import shorten_escaped
 
 if TYPE_CHECKING:
     from bot.client import DatelineBot
@@ -53,8 +52,7 @@ class AskTree(app_commands.CommandTree["DatelineBot"]):
         command = interaction.command.qualified_name if interaction.command else ""
         words = interaction.client.words(interaction.guild_id)
         admin = interaction.permissions.manage_guild
-        sentence = failure_words(error.__cause__ or error, words, admin, command=command)
-        await tell_privately(interaction, shorten_escaped(sentence, 1_900))
+        await tell_failure(interaction, error.__cause__ or error, words, admin, command=command)
 
     async def interaction_check(self, interaction: discord.Interaction["DatelineBot"], /) -> bool:
         """False for an interaction that RESUME sent again."""

@@ -3,6 +3,10 @@
 import logging
 import secrets
 
+import discord
+
+from bot.discord_replies import tell_privately
+from bot.discord_text import shorten_escaped
 from bot.discord_words import Words
 from rag.errors import ArticleError, ModelError, QuestionError
 from vectorstore.errors import DatelineError, StoreBusy, StoreStopped
@@ -27,3 +31,10 @@ def failure_words(error: BaseException, words: Words, admin: bool = False, **log
         extra={"number": number, "reason": reason, **logged},
     )
     return words.try_again.format(number=number)
+
+
+async def tell_failure(
+    interaction: discord.Interaction, error: BaseException, words: Words, admin: bool = False, **logged: object
+) -> None:
+    """The same, said to the user of an interaction alone."""
+    await tell_privately(interaction, shorten_escaped(failure_words(error, words, admin, **logged), 1_900))

@@ -12,11 +12,10 @@ import discord
 from bot import discord_buttons
 from bot.discord_buttons import QUESTION, REASON, custom_id, read_custom_id
 from bot.discord_commands import asked_in
-from bot.discord_failures import failure_words
+from bot.discord_failures import tell_failure
 from bot.discord_passages import passage_pages
 from bot.discord_replies import SEND_FAILURES, show_privately, tell_privately
 from bot.discord_state import PRIVATE
-from bot.discord_text import shorten_escaped
 from bot.discord_words import Words
 from rag.answer import Answer
 from vectorstore.bot_state import Vote
@@ -63,8 +62,7 @@ async def told_of_failure(
     except SEND_FAILURES as error:
         log.warning("press not answered", extra={"action": action, "failure": type(error).__name__})
     except Exception as error:  # noqa: BLE001  # failure_words logs it whole
-        sentence = failure_words(error, words, action=action, answer_id=answer_id)
-        await tell_privately(interaction, shorten_escaped(sentence, 1_900))
+        await tell_failure(interaction, error, words, action=action, answer_id=answer_id)
 
 
 async def handle_modal(bot: "DatelineBot", interaction: discord.Interaction["DatelineBot"]) -> None:

@@ -198,12 +198,15 @@ def error_page(message: str, words: Words) -> Page:
     return Page(words.went_wrong, shorten_escaped(message, 2_000) or "…", RED)
 
 
+IN_FILE = "… all in the attached file."
+
+
 def notice_page(title: str, body: str) -> Page:
     """Anything else that the bot says; `body` in Discord's markup already. What does not fit is in an attached file."""
     pieces = split_text(body, BODY)
     if len(pieces) < 2:
         return Page(title, pieces[0] if pieces else "…", BLUE)
-    return Page(title, f"{pieces[0]}\n… all in the attached file.", BLUE, file=body, file_name="all.txt")
+    return Page(title, f"{pieces[0]}\n{IN_FILE}", BLUE, file=body, file_name="all.txt")
 
 
 def draft_text(text: str, words: Words) -> str:

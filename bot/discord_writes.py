@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.discord_desk import wait_at_most
-from rag.ingest import Stopped
 from vectorstore.errors import StoreBusy
+from vectorstore.lock import Stopped
 
 MOST_WAITING = 10
 STOPPING_SECONDS = 20.0

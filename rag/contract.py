@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Protocol
 
 from rag.answer import Answer, Headline, StreamEvent, Turn
-from rag.ingest import IngestReport, Stopped, never
+from rag.ingest import IngestReport
 from rag.library import LibraryStatus
 from vectorstore.answers import TERMINAL, StoredAnswer
+from vectorstore.lock import Stopped, never
 from vectorstore.values import SHARED_LIBRARY, Article, Scope
 
 HISTORY_TURNS = 5

@@ -22,6 +22,7 @@ from rag.stories import minhash_bands, story_of
 from vectorstore.errors import StoreMismatch, StoreStopped
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
 from vectorstore.lexical import LexicalIndex
+from vectorstore.lock import Stopped, never
 from vectorstore.store import VectorStore
 from vectorstore.values import Article
 
@@ -33,13 +34,6 @@ ARTICLES_AT_ONCE = 32
 PASSAGES_AT_ONCE = 256
 """Passages between two looks at whether to stop, some ten seconds; fewer are slower, being less alike in length."""
 REPORTED_TITLES = 20
-Stopped = Callable[[], bool]
-"""Asked from time to time by work that takes long: was the program told to end?"""
-
-
-def never() -> bool:
-    """Work that nothing stops."""
-    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rag.answer import Headline, headline_of
 from rag.errors import ArticleError
-from rag.ingest import IngestReport, OnProgress, Shelves, Stopped, ingest, never, rebuild, remove
+from rag.ingest import IngestReport, OnProgress, Shelves, ingest, rebuild, remove
 from rag.read_articles import SUFFIXES, ArticleProblem, ReadArticle, read_open_file, read_paths
 from vectorstore.lexical import LexicalIndex
-from vectorstore.lock import writer_lock
+from vectorstore.lock import Stopped, never, writer_lock
 from vectorstore.values import SHARED_LIBRARY, Article
 
 WRITER_WAIT_SECONDS = 600.0

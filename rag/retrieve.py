@@ -134,9 +134,9 @@ def collapse_copies(hits: Sequence[Hit], stories: dict[str, str], limit: int) ->
     """The first `limit` distinct passages; the same passage in another article becomes one of the first one's copies."""
     kept: list[Hit] = []
     # Only passages of the same text or of the same story can be copies: comparing all took a tenth of the whole search.
-    alike: defaultdict[str, list[int]] = defaultdict(list)
+    alike: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for hit in hits:
-        keys = (f"text {hit.chunk.text}", f"story {stories[hit.chunk.id]}")
+        keys = (("text", hit.chunk.text), ("story", stories[hit.chunk.id]))
         near = sorted({index for key in keys for index in alike[key]})
         original = next((index for index in near if is_copy(hit, kept[index], stories)), None)
         if original is not None:

@@ -13,11 +13,12 @@ from discord_standin import StandIn, stand_in
 from bot.client import DatelineBot, create_bot
 from bot.discord_metrics import Metrics
 from rag.answer import Answer, Citation, DraftText, Headline, Refusal, StreamEvent, Turn
-from rag.ingest import IngestReport, Stopped, never
+from rag.ingest import IngestReport
 from rag.library import LibraryStatus
 from rag.records import answer_from_record, answer_to_record
 from rag.settings import Settings
 from vectorstore.answers import StoredAnswer
+from vectorstore.lock import Stopped, never
 from vectorstore.values import SHARED_LIBRARY, Article, Scope
 
 PUBLISHED = datetime(2025, 10, 17, tzinfo=UTC)

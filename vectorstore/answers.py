@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, delete, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from vectorstore.database import transaction
+from vectorstore.database import put, transaction
 from vectorstore.schema import answers
 
 TERMINAL = ""
@@ -39,8 +39,7 @@ class AnswerStore:
         """Store an answer under its id, in the place of an earlier one with that id."""
         row = {column.name: getattr(answer, column.name) for column in answers.columns}
         with transaction(self.database) as connection:
-            connection.execute(delete(answers).where(answers.c.id == answer.id))
-            connection.execute(insert(answers).values(row))
+            put(connection, answers, row)
 
     def load(self, id_prefix: str) -> StoredAnswer | None:
         """The answer whose id is or begins with this; None when there is none, or more than one."""

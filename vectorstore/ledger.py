@@ -114,10 +114,11 @@ class Ledger:
         with self.transaction() as connection:
             for one in incoming:
                 article = one.article
-                key = and_(articles.c.library == article.library, articles.c.id == article.id)
-                row = article_row(article) | {"origin": one.origin, "story": one.story, "indexed": None}
-                if not connection.execute(update(articles).where(key).values(row)).rowcount:
-                    connection.execute(insert(articles).values(row))
+                put(
+                    connection,
+                    articles,
+                    article_row(article) | {"origin": one.origin, "story": one.story, "indexed": None},
+                )
                 connection.execute(
                     delete(story_bands).where(
                         story_bands.c.library == article.library, story_bands.c.article_id == article.id

@@ -128,8 +128,7 @@ class LexicalIndex:
 
     def all_in(self, scope: Scope) -> bool:
         """Is every chunk of this revision in scope?"""
-        bounded = scope.since is not None or scope.until is not None or scope.sources
-        return not bounded and set(self.library_names) <= set(scope.libraries)
+        return not scope.narrowed and set(self.library_names) <= set(scope.libraries)
 
     def in_scope(self, scope: Scope) -> NDArray[np.bool_]:
         """Which chunks may be found; an article without a date is out when a date bound is set."""

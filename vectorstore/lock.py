@@ -9,7 +9,14 @@ from filelock import FileLock, Timeout
 
 from vectorstore.errors import StoreBusy, StoreStopped, StoreUnavailable
 
+Stopped = Callable[[], bool]
+"""Asked from time to time by work that takes long: was the program told to end?"""
 STOPPED_BEFORE = "This was stopped before it began, and nothing was changed: do it again."
+
+
+def never() -> bool:
+    """Work that nothing stops."""
+    return False
 
 
 @contextmanager
@@ -17,7 +24,7 @@ def writer_lock(
     folder: Path,
     wait_seconds: float,
     on_wait: Callable[[str], None] | None = None,
-    stopped: Callable[[], bool] | None = None,
+    stopped: Stopped = never,
 ) -> Iterator[None]:
     """Hold the folder's writer lock; `on_wait` is told who holds it before waiting, `stopped` ends the wait.
 
@@ -37,7 +44,7 @@ def writer_lock(
             lock.acquire(timeout=wait_seconds, cancel_check=stopped)
         (folder / "writer.pid").write_text(str(os.getpid()))
     except Timeout:
-        if stopped and stopped():
+        if stopped():
             raise StoreStopped(STOPPED_BEFORE) from None
         raise StoreBusy(
             f"{folder} is being written by {holder(folder)}: try again when it has finished (waited {wait_seconds:.0f} s)."
@@ -48,7 +55,7 @@ def writer_lock(
             f"{folder} cannot be written ({error.strerror}): free it, or set DATELINE_HOME to a folder of your own."
         ) from None
     try:
-        if stopped and stopped():
+        if stopped():
             raise StoreStopped(STOPPED_BEFORE)
         yield
     finally:

@@ -31,13 +31,11 @@ IRREGULAR = """
 BASE = {form: group.split()[0] for group in IRREGULAR.split(";") for form in group.split()[1:]}
 
 
-@lru_cache(maxsize=1)
-def stemmer() -> Stemmer.Stemmer:
-    """Snowball's English stemmer. It leaves other languages' words nearly as they are."""
-    return Stemmer.Stemmer("english")
+STEMMER = Stemmer.Stemmer("english")
+"""Snowball's English stemmer. It leaves other languages' words nearly as they are."""
 
 
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
     """The stem of a word in lower case: "arrested" and "arrests" are "arrest", "spoke" is "speak"."""
-    return str(stemmer().stemWord(BASE.get(word, word)[:LONGEST_WORD]))
+    return str(STEMMER.stemWord(BASE.get(word, word)[:LONGEST_WORD]))

@@ -138,7 +138,7 @@ class VectorStore:
         # scope anyway there is nothing to filter.
         if scope is None:
             found = self.use(lambda c: c.query(query_embeddings=query, n_results=limit, include=["distances"]))
-        elif scope.since is None and scope.until is None and not scope.sources:
+        elif not scope.narrowed:
             found = self.use(
                 lambda c: c.query(query_embeddings=query, n_results=limit, include=["distances", "metadatas"])
             )

@@ -74,6 +74,11 @@ class Scope:
     sources: tuple[str, ...] = ()
     asked_at: datetime | None = None
 
+    @property
+    def narrowed(self) -> bool:
+        """Whether dates or outlets leave something of the libraries out."""
+        return self.since is not None or self.until is not None or bool(self.sources)
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:

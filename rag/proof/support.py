@@ -48,10 +48,14 @@ def coverage(claim: Reading, held: frozenset[str]) -> float:
     return kept / total if total else 0.0
 
 
+def common_words(claim: Reading) -> frozenset[str]:
+    """The stems of a claim's words of content that are neither names nor of reporting."""
+    return claim.stems - REPORTING_STEMS - {stem(low) for name in claim.names for low in name}
+
+
 def predicate_coverage(claim: Reading, held: frozenset[str]) -> float:
     """The same of the words that are no names: "Hungary will arrest Putin" is about arresting. 1 when there are none."""
-    names = frozenset(stem(low) for name in claim.names for low in name)
-    common = claim.stems - names - REPORTING_STEMS
+    common = common_words(claim)
     return len(common & held) / len(common) if common else 1.0
 
 
@@ -59,7 +63,7 @@ def objection(claim: Reading, evidence: Evidence, close_enough: float = CLOSE_EN
     """Why the evidence does not bear out the claim, "" when it does."""
     # Title and outlet may lend a name, they are no proof by themselves: "meeting" in a title is not what was said.
     lent = frozenset(word for name in evidence.beside.names for low in name for word in (stem(low), root(low)))
-    own_words = evidence.reading.stems | evidence.reading.all_stems
+    own_words = evidence.reading.all_stems
     checks = (
         (foreign_numbers, "a number or date that the quote does not have"),
         (foreign_names, FOREIGN_NAME),
@@ -76,7 +80,7 @@ def objection(claim: Reading, evidence: Evidence, close_enough: float = CLOSE_EN
     if not claim.stems and not claim.figures.numbers:
         return "it says nothing that could be checked"
     own = coverage(claim, own_words)
-    predicate = predicate_coverage(claim, evidence.reading.all_stems)
+    predicate = predicate_coverage(claim, own_words)
     if coverage(claim, own_words | lent) < close_enough or own < close_enough / 2 or predicate < PREDICATE_HELD:
         return NOT_CLOSE
     found = next((name for check, name in checks if check(claim, evidence)), "")
@@ -247,8 +251,7 @@ def picked(claim: Reading, evidence: Evidence) -> bool:
     """
     if len(evidence.sentences) < 2:
         return False
-    names = frozenset(stem(low) for name in claim.names for low in name)
-    common = claim.stems - names - REPORTING_STEMS
+    common = common_words(claim)
     held = [common & one.all_stems for one in evidence.sentences]
     main = max(held, key=len)
     return len(frozenset().union(*held) - main) == 1
@@ -256,7 +259,7 @@ def picked(claim: Reading, evidence: Evidence) -> bool:
 
 def added(claim: Reading, evidence: Evidence) -> bool:
     """Does the claim hang something on words of the evidence that the evidence does not have: "withdraw *from the meeting*"?"""
-    there = evidence.reading.stems | evidence.reading.all_stems
+    there = evidence.reading.all_stems
     words = claim.words
     for at, word in enumerate(words):
         if word.low not in LINKS or at == 0 or words[at - 1].stem not in there:

@@ -6,11 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-import Stemmer
-
 from rag.proof.tables import CONTRACTIONS, OPPOSITES, PEOPLES, STOPWORDS, SYNONYMS
-
-STEMMER = Stemmer.Stemmer("english")
+from vectorstore.stems import STEMMER
 
 TOKEN = re.compile(
     r"(?:[^\W\d_]\.){2,}"  # U.S.
