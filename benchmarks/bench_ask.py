@@ -29,10 +29,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.embed import Passage
 from rag.engine import open_engine, open_library
-from rag.ingest import check_embedder
-from rag.minilm import MiniLM, bert_tokenizer
+from rag.ingestion.indexing import check_embedder
+from rag.models.embedder import Passage
+from rag.models.minilm import MiniLM, bert_tokenizer
 from rag.sentences import sentence_spans
 from rag.settings import Settings
 from vectorstore.database import open_database
@@ -260,7 +260,7 @@ def stock_llama_index(articles: dict[str, str], folder: Path) -> tuple[float, fl
     from llama_index.core import Document, StorageContext, VectorStoreIndex
     from llama_index.vector_stores.chroma import ChromaVectorStore
 
-    from rag.chunks import chunk_splitter
+    from rag.ingestion.chunking import chunk_splitter
 
     collection = chromadb.PersistentClient(str(folder)).get_or_create_collection("stock")
     storage = StorageContext.from_defaults(vector_store=ChromaVectorStore(chroma_collection=collection))

@@ -27,7 +27,7 @@ import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
 
 from rag.engine import open_library
-from rag.ingest import Progress
+from rag.ingestion.indexing import Progress
 from rag.settings import Settings
 
 REPOSITORY = Path(__file__).parent.parent

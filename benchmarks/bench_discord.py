@@ -43,7 +43,7 @@ async def serve_scripted() -> None:
     use_test_parts()
     from discord_scripted import ScriptedEngine
 
-    from bot.client import create_bot
+    from bot.discord.client import create_bot
     from rag.settings import load_settings
 
     engine = ScriptedEngine(store=False)

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
-from rag.proof.prove import prove
-from rag.proof.reading import read
-from rag.proof.support import CLOSE_ENOUGH
-from rag.proof.tables import OPPOSITES
 from rag.sentences import sentence_spans
+from rag.verification.claims import prove
+from rag.verification.lexicon import OPPOSITES
+from rag.verification.parsing import read
+from rag.verification.support import CLOSE_ENOUGH
 from vectorstore.values import Chunk, Hit
 
 SETS = ("squad2", "clapnq", "multihop_rag")

@@ -12,12 +12,12 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from bot.evaluate_command import evaluate
-from bot.gaps_command import cases, gaps
+from bot.terminal.evaluate import evaluate
+from bot.terminal.feedback import cases, gaps
 from vectorstore.errors import DatelineError
 
 if TYPE_CHECKING:
-    from rag.ingest import IngestReport
+    from rag.ingestion.indexing import IngestReport
     from rag.settings import Settings
 
 ANSWERED, FAILED, WRONG_USE, REFUSED = 0, 1, 2, 3
@@ -32,7 +32,7 @@ class OneSentence(click.ClickException):
 
     def show(self, file: IO[str] | None = None) -> None:
         """The sentence and nothing else."""
-        from bot.terminal import safe
+        from bot.terminal.render import safe
 
         click.echo(safe(self.message), err=True, file=file)
 
@@ -116,7 +116,7 @@ def ask(
     settings = settings_now(no_model)
     # Importing makes half a million objects and hardly any garbage; the search for it took a tenth of the start.
     gc.disable()
-    from bot.asking import Asking, ask_once, chat
+    from bot.terminal.ask import Asking, ask_once, chat
 
     asking = Asking(settings, since, until, sources, as_json, explain, say)
     finish(chat(asking) if question is None else ask_once(asking, question))
@@ -146,7 +146,7 @@ def ingest(paths: tuple[Path, ...], prune: bool, library: str) -> None:
 
 async def ingest_paths(settings: "Settings", paths: tuple[Path, ...], prune: bool, library: str) -> int:
     """Store them and say what was done; FAILED when an article could not be read."""
-    from bot.asking import progress_bar
+    from bot.terminal.ask import progress_bar
     from rag.engine import open_engine
 
     async with open_engine(settings, on_wait=say) as engine:
@@ -157,7 +157,7 @@ async def ingest_paths(settings: "Settings", paths: tuple[Path, ...], prune: boo
 
 def report_ingest(report: "IngestReport") -> int:
     """What an ingest did, in words, and its exit code."""
-    from bot.terminal import count_words, safe
+    from bot.terminal.render import count_words, safe
 
     for problem in report.problems[:PROBLEMS_SHOWN]:
         say(f"{safe(problem.place)} {safe(problem.reason)}")
@@ -177,8 +177,8 @@ def rebuild() -> None:
 
 async def rebuild_library(settings: "Settings") -> int:
     """Rebuild and say how many chunks there are."""
-    from bot.asking import progress_bar
-    from bot.terminal import count_words
+    from bot.terminal.ask import progress_bar
+    from bot.terminal.render import count_words
     from rag.engine import open_library
 
     async with open_library(settings, on_wait=say) as library:
@@ -202,7 +202,7 @@ def list_articles(name: str) -> None:
 
 async def show_articles(settings: "Settings", name: str) -> int:
     """One article a line."""
-    from bot.terminal import dated, safe
+    from bot.terminal.render import dated, safe
     from rag.engine import open_library
 
     async with open_library(settings) as stored:
@@ -246,7 +246,7 @@ def status(name: str) -> None:
 
 async def show_status(settings: "Settings", name: str) -> int:
     """What is stored, line by line."""
-    from bot.terminal import dated, safe
+    from bot.terminal.render import dated, safe
     from rag.engine import open_library
 
     async with open_library(settings) as stored:
@@ -268,7 +268,7 @@ def discord_bot(context: click.Context, check: bool) -> None:
     """Run the Discord bot until Ctrl-C or SIGTERM; docs/discord.md says how to set it up."""
     if context.invoked_subcommand is None:
         settings = settings_now()
-        from bot.discord_command import check_bot, run_bot
+        from bot.discord.run import check_bot, run_bot
 
         finish(check_bot(settings, click.echo) if check else run_bot(settings))
 
@@ -277,7 +277,7 @@ def discord_bot(context: click.Context, check: bool) -> None:
 def sync() -> None:
     """Send the bot's commands to Discord if their definition changed."""
     settings = settings_now()
-    from bot.discord_command import sync_commands
+    from bot.discord.run import sync_commands
 
     finish(sync_commands(settings, click.echo))
 
@@ -288,6 +288,6 @@ def sync() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the stored record as JSON.")
 def replay(answer_id: str, again: bool, as_json: bool) -> None:
     """Show a stored answer with everything it was made of; the beginning of its id is enough."""
-    from bot.replaying import replay_answer
+    from bot.terminal.replay import replay_answer
 
     finish(replay_answer(settings_now(), answer_id, again, as_json))

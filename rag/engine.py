@@ -1,10 +1,10 @@
 """START HERE: the path of one question, in five steps, each in a module of its own.
 
-    1 understand   rag/understand.py   follow-up -> standalone question; time words -> filter or preference
-    2 retrieve     rag/retrieve.py     dense + lexical, fused, de-duplicated, optional rerank -> hits
-    3 judge        rag/judge.py        do these hits hold an answer? no -> refusal
-    4 write        rag/write.py        quote the sentences that answer, or rag/model_writer.py: a model's draft, streamed
-    5 prove        rag/prove.py        each citation against the stored article; a model's sentences in rag/model_writer.py
+    1 understand   rag/question.py      follow-up -> standalone question; time words -> filter or preference
+    2 retrieve     rag/retrieval.py     dense + lexical, fused, de-duplicated, optional rerank -> hits
+    3 judge        rag/answering/       do these hits hold an answer? no -> refusal
+    4 write        rag/answering/       quote the sentences that answer, or let a model draft, streamed
+    5 prove        rag/verification/    each citation against the stored article; each sentence of a model
 
 Only step 2 reads the store, only step 4 may talk to a model server, only step 5 reads articles. Steps 1 and 3 are pure.
 """
@@ -22,17 +22,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rag.answer import Answer, Draft, DraftText, Explanation, Refusal, StreamEvent, Turn, headline_of
-from rag.contract import HISTORY_TURNS, AnswersQuestions, KeepsArticles
-from rag.embed import open_embedder
+from rag.answering.answerability import Judgement, Parameters, judge, shipped_parameters
+from rag.answering.extractive import write_extract
 from rag.errors import ModelError, QuestionError, SettingsError
-from rag.ingest import Shelves, check_embedder
-from rag.judge import Judgement, Parameters, judge, shipped_parameters
+from rag.ingestion.indexing import Shelves, check_embedder
 from rag.library import Library
-from rag.prove import prove
+from rag.models.embedder import open_embedder
+from rag.protocols import HISTORY_TURNS, AnswersQuestions, KeepsArticles
+from rag.question import Understood, understand
 from rag.records import answer_to_record, readable_answer
 from rag.settings import Settings
-from rag.understand import Understood, understand
-from rag.write import write_extract
+from rag.verification.citations import prove
 from vectorstore.answers import TERMINAL, AnswerStore, StoredAnswer
 from vectorstore.database import open_database
 from vectorstore.errors import StoreMismatch
@@ -42,11 +42,11 @@ from vectorstore.values import Hit, Scope
 if TYPE_CHECKING:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
-    from rag.evidence import Reading
-    from rag.model_writer import ModelWriter, ProvenText
-    from rag.reader import Reader
-    from rag.retrieve import Retrieval
-    from vectorstore.store import VectorStore
+    from rag.answering.features import Reading
+    from rag.answering.generative import ModelWriter, ProvenText
+    from rag.answering.reader import Reader
+    from rag.retrieval import Retrieval
+    from vectorstore.vectors import VectorStore
 
 Given = TypeVar("Given")
 __all__ = ["AnswersQuestions", "Engine", "KeepsArticles", "open_engine", "open_library"]
@@ -144,7 +144,7 @@ class Engine:
 
     def retrieve(self, question: str, scope: Scope) -> "Retrieval":
         """Step 2."""
-        from rag.retrieve import HybridRetriever
+        from rag.retrieval import HybridRetriever
 
         shelves = self.library.shelves
         retriever = HybridRetriever(
@@ -163,7 +163,7 @@ class Engine:
         """Part of step 3: what the trained reader says of the first hits; nothing where none is installed."""
         if self.reader is None:
             return []
-        from rag.reader import ReaderPassage
+        from rag.answering.reader import ReaderPassage
 
         chunks = [hit.chunk for hit in hits[:READ_HITS]]
         return list(
@@ -418,7 +418,7 @@ async def open_library(settings: Settings, on_wait: Callable[[str], None] | None
 
 def open_store(settings: Settings) -> "VectorStore":
     """The vectors, in a folder of the home."""
-    from vectorstore.store import VectorStore
+    from vectorstore.vectors import VectorStore
 
     return VectorStore(settings.home / "vectors")
 
@@ -438,7 +438,7 @@ def open_reader(settings: Settings) -> "Reader | None":
     """The trained reader, where the judge's parameters were made for one."""
     if not shipped_parameters().reads:
         return None
-    from rag.reader import Reader
+    from rag.answering.reader import Reader
 
     return Reader(settings.threads)
 
@@ -449,7 +449,7 @@ def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":
         return None
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
-    from rag.plugins import build_from_path
+    from rag.models.plugins import build_from_path
 
     reranker = build_from_path(settings.reranker_class, settings.reranker_options, "DATELINE_RERANKER_CLASS")
     if not isinstance(reranker, BaseNodePostprocessor):
@@ -461,6 +461,6 @@ def open_writer(settings: Settings) -> "ModelWriter | None":
     """The model that writes, when the settings name one."""
     if not settings.model:
         return None
-    from rag.model_writer import open_model_writer
+    from rag.answering.generative import open_model_writer
 
     return open_model_writer(settings)

@@ -7,7 +7,7 @@ DatelineError              vectorstore/errors.py
 ├── ArticleError           one article or corpus line that cannot be read
 ├── EmbedderError          the embedding model is missing, damaged or does not answer
 ├── EvaluationError        cases, a baseline or thresholds that an evaluation cannot use
-└── ModelError             a model server failed: see rag/model_server.py
+└── ModelError             a model server failed: see rag/models/openai_client.py
 """
 
 from vectorstore.errors import DatelineError

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rag.answer import Headline, headline_of
 from rag.errors import ArticleError
-from rag.ingest import IngestReport, OnProgress, Shelves, ingest, rebuild, remove
-from rag.read_articles import SUFFIXES, ArticleProblem, ReadArticle, read_open_file, read_paths
+from rag.ingestion.indexing import IngestReport, OnProgress, Shelves, ingest, rebuild, remove
+from rag.ingestion.read_articles import SUFFIXES, ArticleProblem, ReadArticle, read_open_file, read_paths
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import Stopped, never, writer_lock
 from vectorstore.values import SHARED_LIBRARY, Article

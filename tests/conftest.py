@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from rag.embed import Embedder, open_embedder
-from rag.ingest import Shelves
+from rag.ingestion.indexing import Shelves
 from rag.library import Library
+from rag.models.embedder import Embedder, open_embedder
 from rag.settings import Settings
 from vectorstore.database import open_database
 from vectorstore.ledger import Ledger
-from vectorstore.store import VectorStore
+from vectorstore.vectors import VectorStore
 
 REPOSITORY = Path(__file__).parent.parent
 SEEDS = REPOSITORY / "seeds"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from discord_standin import StandIn, stand_in
 
-from bot.client import DatelineBot, create_bot
-from bot.discord_metrics import Metrics
+from bot.discord.client import DatelineBot, create_bot
+from bot.discord.metrics import Metrics
 from rag.answer import Answer, Citation, DraftText, Headline, Refusal, StreamEvent, Turn
-from rag.ingest import IngestReport
+from rag.ingestion.indexing import IngestReport
 from rag.library import LibraryStatus
 from rag.records import answer_from_record, answer_to_record
 from rag.settings import Settings

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from rag.answer import Answer, Citation, Explanation, Refusal, Turn
-from rag.ingest import IngestReport, OnProgress
+from rag.ingestion.indexing import IngestReport, OnProgress
 from rag.settings import Settings
 from vectorstore.values import SHARED_LIBRARY, Article, Chunk, Hit, Scope
 

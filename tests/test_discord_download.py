@@ -12,10 +12,10 @@ from aiohttp import web
 from discord_scripted import running
 from test_discord_admin import run_command
 
-from bot.discord_download import Download, anywhere, download, is_public
+from bot.discord.download import Download, anywhere, download, is_public
 from rag.errors import ArticleError
+from rag.ingestion.read_articles import read_open_file
 from rag.library import with_url
-from rag.read_articles import read_open_file
 
 LARGEST = 10_000
 ARTICLE = b"Hungary would not seek to arrest him."

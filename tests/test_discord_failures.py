@@ -14,7 +14,7 @@ from discord_standin import Interaction, stand_in
 from sqlalchemy import text
 from test_discord_admin import run_command
 
-from bot.discord_check import check_discord
+from bot.discord.check import check_discord
 from rag.answer import StreamEvent
 from rag.errors import EmbedderError, QuestionError
 from vectorstore.errors import DatelineError, StoreUnavailable

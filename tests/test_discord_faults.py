@@ -10,9 +10,9 @@ import pytest
 from discord_scripted import MANAGE, ScriptedEngine, bot_settings, connected, drafting, pressed, running, texts_of
 from discord_standin import Fault, StandIn, stand_in, too_many_requests
 
-from bot.client import DatelineBot, create_bot
-from bot.discord_metrics import Metrics
-from bot.discord_supervisor import DiscordRefused, supervise
+from bot.discord.client import DatelineBot, create_bot
+from bot.discord.metrics import Metrics
+from bot.discord.supervisor import DiscordRefused, supervise
 from rag.answer import StreamEvent
 from vectorstore.errors import StoreUnavailable
 

@@ -15,10 +15,10 @@ import pytest
 from discord_scripted import MANAGE, ScriptedEngine, drafting, pressed, running, texts_of
 from discord_standin import stand_in
 
-from bot.discord_desk import REMEMBERED, Desk, TurnedAway
-from bot.discord_log import JsonLines
-from bot.discord_memory import RECENT
-from bot.discord_metrics import Metrics, serve_metrics
+from bot.discord.admission import REMEMBERED, Desk, TurnedAway
+from bot.discord.conversation import RECENT
+from bot.discord.logs import JsonLines
+from bot.discord.metrics import Metrics, serve_metrics
 from rag.answer import StreamEvent
 from rag.errors import ModelError, SettingsError
 
@@ -296,9 +296,9 @@ IN_MID_ANSWER = """
 import asyncio, sys
 from pathlib import Path
 from discord_scripted import ScriptedEngine, drafting
-from bot.client import create_bot
-from bot.discord_metrics import Metrics
-from bot.discord_supervisor import stop_on_signals, supervise
+from bot.discord.client import create_bot
+from bot.discord.metrics import Metrics
+from bot.discord.supervisor import stop_on_signals, supervise
 from rag.settings import Settings
 
 async def main():

@@ -16,9 +16,9 @@ import pytest
 from discord_scripted import ScriptedEngine, bot_settings, pressed, texts_of
 from discord_standin import PERMISSIONS, StandIn, stand_in
 
-from bot.discord_check import NEEDED, check_discord, check_engine, names
-from bot.discord_command import check_bot, run_bot, sync_commands
-from bot.discord_supervisor import DiscordRefused
+from bot.discord.check import NEEDED, check_discord, check_engine, names
+from bot.discord.run import check_bot, run_bot, sync_commands
+from bot.discord.supervisor import DiscordRefused
 from rag.errors import SettingsError
 from rag.settings import Settings
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from discord_scripted import MANAGE, bot_settings, custom_ids, pressed, texts_of
 from discord_standin import Option, StandIn, stand_in
 
-from bot.client import create_bot
-from bot.discord_command import without_model
+from bot.discord.client import create_bot
+from bot.discord.run import without_model
 from rag.engine import open_engine
 
 ARTICLE = b""" date 2025-10-20 The harbour of Quellmoor will close on 3 November, the town council said.

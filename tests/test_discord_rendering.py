@@ -10,8 +10,8 @@ from discord_standin import embed_problems, text_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.discord_passages import passage_pages
-from bot.discord_render import (
+from bot.discord.markdown import INVISIBLE, clean, escape, link, safe_url, shorten, shorten_escaped, split_text, units
+from bot.discord.render import (
     MOST_PAGES,
     Page,
     answer_pages,
@@ -20,8 +20,8 @@ from bot.discord_render import (
     error_page,
     plain_messages,
 )
-from bot.discord_text import INVISIBLE, clean, escape, link, safe_url, shorten, shorten_escaped, split_text, units
-from bot.discord_words import ENGLISH, GERMAN, LANGUAGES
+from bot.discord.render_passages import passage_pages
+from bot.discord.translations import ENGLISH, GERMAN, LANGUAGES
 from rag.answer import Answer, Citation, Headline, Refusal
 from vectorstore.values import Article
 

@@ -10,9 +10,9 @@ from discord_scripted import MANAGE, bot_settings, texts_of
 from discord_standin import Interaction, Option, StandIn, stand_in
 from test_discord_process import bot_process, finished
 
-from bot.client import create_bot
-from bot.discord_command import without_model
-from bot.discord_writes import MOST_WAITING, Writes
+from bot.discord.client import create_bot
+from bot.discord.library_writes import MOST_WAITING, Writes
+from bot.discord.run import without_model
 from rag.engine import open_engine
 from tests.model_standin import Reply, piece, serving
 from vectorstore.errors import StoreBusy, StoreStopped

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from llama_index.core.embeddings import MockEmbedding
 
-from rag.embed import Embedder, Passage, TextEmbedder, open_embedder
 from rag.errors import EmbedderError, SettingsError
-from rag.minilm import MODEL_SHA256, MiniLM
+from rag.models.embedder import Embedder, Passage, TextEmbedder, open_embedder
+from rag.models.minilm import MODEL_SHA256, MiniLM
 from rag.settings import Settings
 from tests.model_standin import embeddings, serving
 

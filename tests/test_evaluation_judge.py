@@ -9,7 +9,7 @@ from rag.evaluation.cases import Case, CaseSet
 from rag.evaluation.model_judge import Judgement, correctness_prompt, judge_answers
 from rag.evaluation.outcome import Outcome, QuotedPassage
 from rag.evaluation.results import Evaluation, evaluation_json
-from rag.model_server import Limits, Message, ModelServer, Server
+from rag.models.openai_client import Limits, Message, ModelServer, Server
 from tests.model_standin import Reply, Standin, answer, failure, serving
 
 PASSAGE = QuotedPassage(1, "tesk", "Tesk", "Ledger", None, "It cost 12 million.", 0, 19, "shared", (), True)

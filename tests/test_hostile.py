@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.hostile import clean_line, instructed, is_instruction
+from rag.prompt_injection import clean_line, instructed, is_instruction
 
 INJECTED = [json.loads(line) for line in Path("tests/cases/injected.jsonl").read_text("utf-8").splitlines()]
 

@@ -18,17 +18,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rag.chunks import chunk_splitter, chunks_of
 from rag.errors import ArticleError
-from rag.ingest import IngestReport, check_embedder
+from rag.ingestion.chunking import chunk_splitter, chunks_of
+from rag.ingestion.indexing import IngestReport, check_embedder
 from rag.library import Library
-from rag.minilm import bert_tokenizer
+from rag.models.minilm import bert_tokenizer
 from tests.conftest import SEED_ID, SEEDS
 from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
 from vectorstore.ledger import KnownArticle
 from vectorstore.lock import writer_lock
-from vectorstore.store import VectorStore
 from vectorstore.values import Article, Chunk, Scope
+from vectorstore.vectors import VectorStore
 
 CHUNK_TOKENS = 220
 SPLIT = chunk_splitter(bert_tokenizer(), CHUNK_TOKENS).split_text

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.terminal import answer_lines
+from bot.terminal.render import answer_lines
 from rag.answer import Answer, DraftText, Turn, answer_json
 from rag.engine import open_engine
 from rag.settings import Settings

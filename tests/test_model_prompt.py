@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from rag.answer import Turn
-from rag.prompt import answer_prompt, estimated_tokens, prompt_version, repair_prompt, rewrite_prompt, template
+from rag.answering.prompt import (
+    answer_prompt,
+    estimated_tokens,
+    prompt_version,
+    repair_prompt,
+    rewrite_prompt,
+    template,
+)
 from vectorstore.values import Chunk, Hit
 
 ASKED = datetime(2025, 10, 18, tzinfo=UTC)

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from rag.answer import DraftText
+from rag.answering.generative import ModelWriter, ProvenText
 from rag.errors import ModelError
-from rag.model_server import Finished, Limits, Message, ModelServer, Server
-from rag.model_writer import ModelWriter, ProvenText
+from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server
 from rag.sentences import sentence_spans
 from tests.test_ask_command import run
 from vectorstore.values import Article, Chunk, Hit

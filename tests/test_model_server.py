@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from rag.circuit_breaker import CircuitBreaker
 from rag.errors import EmbedderError, ModelError
-from rag.model_server import Finished, Limits, Message, ModelServer, Server, ServerEmbedder
+from rag.models.circuit_breaker import CircuitBreaker
+from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server, ServerEmbedder
 from tests.model_standin import (
     DONE,
     HANG_UP,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from rag.answer import Citation, DraftText, Turn
+from rag.answering.generative import ModelWriter, ProvenText, open_model_writer
+from rag.answering.prompt import prompt_version
 from rag.errors import ModelError, ModelRefused
-from rag.model_server import Limits, ModelServer, Server
-from rag.model_writer import ModelWriter, ProvenText, open_model_writer
-from rag.prompt import prompt_version
+from rag.models.openai_client import Limits, ModelServer, Server
 from rag.sentences import sentence_spans
 from rag.settings import Settings
 from tests.model_standin import DONE, HANG_UP, Reply, Standin, answer, end, failure, piece, serving

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rag.proof.figures import Figures, figures
-from rag.proof.words import tokens
+from rag.verification.quantities import Figures, figures
+from rag.verification.tokens import tokens
 
 
 def read(text: str) -> Figures:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.proof.draft import claims_of
-from rag.proof.prove import Proof, prove, written
 from rag.sentences import sentence_spans
+from rag.verification.claims import Proof, prove, written
+from rag.verification.draft import claims_of
 from vectorstore.values import Chunk, Hit
 
 SUMMIT = (

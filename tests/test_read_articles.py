@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.read_articles import ArticleProblem, ReadArticle, read_paths
+from rag.ingestion.read_articles import ArticleProblem, ReadArticle, read_paths
 from tests.conftest import SEED_ID, SEEDS
 from vectorstore.values import Article
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rag.answering.reader import UNREAD, Reader, ReaderPassage, Reading, best_span, interpret, load_tokenizer
+from rag.answering.reader import encode as encode_passage
 from rag.errors import EmbedderError
-from rag.reader import UNREAD, Reader, ReaderPassage, Reading, best_span, interpret, load_tokenizer
-from rag.reader import encode as encode_passage
 from rag.sentences import sentence_spans
 
 CASTLE = (

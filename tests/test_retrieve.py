@@ -12,7 +12,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from rag.engine import open_engine, open_reranker
 from rag.errors import SettingsError
 from rag.library import Library
-from rag.retrieve import HybridRetriever, fuse, spread
+from rag.retrieval import HybridRetriever, fuse, spread
 from rag.settings import Settings
 from tests.conftest import SEEDS
 from vectorstore.values import Chunk, Hit, Scope

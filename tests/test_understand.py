@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rag.answer import Turn
-from rag.understand import stand_alone, understand
+from rag.question import stand_alone, understand
 from vectorstore.values import Scope
 
 NOW = datetime(2025, 10, 22, 15, 30, tzinfo=UTC)  # a Wednesday

@@ -1,4 +1,4 @@
-"""Fit the two logistic models of rag/judge.py on question sets, and say how well they do on questions kept apart.
+"""Fit the two logistic models of rag/answering/answerability.py on question sets and measure them on held-out questions.
 
     python training/fit_judge.py DATA_FOLDER --work FOLDER [--write rag/data/judge.json]
 
@@ -23,12 +23,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
+from rag.answering.answerability import Judgement
+from rag.answering.extractive import choose
+from rag.answering.features import Asked, Candidate, Reading, candidates_of, evidence_of, take_apart
+from rag.answering.reader import Reader
 from rag.engine import READ_HITS, open_engine
-from rag.evidence import Asked, Candidate, Reading, candidates_of, evidence_of, take_apart
-from rag.judge import Judgement
-from rag.reader import Reader
 from rag.settings import Settings
-from rag.write import choose
 from vectorstore.values import Hit, Scope
 
 Ranked = list[tuple[Candidate, float]]

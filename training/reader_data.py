@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import bm25s
 
-from rag.reader import ReaderPassage, Tokenize
+from rag.answering.reader import ReaderPassage, Tokenize
 from rag.sentences import sentence_spans
 from vectorstore.values import Span
 

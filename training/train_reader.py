@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from rag.reader import MAX_TOKENS, Encoded, Tokenize, encode, load_tokenizer, network_inputs
+from rag.answering.reader import MAX_TOKENS, Encoded, Tokenize, encode, load_tokenizer, network_inputs
 from training.reader_data import SETS, Exercise, one_epoch, questions_of, without_title
 
 WIDTH, HEADS, LAYERS = 384, 12, 6

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import platformdirs
 
-from rag.embed import embedder_name
 from rag.errors import EvaluationError
-from rag.read_articles import ArticleProblem, read_paths
+from rag.ingestion.read_articles import ArticleProblem, read_paths
+from rag.models.embedder import embedder_name
 from rag.settings import Settings
 
 

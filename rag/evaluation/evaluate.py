@@ -14,7 +14,7 @@ from rag.evaluation.corpus import Corpus, cache_folder, corpus_settings
 from rag.evaluation.outcome import Outcome
 from rag.evaluation.results import Evaluation, measured_settings
 from rag.evaluation.run import Ask, Keep, partial_run, run_cases
-from rag.ingest import IngestReport, OnProgress
+from rag.ingestion.indexing import IngestReport, OnProgress
 from rag.settings import Settings
 from vectorstore.values import SHARED_LIBRARY, Article
 

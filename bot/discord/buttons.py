@@ -1,0 +1,49 @@
+"""The buttons below an answer as values: what each does is in its custom id, so that they survive a restart."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bot.discord.translations import Words
+from rag.answer import Answer
+
+PASSAGES, UP, DOWN, FOLLOW_UP, NEWER = "passages", "up", "down", "follow", "newer"
+REASON, QUESTION = "reason", "question"
+CUSTOM_ID = re.compile(r"dateline:(?P<action>[a-z]+):(?P<answer>[0-9A-Za-z_\-]{1,32})")
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One button: its label, and the action and answer in its custom id."""
+
+    label: str
+    custom_id: str
+    primary: bool = False
+
+
+Buttons: TypeAlias = Sequence[Button]
+
+
+def custom_id(action: str, answer_id: str) -> str:
+    """What comes back when a button is pressed or a modal is sent off."""
+    return f"dateline:{action}:{answer_id}"
+
+
+def read_custom_id(given: str) -> tuple[str, str] | None:
+    """Action and answer id of a custom id, None for one that is not ours or of an older program."""
+    match = CUSTOM_ID.fullmatch(given)
+    return (match["action"], match["answer"]) if match else None
+
+
+def answer_buttons(answer: Answer, words: Words) -> Buttons:
+    """What can be done with an answer; a refusal has no passages."""
+    passages = [Button(words.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []
+    newer = [Button(words.newer_only, custom_id(NEWER, answer.id))] if answer.as_of is not None else []
+    return [
+        *passages,
+        Button(f"👍 {words.useful}", custom_id(UP, answer.id)),
+        Button(f"👎 {words.not_useful}", custom_id(DOWN, answer.id)),
+        Button(words.follow_up, custom_id(FOLLOW_UP, answer.id)),
+        *newer,
+    ]

@@ -1,0 +1,158 @@
+"""Fetch an article file from an address that an admin gave: bounded in time and size, never from the inner network."""
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+
+from rag.errors import ArticleError
+from rag.ingestion.read_articles import SUFFIXES
+
+SECONDS = 20.0
+REDIRECTS = 5
+LONGEST_ADDRESS = 2_000
+CHUNK = 65_536
+SUFFIX_OF_TYPE = {
+    "text/plain": ".txt",
+    "text/markdown": ".md",
+    "text/x-markdown": ".md",
+    "application/jsonl": ".jsonl",
+    "application/x-ndjson": ".jsonl",
+}
+WEB_PAGE = ("text/html", "application/xhtml+xml")
+UNICAST = ipaddress.ip_network("2000::/3")
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+
+
+class PrivateAddress(OSError):
+    """The connection would have gone to this machine or its own network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A fetched file. name: host and path, with the suffix that says how to read it. url: where it was found."""
+
+    name: str
+    content: bytes
+    url: str
+
+
+async def download(
+    url: str, largest: int, reachable: Callable[[str], bool] | None = None, seconds: float = SECONDS
+) -> Download:
+    """Fetch a .txt, .md or .jsonl file of at most `largest` bytes within `seconds`. Raises ArticleError.
+
+    reachable: whether to connect to an IP address; by default only to public ones.
+    """
+    url = url.strip()
+    check_address(url)
+    connector = aiohttp.TCPConnector(socket_factory=partial(open_socket, reachable or is_public))
+    timeout = aiohttp.ClientTimeout(total=seconds)
+    try:
+        async with (
+            aiohttp.ClientSession(
+                connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            ) as session,
+            session.get(url, max_redirects=REDIRECTS, headers={"Accept": ", ".join(SUFFIX_OF_TYPE)}) as response,
+        ):
+            if response.status != 200:
+                raise ArticleError(
+                    f"The address answers {response.status}: open it in a browser and see what is there."
+                )
+            # Without the question mark's part: it may hold a key, and the name is shown.
+            found = str(response.url.with_query(None).with_fragment(None))
+            name = name_of(found, response.content_type)
+            if (response.content_length or 0) > largest:
+                raise too_large(largest)
+            content = bytearray()
+            async for piece in response.content.iter_chunked(CHUNK):
+                content += piece
+                if len(content) > largest:
+                    raise too_large(largest)
+            return Download(name, bytes(content), found)
+    except TimeoutError:
+        raise ArticleError(f"The address did not hand the file over in {seconds:.0f} seconds: attach it.") from None
+    except aiohttp.TooManyRedirects:
+        raise ArticleError("The address only leads on to other addresses: give the one where the file is.") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        if is_private(error):
+            raise ArticleError("The address leads into a private network, where the bot does not read.") from None
+        raise ArticleError("Nothing could be fetched from the address: check it, or attach the file.") from None
+
+
+def check_address(url: str) -> None:
+    """Raises ArticleError for what is no plain address on the web."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ArticleError("This is no address: give one like https://example.org/article.txt.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > LONGEST_ADDRESS:
+        raise ArticleError("This is no web address: give one like https://example.org/article.txt.")
+    if parts.username is not None or parts.password is not None:
+        raise ArticleError("The address holds a user name or password: attach the file instead.")
+
+
+def name_of(url: str, content_type: str) -> str:
+    """Host and path, ending in a suffix that the reader knows. Raises ArticleError for what cannot be read."""
+    if content_type in WEB_PAGE:
+        raise ArticleError("That is a web page, which cannot be read yet: save its article as text and attach that.")
+    parts = urlsplit(url)
+    name = f"{parts.hostname}{unquote(parts.path, errors='replace')}"
+    if name.lower().endswith(SUFFIXES):
+        return name
+    if content_type in SUFFIX_OF_TYPE:
+        return name.rstrip("/") + SUFFIX_OF_TYPE[content_type]
+    raise ArticleError(f"The address holds no {', '.join(SUFFIXES)} file: save the article as text and attach that.")
+
+
+def open_socket(reachable: Callable[[str], bool], address: AddressInfo) -> socket.socket:
+    """A socket for one resolved address. Here, after names are resolved and redirects followed, nothing can slip by."""
+    family, kind, protocol, _, target = address
+    if not reachable(str(target[0])):
+        raise PrivateAddress(f"{target[0]} is not to be reached")
+    return socket.socket(family, kind, protocol)
+
+
+def anywhere(address: str) -> bool:
+    """Every address may be reached: for a bot whose admins are those of its network."""
+    return bool(address)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the open internet, looking into those that carry an IPv4 address."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed in NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)))
+        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
+        if inner is not None:
+            return is_public(str(inner))
+        # Of the others only this range is the internet's; what is outside it leads in, or carries an IPv4 address.
+        return parsed in UNICAST and parsed.is_global
+    return parsed.is_global and not parsed.is_multicast
+
+
+def is_private(error: BaseException | None) -> bool:
+    """Whether a failed connection was one that is not made; aiohttp wraps the reason."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        if isinstance(error, PrivateAddress) or isinstance(getattr(error, "os_error", None), PrivateAddress):
+            return True
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def too_large(largest: int) -> ArticleError:
+    """The sentence for a file over the limit."""
+    return ArticleError(f"The file has more than {largest:,} bytes, which is what is allowed: split it.")

@@ -1,0 +1,246 @@
+"""Turn an Answer into pages: what Discord shows of it, within Discord's limits. Pure; knows nothing of the wire."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.discord.markdown import (
+    clean,
+    escape,
+    escape_answer,
+    link,
+    one_line,
+    shorten,
+    shorten_escaped,
+    split_text,
+    units,
+)
+from bot.discord.translations import Words
+from rag.answer import Answer, Citation, Headline
+from vectorstore.values import Span
+
+CONTENT = 2_000
+DESCRIPTION = 4_096
+FIELD_NAME = 256
+FIELD_VALUE = 1_024
+FIELDS = 25
+ALL_OF_A_PAGE = 6_000
+
+# More than three messages for one answer push a conversation off the screen; the rest goes into a file.
+MOST_PAGES = 3
+# Leaves room in a description for the line that points to the file.
+BODY = DESCRIPTION - 296
+NEAREST = 5
+
+GREEN, GREY, RED, BLUE = 0x2E7D32, 0x757575, 0xC62828, 0x1565C0
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A source: a name line and what stands below it, both in Discord's markup."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One message. `file` is the text of an attached file, "" for none; every other text is in Discord's markup."""
+
+    title: str
+    body: str
+    colour: int
+    fields: tuple[Field, ...] = ()
+    footer: str = ""
+    file: str = ""
+    file_name: str = "answer.txt"
+
+    @property
+    def size(self) -> int:
+        """What counts against the limit over everything in one message's embed."""
+        texts = [self.title, self.body, self.footer, *(field.name + field.value for field in self.fields)]
+        return sum(units(text) for text in texts)
+
+
+def answer_pages(answer: Answer, words: Words) -> list[Page]:
+    """The answer as one to three messages; what does not fit is in the last one's file."""
+    if answer.refusal is not None:
+        return [refusal_page(answer, words)]
+    title = f"{words.as_of.format(date=words.date(answer.as_of))} {words.the_articles_say}"
+    if answer.as_of is None:
+        title = words.the_articles_say.capitalize()
+    numbers = frozenset(citation.number for citation in answer.citations)
+    text = escape_answer(answer.text, numbers) or "…"
+    if answer.remarks:
+        text += f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*"
+    bodies = split_text(text, BODY)
+    pages = [Page(title, body, GREEN) for body in bodies]
+    pages = add_fields(pages, [source_field(citation, words) for citation in answer.citations], GREEN)
+    return finish(pages, answer, words)
+
+
+def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[Page]:
+    """The fields below the last page's text, on as many further pages as they need."""
+    for field in fields:
+        last = pages[-1]
+        # Titles and footers are short; 300 units hold both.
+        full = len(last.fields) == FIELDS or last.size + units(field.name + field.value) > ALL_OF_A_PAGE - 300
+        if full:
+            pages.append(Page("", "", colour, (field,)))
+        else:
+            pages[-1] = replace(last, fields=(*last.fields, field))
+    return pages
+
+
+def finish(pages: list[Page], answer: Answer, words: Words) -> list[Page]:
+    """The pages with a footer on the last, and the whole answer as a file where they are too many."""
+    footer = f"{shorten(one_line(answer.id), 40)} · {shorten(one_line(answer.model), 80)}"
+    if len(pages) <= MOST_PAGES:
+        return [*pages[:-1], replace(pages[-1], footer=footer)]
+    kept = pages[:MOST_PAGES]
+    last = kept[-1]
+    body = f"{last.body}\n\n{words.continued_in_file}".strip()
+    return [*kept[:-1], replace(last, body=body, footer=footer, file=answer_text(answer, words))]
+
+
+def source_field(citation: Citation, words: Words) -> Field:
+    """[n], outlet and date; below them the linked title and the words quoted from it."""
+    outlet = shorten_escaped(one_line(citation.source), 160)
+    name = f"[{citation.number}] " + " · ".join(part for part in (outlet, words.date(citation.published)) if part)
+    title = link(citation.title, citation.url)
+    copies = copies_line(citation.copies, words)
+    room = FIELD_VALUE - units(title) - units(copies) - 8
+    quoted = emphasised(citation.quote, citation.emphasis, room)
+    return Field(name, f"{title}{copies}\n> {quoted}" if quoted else title + copies)
+
+
+def copies_line(copies: Sequence[Headline], words: Words) -> str:
+    """Where else the same words appeared, so that copies do not look like confirmations."""
+    sources = list(dict.fromkeys(one_line(copy.source) for copy in copies if one_line(copy.source)))
+    if not sources:
+        return ""
+    return " · " + words.also_in.format(sources=shorten_escaped(", ".join(sources), 120))
+
+
+def emphasised(quote: str, spans: Sequence[Span], limit: int) -> str:
+    """A quote on one line, escaped, with these spans of it in bold, cut around the first of them when too long."""
+    start, end = 0, len(quote)
+    while True:
+        shown = marked(quote, spans, start, end)
+        if units(shown) <= limit or end - start <= 1:
+            return shown if units(shown) <= limit else ""
+        excess = max(1, (end - start) * (units(shown) - limit) // (2 * units(shown)))
+        first = spans[0][0] if spans else 0
+        if first - start > (end - start) // 2:
+            start = min(start + excess, first)
+        else:
+            end -= excess
+
+
+def marked(quote: str, spans: Sequence[Span], start: int, end: int) -> str:
+    """quote[start:end] on one line, escaped, its spans in bold, with an ellipsis where it was cut."""
+    pieces: list[str] = []
+    position = start
+    for span_start, span_end in sorted(spans):
+        low, high = max(span_start, position), min(span_end, end)
+        if low < high:
+            pieces += [plain_piece(quote[position:low]), bold_piece(quote[low:high])]
+            position = high
+    pieces.append(plain_piece(quote[position:end]))
+    text = re.sub(r" {2,}", " ", "".join(pieces)).strip()
+    return ("…" if start > 0 else "") + text + ("…" if end < len(quote) else "") if text else ""
+
+
+def plain_piece(text: str) -> str:
+    """A stretch of a quote, escaped, with a space where white space was at its ends."""
+    core = escape(one_line(text))
+    before = " " if text[:1].isspace() else ""
+    after = " " if text[-1:].isspace() else ""
+    return f"{before}{core}{after}" if core else before
+
+
+def bold_piece(text: str) -> str:
+    """A stretch of a quote in bold; the asterisks must stand right at the words."""
+    core = escape(one_line(text))
+    before = " " if text[:1].isspace() else ""
+    after = " " if text[-1:].isspace() else ""
+    return f"{before}**{core}**{after}" if core else before
+
+
+def refusal_page(answer: Answer, words: Words) -> Page:
+    """Why there is no answer, and the nearest headlines, said not to answer."""
+    assert answer.refusal is not None
+    body = shorten_escaped(answer.refusal.reason, 1_500)
+    if answer.as_of is not None:
+        body = f"{body}\n{words.as_of.format(date=words.date(answer.as_of))}".strip()
+    if answer.remarks:
+        body += f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*"
+    lines = [headline_line(headline, words) for headline in answer.refusal.nearest[:NEAREST]]
+    if not lines:
+        body = f"{body}\n{words.nothing_nearest}".strip()
+    # Five lines may not fit one field; each has one of its own then, under the same name.
+    joined = "\n".join(lines)
+    values = [joined] if units(joined) <= FIELD_VALUE else lines
+    fields = tuple(Field(words.nearest, value) for value in values if value)
+    footer = f"{shorten(one_line(answer.id), 40)} · {shorten(one_line(answer.model), 80)}"
+    return Page(words.the_articles_do_not_say, body or "…", GREY, fields, footer)
+
+
+def headline_line(headline: Headline, words: Words) -> str:
+    """One headline on one line: linked title, outlet, date."""
+    outlet = shorten_escaped(one_line(headline.source), 120)
+    parts = (link(headline.title, headline.url), outlet, words.date(headline.published))
+    return "• " + " · ".join(part for part in parts if part)
+
+
+def error_page(message: str, words: Words) -> Page:
+    """A failure in words."""
+    return Page(words.went_wrong, shorten_escaped(message, 2_000) or "…", RED)
+
+
+IN_FILE = "… all in the attached file."
+
+
+def notice_page(title: str, body: str) -> Page:
+    """Anything else that the bot says; `body` in Discord's markup already. What does not fit is in an attached file."""
+    pieces = split_text(body, BODY)
+    if len(pieces) < 2:
+        return Page(title, pieces[0] if pieces else "…", BLUE)
+    return Page(title, f"{pieces[0]}\n{IN_FILE}", BLUE, file=body, file_name="all.txt")
+
+
+def draft_text(text: str, words: Words) -> str:
+    """The end of a model's unproven draft as message content, marked as one."""
+    head = f"*{words.draft}*\n"
+    tail = clean(text)
+    room = CONTENT - units(head) - 2
+    escaped = escape(tail)
+    while units(escaped) > room:
+        tail = "…" + tail[1 + max(1, (units(escaped) - room) // 2) :].lstrip()
+        escaped = escape(tail)
+    return head + escaped
+
+
+def answer_text(answer: Answer, words: Words) -> str:
+    """The whole answer as plain text, for a file."""
+    lines = [words.as_of.format(date=words.date(answer.as_of)), "", clean(answer.text), ""]
+    for citation in answer.citations:
+        head = (one_line(citation.title), one_line(citation.source), words.date(citation.published), citation.url)
+        lines += [
+            f"[{citation.number}] " + " · ".join(part for part in head if part),
+            f"    {one_line(citation.quote)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def plain_messages(page: Page) -> list[str]:
+    """A page as message content, for a channel where the bot may not show embeds."""
+    parts = [f"**{page.title}**" if page.title else "", page.body]
+    parts += [f"{field.name}\n{field.value}" for field in page.fields]
+    parts.append(escape(page.footer))
+    return split_text("\n\n".join(part for part in parts if part), CONTENT)
+
+
+def shorten_for_name(question: str) -> str:
+    """A question as a thread's name: at most 100 units, never empty. Names are shown without markup."""
+    return shorten(one_line(question), 100) or "…"

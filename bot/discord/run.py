@@ -1,0 +1,100 @@
+"""`dateline bot`: run it, check it, sync its commands. Builds the parts and hands them on."""
+
+import asyncio
+import copy
+import logging
+from collections.abc import Callable
+
+import aiohttp
+import discord
+
+from bot.discord.check import check_discord, check_engine, check_settings
+from bot.discord.client import DatelineBot, create_bot, point_elsewhere
+from bot.discord.cogs.ask import sync_if_changed
+from bot.discord.logs import set_up_logging
+from bot.discord.metrics import Metrics, serve_metrics
+from bot.discord.state import StateDoor
+from bot.discord.supervisor import DiscordRefused, plain_failure, stop_on_signals, supervise
+from bot.terminal.ask import seeds_folder
+from rag.engine import Engine, open_engine
+from rag.errors import SettingsError
+from rag.settings import Settings
+
+log = logging.getLogger("dateline.bot")
+
+DONE, MISSING = 0, 1
+
+
+async def run_bot(settings: Settings) -> int:
+    """Run until SIGTERM or Ctrl-C. Raises DatelineError where a person has to change something first."""
+    token = token_of(settings)
+    set_up_logging(settings.discord_log_level)
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    metrics = Metrics()
+    async with open_engine(settings) as engine, serve_metrics(metrics, settings.discord_port):
+        await fill_empty_library(settings, engine)
+        quoting = without_model(engine)
+        await supervise(lambda: create_bot(settings, engine, quoting, metrics), token, stop, metrics)
+    log.info("stopped")
+    return DONE
+
+
+async def check_bot(settings: Settings, say: Callable[[str], None]) -> int:
+    """Say what is there and what is missing, line by line; MISSING when anything is."""
+    if not check_settings(settings, say):
+        return MISSING
+    async with open_engine(settings) as engine:
+        await fill_empty_library(settings, engine)
+        complete = [await check_engine(engine, say), await check_discord(settings, engine, say)]
+    return DONE if all(complete) else MISSING
+
+
+async def sync_commands(settings: Settings, say: Callable[[str], None]) -> int:
+    """Send the commands to Discord when their definition changed since they were sent last."""
+    token = token_of(settings)
+    async with open_engine(settings) as engine:
+        point_elsewhere(settings)
+        bot = SyncBot(settings, engine, engine, Metrics())
+        try:
+            await bot.login(token)
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            raise DiscordRefused(plain_failure(error)) from error
+        finally:
+            await bot.close()
+    say("Commands sent to Discord." if bot.sent else "The commands have not changed since they were sent last.")
+    return DONE
+
+
+class SyncBot(DatelineBot):
+    """A client that logs in only to send its commands."""
+
+    sent = False
+
+    async def setup_hook(self) -> None:
+        """Send them when they changed."""
+        self.door = await StateDoor.open(self.settings.ledger_url)
+        self.sent = await sync_if_changed(self)
+
+
+def token_of(settings: Settings) -> str:
+    """The bot's token. Raises SettingsError when there is none."""
+    token = settings.discord_token.get_secret_value()
+    if not token:
+        raise SettingsError("DATELINE_DISCORD_TOKEN is not set: docs/discord.md says where to find it.")
+    return token
+
+
+def without_model(engine: Engine) -> Engine:
+    """The same engine without the model that writes, for servers whose admins turned it off."""
+    quoting = copy.copy(engine)
+    quoting.writer = None
+    return quoting
+
+
+async def fill_empty_library(settings: Settings, engine: Engine) -> None:
+    """Load seeds/ into an empty shared library, as `ask` does."""
+    seeds = seeds_folder(settings)
+    if seeds is not None and not (await engine.library.status()).articles:
+        report = await engine.library.ingest([seeds])
+        log.info("seeds loaded", extra={"articles": report.added})

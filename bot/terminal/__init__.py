@@ -1,0 +1,1 @@
+"""The terminal front end: the commands `ask` and `dateline`."""

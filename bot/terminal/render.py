@@ -1,0 +1,155 @@
+"""Render answers for a terminal: pure functions of values. Nothing that an article contains reaches the terminal raw."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rag.answer import Answer, Citation, Headline, day_words
+from rag.prompt_injection import clean_line
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+SHOWN_HITS = 10
+
+
+def answer_lines(answer: Answer, explain: bool = False) -> list["Text"]:
+    """The answer as styled lines; printed without a terminal they are plain and always the same."""
+    from rich.text import Text
+
+    lines: list[Text] = []
+    if answer.remarks:
+        lines += [Text(safe(answer.remarks), style="italic"), Text()]
+    if answer.refusal is not None:
+        lines += refusal_lines(answer)
+    else:
+        said = "the articles say:" if answer.model == "extractive" else "from the articles:"
+        when = f"As of {day_words(answer.as_of)} " if answer.as_of else ""
+        lines.append(Text((when + said)[:1].upper() + (when + said)[1:], style="bold"))
+        if answer.model == "extractive":
+            lines += [quoted(citation) for citation in answer.citations]
+        else:
+            lines += [Text(safe(line)) for line in answer.text.splitlines()]
+        lines.append(Text())
+        for citation in answer.citations:
+            lines.append(source_line(citation))
+            if answer.model != "extractive":
+                lines.append(quoted(citation))
+            lines += [copy_line(copy) for copy in citation.copies]
+    if explain:
+        lines += [Text(), *explanation_lines(answer)]
+    return lines
+
+
+def refusal_lines(answer: Answer) -> list["Text"]:
+    """What is said when the articles do not say."""
+    from rich.text import Text
+
+    refusal = answer.refusal
+    if refusal is None:
+        return []
+    lines = [Text(safe(refusal.reason), style="bold yellow")]
+    if refusal.nearest:
+        lines.append(Text("Nearest, but not answering:"))
+        lines += [Text(f"  {headline_words(headline)}") for headline in refusal.nearest]
+    return lines
+
+
+def quoted(citation: Citation) -> "Text":
+    """The quote word for word with its number, the answering words emphasised."""
+    from rich.text import Text
+
+    text = Text("  “")
+    position = 0
+    for start, end in sorted(citation.emphasis):
+        if start >= position:
+            text.append(safe(citation.quote[position:start], keep_ends=True))
+            text.append(safe(citation.quote[start:end], keep_ends=True), style="bold")
+            position = end
+    text.append(safe(citation.quote[position:], keep_ends=True))
+    text.append(f"” [{citation.number}]")
+    return text
+
+
+def source_line(citation: Citation) -> "Text":
+    """The number, title, outlet, date and link of a citation."""
+    from rich.text import Text
+
+    words = headline_words(citation)
+    return Text(f"[{citation.number}] ", style="bold").append(words, style="not bold")
+
+
+def copy_line(copy: Headline) -> "Text":
+    """Where else the same passage was printed."""
+    from rich.text import Text
+
+    return Text(f"    also: {headline_words(copy)}", style="dim")
+
+
+def headline_words(headline: Headline | Citation) -> str:
+    """Title · date · outlet or file · link."""
+    title = safe(headline.title) + (" (title derived)" if headline.title_derived else "")
+    date = day_words(headline.published) if headline.published else "undated"
+    parts = [title, date, safe(headline.source) or safe(headline.article_id), web_link(headline.url)]
+    return " · ".join(part for part in parts if part)
+
+
+def explanation_lines(answer: Answer) -> list["Text"]:
+    """How the answer came about: stages, scores, timings."""
+    from rich.text import Text
+
+    explanation = answer.explanation
+    lines = [f"question     {safe(answer.standalone_question)}"]
+    if explanation.rewritten:
+        lines.append(f"follow-up    {safe(explanation.rewritten)}")
+    if explanation.time:
+        lines.append(f"time         {safe(explanation.time)}")
+    if explanation.probability is not None and explanation.threshold is not None:
+        verdict = "answer" if explanation.probability >= explanation.threshold else "refuse"
+        lines.append(
+            f"judged       P(answered) {explanation.probability:.3f}, answers from {explanation.threshold:.3f} on: {verdict}"
+        )
+    lines += [f"  {name:<20} {value:8.3f}" for name, value in explanation.features.items()]
+    lines.append("hits         score  cosine  dense  BM25  chunk")
+    for hit in answer.hits[:SHOWN_HITS]:
+        lines.append(
+            f"             {hit.score:.3f}  {hit.similarity:6.3f}  {hit.dense_rank or '-':>5}  {hit.lexical_rank or '-':>4}  "
+            f"{safe(hit.chunk.article_id)}:{hit.chunk.start}-{hit.chunk.end}"
+            + (f" and {len(hit.copies)} copies" if hit.copies else "")
+        )
+    if answer.draft is not None:
+        lines += [f"dropped      {safe(dropped.sentence)} ({safe(dropped.reason)})" for dropped in answer.draft.dropped]
+    lines.append("timings      " + ", ".join(f"{step} {value:.0f} ms" for step, value in answer.timings_ms.items()))
+    lines.append(f"answer id    {answer.id}, written by {safe(answer.model)}")
+    return [Text(line, style="dim") for line in lines]
+
+
+def safe(text: str, keep_ends: bool = False) -> str:
+    """One line without control, zero-width and bidi characters; words stay as they are."""
+    cleaned = clean_line(text)
+    if not keep_ends or not cleaned:
+        return cleaned
+    return " " * text[:1].isspace() + cleaned + " " * text[-1:].isspace()
+
+
+def web_link(url: str) -> str:
+    """The URL when it is one that a browser opens, else nothing."""
+    cleaned = safe(url)
+    return cleaned if cleaned.startswith(("http://", "https://")) and " " not in cleaned else ""
+
+
+def count_words(count: int, one: str, many: str = "") -> str:
+    """1 article, 2 articles."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def joined(lines: Iterable["Text"]) -> "Text":
+    """The lines as one text."""
+    from rich.text import Text
+
+    return Text("\n").join(lines)
+
+
+def dated(moment: datetime | None) -> str:
+    """A day in words, or a dash."""
+    return day_words(moment) if moment else "-"

@@ -1,0 +1,47 @@
+"""`dateline replay`: a stored answer with everything it was made of, and how it would be answered now."""
+
+import difflib
+import sys
+
+from bot.terminal.ask import make_console
+from bot.terminal.render import answer_lines, joined, safe
+from rag.answer import Answer
+from rag.engine import open_engine
+from rag.errors import QuestionError
+from rag.records import answer_from_record
+from rag.settings import Settings
+from vectorstore.values import Scope
+
+
+async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json: bool) -> int:
+    """Print a stored answer. Raises QuestionError when no answer, or more than one, has this id."""
+    async with open_engine(settings) as engine:
+        stored = await engine.answer_by_id(answer_id)
+        if stored is None:
+            raise QuestionError(
+                f"No single stored answer has the id {answer_id!r}: `ask --explain` shows an answer's id."
+            )
+        if as_json:
+            sys.stdout.write(stored.record + "\n")
+            return 0
+        answer = answer_from_record(stored.record)
+        console = make_console()
+        console.print(f"question     {safe(answer.question)}")
+        console.print(joined(answer_lines(answer, explain=True)))
+        if answer.draft is not None:
+            console.print(f"prompt       {answer.draft.prompt_version}\ndraft        {safe(answer.draft.text)}")
+        if again:
+            now = await engine.ask(answer.standalone_question, scope=Scope(sources=answer.explanation.sources))
+            console.print("\n" + "\n".join(differences(answer, now)))
+    return 0
+
+
+def differences(before: Answer, now: Answer) -> list[str]:
+    """What an answer says now that it did not say before, line by line."""
+    lines = list(difflib.unified_diff(plain(before), plain(now), "then", "now", lineterm="", n=1))
+    return lines or ["Asked again, the answer is the same."]
+
+
+def plain(answer: Answer) -> list[str]:
+    """The answer's lines without styles."""
+    return [line.plain for line in answer_lines(answer)]

@@ -1,0 +1,217 @@
+"""Step 4, write, without a model: choose the one to three sentences that answer and quote them word for word. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from rag.answer import Citation, Headline, headline_of
+from rag.answering.answerability import Judgement
+from rag.answering.features import DATE, NAME, NUMBER_WORD, SOUGHT, Candidate, Reading, words_of
+from rag.prompt_injection import tainted_sentences
+from rag.retrieval import similar_words
+from vectorstore.values import Chunk, Hit, Span
+
+MOST_SENTENCES = 3
+MOST_WORDS = 60
+"""Quoted words of an answer: what a reader takes in at one look."""
+WORTH_ADDING = 0.05
+"""A further sentence must be at least this probable, relative to the best one. Measured: docs/quality.md."""
+LOOKED_AT = 30
+"""Candidates considered, best first."""
+COMBINED = 8
+"""Candidates of which the further sentences are chosen, so that a long second one does not keep out two short ones that
+more probably answer together. Measured: docs/quality.md."""
+SURE = 0.0
+"""The reader's log-odds of its words against none from which a date or number that was asked for is quoted first. Measured:
+docs/quality.md."""
+SAME_STATEMENT = 0.7
+"""Jaccard similarity of words from which a second sentence says nothing new."""
+LEADING_PRONOUN = re.compile(r"^[\"“'‘]?(?:He|She|They|It|His|Her|Their|Its)\b")
+CITATION_MARK = re.compile(r"\[(\s*\d[\d\s,;–-]*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A span of an article to be quoted; `emphasis` are spans in the article too."""
+
+    hit: int
+    start: int
+    end: int
+    emphasis: tuple[Span, ...] = ()
+
+
+def write_extract(
+    judgement: Judgement, hits: Sequence[Hit], readings: Sequence[Reading]
+) -> tuple[str, tuple[Citation, ...]]:
+    """The answer's text with its [n], and the citations; ("", ()) when no sentence may be quoted."""
+    chosen = choose(judgement, hits)
+    quotes = [quote_of(candidate, hits, readings, judgement.kind) for candidate in chosen]
+    return cite(join_neighbours(in_reading_order(quotes, hits), hits), hits)
+
+
+def choose(judgement: Judgement, hits: Sequence[Hit]) -> list[Candidate]:
+    """The best sentence, the one or two more that most probably answer and fit the word limit with it, and whom their
+    pronouns speak of."""
+    quotable = without_orders(judgement.ranked, hits)
+    floor = judgement.ranked[0][1] * WORTH_ADDING if judgement.ranked else 0.0
+    pool = [pair for pair in quotable[:LOOKED_AT] if pair[1] >= floor]
+    if not pool:
+        return []
+    pattern = SOUGHT[judgement.kind] if judgement.kind in ("when", "count") else None
+    best, *rest = pool
+    # A heading says nothing beside a sentence.
+    others = [pair for pair in rest if pair[0].features["is_whole"]]
+    further = others[:COMBINED]
+    if pattern is not None:
+        further += [pair for pair in others[COMBINED:] if pattern.search(text_of(pair[0], hits))][:1]
+    underlined = underlined_answer(quotable, pattern, hits) if pattern is not None else None
+    if underlined is not None and underlined not in (best, *further):
+        further.append(underlined)
+
+    def worth(group: Sequence[tuple[Candidate, float]]) -> tuple[bool, bool, float]:
+        """A question for a date or a number wants one in the answer, best the one the reader underlines; then probability
+        counts."""
+        holds = pattern is not None and any(pattern.search(text_of(candidate, hits)) for candidate, _ in group)
+        return underlined in group, holds, sum(probability for _, probability in group)
+
+    groups = [(best, *more) for count in range(MOST_SENTENCES) for more in combinations(further, count)]
+    chosen = [candidate for candidate, _ in max((g for g in groups if fits(texts_of(g, hits))), key=worth)]
+    by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in quotable}
+    for candidate in list(chosen):
+        antecedent = by_place.get((candidate.hit, candidate.sentence - 1))
+        if antecedent is None or antecedent in chosen or not LEADING_PRONOUN.match(text_of(candidate, hits)):
+            continue
+        if len(chosen) < MOST_SENTENCES and fits([text_of(one, hits) for one in [*chosen, antecedent]]):
+            chosen.append(antecedent)
+    return chosen
+
+
+def underlined_answer(
+    ranked: Sequence[tuple[Candidate, float]], pattern: re.Pattern[str], hits: Sequence[Hit]
+) -> tuple[Candidate, float] | None:
+    """The sentence with the date or number that the reader is surest of, None when it is sure of none."""
+    sure = [
+        pair
+        for pair in ranked
+        if pair[0].features["holds_span"]
+        and pair[0].features["span_margin"] > SURE
+        and pattern.search(text_of(pair[0], hits))
+    ]
+    return max(sure, key=lambda pair: pair[0].features["span_margin"], default=None)
+
+
+def fits(texts: Sequence[str]) -> bool:
+    """Are sentences no more than one reads at a look, none repeating another? A single one is cut to the limit later."""
+    if len(texts) > 1 and sum(len(text.split()) for text in texts) > MOST_WORDS:
+        return False
+    words = [frozenset(words_of(text)) for text in texts]
+    return all(similar_words(one, other) < SAME_STATEMENT for one, other in combinations(words, 2))
+
+
+def texts_of(group: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[str]:
+    """The sentences of ranked candidates."""
+    return [text_of(candidate, hits) for candidate, _ in group]
+
+
+def without_orders(ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[tuple[Candidate, float]]:
+    """The candidates that do not stand in a paragraph that tells the reader, or a model, what to do."""
+    looked_at = {candidate.hit for candidate, _ in ranked}
+    tainted = {hit: tainted_sentences(hits[hit].chunk, hits[hit].chunk.sentences) for hit in looked_at}
+    return [pair for pair in ranked if not tainted[pair[0].hit][pair[0].sentence]]
+
+
+def text_of(candidate: Candidate, hits: Sequence[Hit]) -> str:
+    """The sentence's own words."""
+    return hits[candidate.hit].chunk.sentence_text(candidate.span)
+
+
+def quote_of(candidate: Candidate, hits: Sequence[Hit], readings: Sequence[Reading], kind: str) -> Quote:
+    """The sentence as a quote, cut to the word limit around the words that answer."""
+    chunk = hits[candidate.hit].chunk
+    start, end = candidate.span
+    emphasis = answer_words(candidate, chunk, readings, kind)
+    start, end = within_limit(chunk, start, end, emphasis)
+    return Quote(candidate.hit, start, end, tuple((a, b) for a, b in emphasis if start <= a < b <= end))
+
+
+def answer_words(candidate: Candidate, chunk: Chunk, readings: Sequence[Reading], kind: str) -> tuple[Span, ...]:
+    """What to underline: the reader's span when it lies here, else the dates, numbers or names that were asked for."""
+    start, end = candidate.span
+    if candidate.hit < len(readings) and (span := readings[candidate.hit].span) is not None:
+        first, last = span[0] + chunk.start, span[1] + chunk.start
+        if start <= first < last <= end:
+            return ((first, last),)
+    pattern = {"when": DATE, "count": NUMBER_WORD, "who": NAME}.get(kind)
+    if pattern is None:
+        return ()
+    return tuple((start + m.start(), start + m.end()) for m in pattern.finditer(chunk.sentence_text(candidate.span)))
+
+
+def within_limit(chunk: Chunk, start: int, end: int, emphasis: Sequence[Span]) -> Span:
+    """The span itself, or of a longer sentence the words around what answers."""
+    words = [(m.start() + start, m.end() + start) for m in re.finditer(r"\S+", chunk.sentence_text((start, end)))]
+    if len(words) <= MOST_WORDS:
+        return start, end
+    centre = emphasis[0][0] if emphasis else start
+    index = next((number for number, (_, word_end) in enumerate(words) if word_end > centre), 0)
+    first = max(0, min(index - MOST_WORDS // 2, len(words) - MOST_WORDS))
+    return words[first][0], words[first + MOST_WORDS - 1][1]
+
+
+def in_reading_order(quotes: Sequence[Quote], hits: Sequence[Hit]) -> list[Quote]:
+    """Newest article first (so that a correction is read before what it corrects), within an article as written."""
+
+    def order(quote: Quote) -> tuple[bool, float, int, int]:
+        chunk = hits[quote.hit].chunk
+        best = min(other.hit for other in quotes if hits[other.hit].chunk.article_id == chunk.article_id)
+        return chunk.published is None, -(chunk.published.timestamp() if chunk.published else 0.0), best, quote.start
+
+    return sorted(quotes, key=order)
+
+
+def join_neighbours(quotes: Sequence[Quote], hits: Sequence[Hit]) -> list[Quote]:
+    """Sentences that follow each other in one paragraph are one quote."""
+    joined: list[Quote] = []
+    for quote in quotes:
+        last = joined[-1] if joined else None
+        if last is not None and last.hit == quote.hit and last.end <= quote.start:
+            chunk = hits[quote.hit].chunk
+            between = chunk.text[last.end - chunk.start : quote.start - chunk.start]
+            if not between.strip() and "\n" not in between:
+                joined[-1] = replace(last, end=quote.end, emphasis=last.emphasis + quote.emphasis)
+                continue
+        joined.append(quote)
+    return joined
+
+
+def cite(quotes: Sequence[Quote], hits: Sequence[Hit]) -> tuple[str, tuple[Citation, ...]]:
+    """One numbered citation for each quote, and the text that quotes them."""
+    citations = tuple(citation_of(number, quote, hits[quote.hit]) for number, quote in enumerate(quotes, 1))
+    return "\n".join(f"“{without_marks(one.quote)}” [{one.number}]" for one in citations), citations
+
+
+def without_marks(quote: str) -> str:
+    """The quote as one line whose own [1] cannot be taken for a citation; the citation keeps it as written."""
+    return CITATION_MARK.sub(r"(\1)", " ".join(quote.split()))
+
+
+def citation_of(number: int, quote: Quote, hit: Hit) -> Citation:
+    """A citation with everything that a reader needs to check it."""
+    chunk = hit.chunk
+    copies: tuple[Headline, ...] = tuple(headline_of(copy) for copy in hit.copies)
+    return Citation(
+        number=number,
+        article_id=chunk.article_id,
+        title=chunk.title,
+        source=chunk.source,
+        url=chunk.url,
+        published=chunk.published,
+        quote=chunk.text[quote.start - chunk.start : quote.end - chunk.start],
+        start=quote.start,
+        end=quote.end,
+        library=chunk.library,
+        title_derived=chunk.title_derived,
+        emphasis=tuple((start - quote.start, end - quote.start) for start, end in quote.emphasis),
+        copies=copies,
+    )

@@ -1,0 +1,181 @@
+"""Let a model write the answer, and keep only what the articles bear out: draft, proof, one repair, proof."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
+from rag.answering.features import STOP_WORDS, words_of
+from rag.answering.prompt import Prompt, answer_prompt, prompt_version, repair_prompt, rewrite_prompt
+from rag.errors import ModelError, ModelRefused
+from rag.prompt_injection import clean_line
+from rag.settings import Settings
+from rag.verification.claims import Proof, Verdict, prove, written
+from rag.verification.draft import is_forbidden
+from vectorstore.values import Hit
+
+if TYPE_CHECKING:
+    from rag.models.openai_client import Message, ModelServer
+
+# No vocabulary has more characters to a token on average; reading stops there whatever the server sends.
+CHARACTERS_PER_TOKEN = 8
+REWRITE_TOKENS = 120
+LONGEST_REWRITE = 500
+THOUGHT = re.compile(r"<(think|thinking|reasoning|thought)>.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenText:
+    """What is left of a draft after proof, each sentence ending in its [n].
+
+    No citations and not silent: nothing could be proven. silent: the model says that the articles do not say.
+    broke_off: why the server did not finish, in a sentence; what it had finished is here all the same.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    draft: Draft
+    silent: bool
+    broke_off: str = ""
+
+
+class ModelWriter:
+    """Writes answers and standalone questions with one model. Keeps no conversation."""
+
+    def __init__(self, server: "ModelServer", context_tokens: int, answer_tokens: int) -> None:
+        self.server = server
+        self.name = server.server.model
+        # A small context is shared: a third of it at most is for the answer.
+        self.answer_tokens = min(answer_tokens, context_tokens // 3)
+        self.prompt_tokens = context_tokens - self.answer_tokens
+        self.most_characters = self.answer_tokens * CHARACTERS_PER_TOKEN
+
+    async def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        """The question so that it can be understood alone. Raises ModelError, also when what came is no question."""
+        prompt = rewrite_prompt(question, history)
+        text = THOUGHT.sub("", await self.server.text(messages(prompt), REWRITE_TOKENS, LONGEST_REWRITE * 4))
+        lines = [line for line in (clean_line(line) for line in text.splitlines()) if line]
+        rewritten = re.sub(
+            r"^(?:(?:standalone |rewritten )?question|answer)\s*:\s*", "", lines[0] if lines else "", flags=re.I
+        )
+        rewritten = rewritten.strip("\"'“”„«»*` ")
+        # Three times as long and a line: names take the place of pronouns, not more.
+        too_long = len(rewritten) > min(LONGEST_REWRITE, 3 * len(question) + 120)
+        if too_long or is_forbidden(rewritten) or not speaks_of(rewritten, question, history):
+            raise ModelError(f"{self.name} gave no question that stands alone: ask again with the names in it.")
+        return rewritten
+
+    async def write(
+        self, question: str, hits: Sequence[Hit], history: Sequence[Turn], asked_at: datetime
+    ) -> AsyncGenerator[DraftText | ProvenText, None]:
+        """The draft in pieces as it comes, then ProvenText. Raises ModelError when the server fails before its first word."""
+        from rag.models.openai_client import Finished
+
+        prompt = answer_prompt(question, hits, history, asked_at, self.prompt_tokens)
+        shown = hits[: prompt.passages]
+        draft = ""
+        finished = Finished(complete=False)
+        visible = 0
+        broke_off = ""
+        try:
+            async with aclosing(self.server.stream(messages(prompt), self.answer_tokens)) as stream:
+                async for part in stream:
+                    if isinstance(part, Finished):
+                        finished = part
+                        continue
+                    draft = (draft + part)[: self.most_characters]
+                    without_thoughts = THOUGHT.sub("", draft)
+                    if len(without_thoughts) > visible:
+                        yield DraftText(without_thoughts[visible:])
+                        visible = len(without_thoughts)
+                    if len(draft) >= self.most_characters:
+                        break
+        except ModelError as error:
+            if isinstance(error, ModelRefused) or not draft.strip():
+                raise
+            broke_off = str(error)
+        proof = await asyncio.to_thread(prove, draft, shown, finished.complete)
+        # A server that has just failed is not asked to repair anything.
+        verdicts, repaired = (proof.verdicts, "") if broke_off else await self.repair(question, shown, proof)
+        text, citations = written(verdicts, shown)
+        yield ProvenText(
+            text,
+            citations,
+            Draft(
+                draft + (f"\n\n[repaired]\n{repaired}" if repaired else ""),
+                prompt_version("answer"),
+                tuple(DroppedSentence(v.claim.text, v.reason) for v in verdicts if not v.windows),
+                prompt.left_out,
+                finished.prompt_tokens,
+                finished.completion_tokens,
+            ),
+            proof.silent and not citations and not broke_off,
+            broke_off,
+        )
+
+    async def repair(self, question: str, hits: Sequence[Hit], proof: Proof) -> tuple[tuple[Verdict, ...], str]:
+        """Ask once for other words for what could not be proven; each that now can be takes its sentence's place."""
+        wrong = proof.repairable
+        if not wrong or not hits:
+            return proof.verdicts, ""
+        sentences = [(verdict.claim.text, verdict.reason) for verdict in wrong]
+        prompt = repair_prompt(question, hits, sentences, self.prompt_tokens)
+        try:
+            text = await self.server.text(messages(prompt), self.answer_tokens, self.most_characters)
+        except ModelError:
+            return proof.verdicts, ""  # What was proven stands without it.
+        better = await asyncio.to_thread(repaired_verdicts, THOUGHT.sub("", text), wrong, hits[: prompt.passages])
+        known = {verdict.claim.text for verdict in proof.proven}
+        kept = [better.get(v.claim.text, v) for v in proof.verdicts]
+        return tuple(v for n, v in enumerate(kept) if v is proof.verdicts[n] or v.claim.text not in known), text
+
+    async def close(self) -> None:
+        """Give up the connections."""
+        await self.server.close()
+
+
+def speaks_of(rewritten: str, question: str, history: Sequence[Turn]) -> bool:
+    """Does it take up a word of the conversation? "I cannot answer that." does not."""
+    said = " ".join([question, *(f"{turn.question} {turn.answer}" for turn in history)])
+    return bool((set(words_of(rewritten)) - STOP_WORDS) & (set(words_of(said)) - STOP_WORDS))
+
+
+def repaired_verdicts(text: str, wrong: Sequence[Verdict], hits: Sequence[Hit]) -> dict[str, Verdict]:
+    """The corrected sentences that can be proven, by the sentence that each takes the place of."""
+    found: dict[str, Verdict] = {}
+    lines = [line for line in text.splitlines() if line.strip()]
+    for place, line in enumerate(lines):
+        number = re.match(r"\s*(\d{1,2})[.):]\s+", line)
+        at = int(number[1]) - 1 if number else place
+        proven = prove(line[number.end() :] if number else line, hits).proven
+        if 0 <= at < len(wrong) and proven:
+            found.setdefault(wrong[at].claim.text, proven[0])
+    return found
+
+
+def messages(prompt: Prompt) -> "list[Message]":
+    """A prompt as the messages of a chat."""
+    from rag.models.openai_client import Message
+
+    return [Message("system", prompt.system), Message("user", prompt.user)]
+
+
+def open_model_writer(settings: Settings) -> ModelWriter | None:
+    """The writer that the settings name, None when they name none. Raises ModelError when it cannot be used."""
+    if not settings.model:
+        return None
+    from rag.models.openai_client import Limits, ModelServer, Server
+
+    limits = Limits(
+        settings.model_connect_seconds,
+        settings.model_first_token_seconds,
+        settings.model_between_tokens_seconds,
+        settings.model_answer_seconds,
+        settings.model_retries,
+    )
+    server = Server(settings.model, settings.openai_base_url, settings.openai_api_key.get_secret_value())
+    return ModelWriter(ModelServer(server, limits), settings.model_context_tokens, settings.model_answer_tokens)

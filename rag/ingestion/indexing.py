@@ -1,0 +1,288 @@
+"""Store articles and make their chunks, vectors and lexical index. Killed at any moment, the next run finishes it.
+
+The order is what makes that true: an article is stored as unfinished first, then its vectors are written, stale ones
+deleted, and only then its chunks with the mark that they are whole, in one transaction.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from rag.ingestion.chunking import CHUNKING, chunk_splitter, chunks_of
+from rag.ingestion.near_duplicates import minhash_bands, story_of
+from rag.ingestion.read_articles import ArticleProblem, ReadArticle
+from rag.models.embedder import Embedder, Passage, PassageVectors
+from vectorstore.errors import StoreMismatch, StoreStopped
+from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
+from vectorstore.lexical import LexicalIndex
+from vectorstore.lock import Stopped, never
+from vectorstore.values import Article
+from vectorstore.vectors import VectorStore
+
+if TYPE_CHECKING:
+    from llama_index.core.node_parser import SentenceSplitter
+
+Value = TypeVar("Value")
+ARTICLES_AT_ONCE = 32
+PASSAGES_AT_ONCE = 256
+"""Passages between two looks at whether to stop, some ten seconds; fewer are slower, being less alike in length."""
+REPORTED_TITLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an ingest did. `problems` are articles that could not be read; everything else is stored."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    chunks: int = 0
+    problems: tuple[ArticleProblem, ...] = ()
+    titles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingest is: articles read so far (total None), then articles indexed of a total."""
+
+    step: str
+    done: int
+    total: int | None = None
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Shelves:
+    """Everything that stores a library, and what is needed to fill it."""
+
+    def __init__(self, folder: Path, ledger: Ledger, store: VectorStore, embedder: Embedder, chunk_tokens: int) -> None:
+        self.folder = folder
+        self.ledger = ledger
+        self.store = store
+        self.embedder = embedder
+        self.chunk_tokens = chunk_tokens
+
+    @property
+    def index_key(self) -> str:
+        """Names the way chunks are made: articles chunked in another way are unfinished."""
+        way = f"{CHUNKING}:{self.chunk_tokens}:{self.embedder.name}"
+        return hashlib.sha256(way.encode()).hexdigest()[:12]
+
+    @cached_property
+    def splitter(self) -> "SentenceSplitter":
+        """Made when something is ingested, not when a question is asked."""
+        from rag.models.minilm import bert_tokenizer
+
+        return chunk_splitter(bert_tokenizer(), self.chunk_tokens)
+
+    @property
+    def lexical_folder(self) -> Path:
+        """Where the lexical cache lies."""
+        return self.folder / "lexical"
+
+    def lexical(self) -> LexicalIndex:
+        """The lexical index of the present revision: the saved one, or made anew and saved."""
+        revision = self.ledger.revision
+        index = LexicalIndex.load(self.lexical_folder, revision)
+        if index is None:
+            index = LexicalIndex.build(revision, self.ledger.lexical_entries())
+            try:
+                index.save(self.lexical_folder)
+            except OSError:
+                # A cache that cannot be saved is made again the next time; the answer is the same.
+                return index
+        return index
+
+
+def ingest(
+    shelves: Shelves,
+    readings: Iterable[ReadArticle | ArticleProblem],
+    library: str,
+    on_progress: OnProgress | None = None,
+    stopped: Stopped = never,
+) -> tuple[IngestReport, dict[str, str]]:
+    """Store what was read and index everything unfinished; returns the report and the origin of every id seen.
+
+    The caller holds the writer lock. Raises StoreError; what was stored before is kept. `stopped` is asked between
+    batches.
+    """
+    check_embedder(shelves)
+    known = shelves.ledger.known(library)
+    seen: dict[str, str] = {}
+    problems: list[ArticleProblem] = []
+    titles: list[str] = []
+    added = changed = unchanged = 0
+    for batch in batches(readings, ARTICLES_AT_ONCE):
+        incoming: list[IncomingArticle] = []
+        for reading in batch:
+            if isinstance(reading, ArticleProblem):
+                problems.append(reading)
+                continue
+            article = reading.article
+            if article.id in seen:
+                problems.append(
+                    ArticleProblem(
+                        reading.place, f"repeats the id {article.id!r} of {seen[article.id]}: give it its own."
+                    )
+                )
+                continue
+            seen[article.id] = reading.origin
+            before = known.get(article.id)
+            if before and before.digest == article.digest:
+                unchanged += 1
+                if before.origin != reading.origin:
+                    shelves.ledger.move_origin(library, article.id, reading.origin)
+                continue
+            added, changed = (added, changed + 1) if before else (added + 1, changed)
+            titles += [article.title] * (len(titles) < REPORTED_TITLES)
+            incoming.append(incoming_article(shelves.ledger, article, reading.origin, incoming))
+        if incoming:
+            shelves.ledger.save(incoming)
+        if on_progress:
+            on_progress(Progress("Reading", added + changed + unchanged))
+        stop_if(stopped)
+    made = index_unfinished(shelves, library, set(known), on_progress, stopped)
+    report = IngestReport(added, changed, unchanged, 0, made, tuple(problems), tuple(titles))
+    return report, seen
+
+
+def check_embedder(shelves: Shelves) -> None:
+    """Raises StoreMismatch when another model filled the store: its vectors mean nothing to this one."""
+    filled_by = shelves.ledger.fact("embedder")
+    if not filled_by:
+        shelves.ledger.set_fact("embedder", shelves.embedder.name)
+    elif filled_by != shelves.embedder.name:
+        raise StoreMismatch(
+            f"{shelves.folder} was filled by the embedding model {filled_by!r}, the settings say "
+            f"{shelves.embedder.name!r}: run `dateline rebuild` to embed everything again, or set the old model."
+        )
+
+
+def incoming_article(
+    ledger: Ledger, article: Article, origin: str, same_batch: Sequence[IncomingArticle]
+) -> IncomingArticle:
+    """The article with its story: that of the text it copies, stored or about to be, or its own."""
+    own = hashlib.sha256(f"{article.library}\0{article.id}".encode()).hexdigest()[:24]
+    bands = minhash_bands(article.text)
+    candidates = ledger.stories_like(bands)
+    candidates += [(one.story, one.article.text) for one in same_batch if not set(bands).isdisjoint(one.bands)]
+    story = story_of(article.text, own, candidates)
+    return IncomingArticle(article, origin, story, bands)
+
+
+def index_unfinished(
+    shelves: Shelves,
+    library: str,
+    was_there: set[str],
+    on_progress: OnProgress | None = None,
+    stopped: Stopped = never,
+) -> int:
+    """Chunk, embed and store every unfinished article of a library; returns how many chunks were made.
+
+    `was_there`: ids that may have left vectors behind. Embedding runs in a thread of its own beside the writing.
+    """
+    unfinished = shelves.ledger.unfinished_ids(library, shelves.index_key)
+    made = done = 0
+    with ThreadPoolExecutor(1, "embed") as embedding:
+        work = (
+            (batch, embedding.submit(chunk_and_embed, shelves, library, batch, stopped))
+            for batch in batches(unfinished, ARTICLES_AT_ONCE)
+        )
+        for batch, future in ahead(work):
+            articles = future.result()
+            write_chunks(shelves, library, articles, [identifier for identifier in batch if identifier in was_there])
+            made += sum(len(some) for _, some in articles)
+            done += len(batch)
+            if on_progress:
+                on_progress(Progress("Indexing", done, len(unfinished)))
+    return made
+
+
+def chunk_and_embed(
+    shelves: Shelves, library: str, article_ids: Sequence[str], stopped: Stopped
+) -> list[tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]]:
+    """These articles with their chunks, sentence vectors and chunk vectors. Raises StoreStopped between passages."""
+    articles = shelves.ledger.articles_with_stories(library, article_ids)
+    chunks = [chunks_of(article, shelves.splitter.split_text) for article, _ in articles]
+    passages = [Passage(chunk.text, chunk.spans_within()) for some in chunks for chunk in some]
+    vectors = iter(embedded(shelves.embedder, passages, stopped))
+    made = []
+    for (article, story), some in zip(articles, chunks, strict=True):
+        indexed = []
+        for chunk in some:
+            made_of = next(vectors)
+            indexed.append((IndexedChunk(chunk, made_of.sentences, story), made_of.vector))
+        made.append((article, indexed))
+    return made
+
+
+def embedded(embedder: Embedder, passages: Sequence[Passage], stopped: Stopped) -> Iterator[PassageVectors]:
+    """Their vectors, in order. One article may have thousands of passages: a stop must not wait for them all."""
+    for some in batches(passages, PASSAGES_AT_ONCE):
+        stop_if(stopped)
+        yield from embedder.embed_passages(some)
+
+
+def stop_if(stopped: Stopped) -> None:
+    """Raises StoreStopped when the program was told to end."""
+    if stopped():
+        raise StoreStopped("This was stopped before it was finished: do it again. What is stored already is kept.")
+
+
+def write_chunks(
+    shelves: Shelves,
+    library: str,
+    articles: Sequence[tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]],
+    was_there: Sequence[str],
+) -> None:
+    """Vectors first, then what is stale goes, then the chunks and the mark that they are whole."""
+    chunks = [indexed.chunk for _, some in articles for indexed, _ in some]
+    if chunks:
+        shelves.store.upsert(chunks, np.stack([vector for _, some in articles for _, vector in some]))
+    stale = shelves.store.ids_of(library, was_there) - {chunk.id for chunk in chunks}
+    shelves.store.delete(sorted(stale))
+    shelves.ledger.finish(
+        library, shelves.index_key, [(article, [indexed for indexed, _ in some]) for article, some in articles]
+    )
+
+
+def remove(shelves: Shelves, library: str, article_ids: Sequence[str]) -> None:
+    """Delete articles everywhere. Killed half way, they are unfinished, and the next ingest makes them whole again."""
+    if article_ids:
+        shelves.ledger.begin_change(library, article_ids)
+        shelves.store.delete(sorted(shelves.store.ids_of(library, article_ids)))
+        shelves.ledger.remove(library, article_ids)
+
+
+def rebuild(shelves: Shelves, on_progress: OnProgress | None = None) -> int:
+    """Make every vector and the lexical index anew from the ledger; returns how many chunks there are."""
+    shelves.ledger.forget_index()
+    shelves.store.clear()
+    shelves.ledger.set_fact("embedder", shelves.embedder.name)
+    return sum(index_unfinished(shelves, library, set(), on_progress) for library in shelves.ledger.libraries())
+
+
+def batches(values: Iterable[Value], size: int) -> Iterator[list[Value]]:
+    """The values in lists of `size`; the last may be shorter."""
+    iterator = iter(values)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def ahead(values: Iterator[Value]) -> Iterator[Value]:
+    """The same values, each one begun while the one before it is used."""
+    waiting: list[Value] = []
+    for value in values:
+        waiting.append(value)
+        if len(waiting) > 1:
+            yield waiting.pop(0)
+    yield from waiting

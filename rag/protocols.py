@@ -1,0 +1,80 @@
+"""What bot/ needs of the engine and of the library: tests and other front ends may bring their own."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from rag.answer import Answer, Headline, StreamEvent, Turn
+from rag.ingestion.indexing import IngestReport
+from rag.library import LibraryStatus
+from vectorstore.answers import TERMINAL, StoredAnswer
+from vectorstore.lock import Stopped, never
+from vectorstore.values import SHARED_LIBRARY, Article, Scope
+
+HISTORY_TURNS = 5
+"""How many earlier turns a question may refer to."""
+
+
+class AnswersQuestions(Protocol):
+    """What bot/ needs of an engine. Every method is async; work that computes is done in a thread."""
+
+    async def ask(self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None) -> Answer:
+        """One proven answer or refusal. Raises DatelineError for known failures, told in one sentence."""
+        ...
+
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None
+    ) -> AsyncIterator[StreamEvent]:
+        """Draft text as a model writes it, then exactly one Answer."""
+        ...
+
+    async def remember(self, answer: Answer, asked_by: str = TERMINAL, conversation: str = TERMINAL) -> None:
+        """Keep an answer that was shown; does nothing when the settings say to store none."""
+        ...
+
+    async def conversation(self, conversation: str, limit: int = HISTORY_TURNS) -> list[Turn]:
+        """The last turns of a conversation, oldest first: what `ask` takes as history."""
+        ...
+
+    async def answer_by_id(self, answer_id: str) -> StoredAnswer | None:
+        """A stored answer by its id or the beginning of it; rag.records reads its record."""
+        ...
+
+    async def refused_questions(
+        self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
+    ) -> list[StoredAnswer]:
+        """The last `limit` stored questions that were refused, newest first."""
+        ...
+
+    async def forget_asker(self, asked_by: str) -> int:
+        """Delete every stored answer to this asker; returns how many."""
+        ...
+
+
+class KeepsArticles(Protocol):
+    """What bot/ needs of the library (`engine.library`): article ids are unique within one library."""
+
+    async def add(
+        self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: Stopped = never
+    ) -> IngestReport:
+        """Read and store a file (.txt, .md, .jsonl) that was uploaded or found at `url`. Raises ArticleError, StoreError.
+
+        stopped: asked from time to time, from another thread; True ends the work with StoreStopped.
+        """
+        ...
+
+    async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
+        """Every article of one library, newest first."""
+        ...
+
+    async def article(self, library: str, article_id: str) -> Article | None:
+        """One stored article with its text, for showing a quote in its surroundings."""
+        ...
+
+    async def forget(self, library: str, article_id: str, stopped: Stopped = never) -> bool:
+        """Delete an article, its chunks and vectors; False when there was none."""
+        ...
+
+    async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
+        """Counts and dates of what is stored."""
+        ...

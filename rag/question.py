@@ -1,0 +1,234 @@
+"""Step 1, understand: a follow-up becomes a standalone question, time words become a filter or a preference. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+
+from rag.answer import Turn, day_words
+from rag.answering.features import STOP_WORDS, words_of
+from vectorstore.values import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A question that stands alone, and what of the library it is about.
+
+    rewritten and time say in words what was done, "" when nothing was. prefers_newest: newer articles first.
+    """
+
+    question: str
+    scope: Scope
+    rewritten: str = ""
+    time: str = ""
+    prefers_newest: bool = False
+
+
+MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+# A year alone ("since 1990") speaks of events, not of when articles were printed, and so is left to the words.
+DATE = (
+    rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|{DAY}\s+(?:of\s+)?{MONTH}(?:,?\s+\d{{4}})?|{MONTH}\s+{DAY}(?:,?\s+\d{{4}})?"
+    rf"|(?:last\s+)?{WEEKDAY}|yesterday|today)"
+)
+AS_OF = re.compile(rf"\bas of (?:the )?({DATE})\b", re.IGNORECASE)
+SINCE = re.compile(rf"\bsince (?:the )?({DATE}|last week|last month|last year)\b", re.IGNORECASE)
+RANGE = re.compile(
+    r"\b(?:(?P<day>today|yesterday)|(?P<this>this|last) (?P<unit>week|month)"
+    r"|(?:in|over|within|during) the (?:last|past) (?P<count>\d{1,3}|few|two|three|four|five|six|seven|ten)? ?"
+    r"(?P<many>days?|weeks?|months?))\b",
+    re.IGNORECASE,
+)
+NEWEST = re.compile(
+    r"\b(?:latest|newest|most recent(?:ly)?|currently|right now|at the moment|at present|as things stand|so far)\b|\bnow\?*$",
+    re.IGNORECASE,
+)
+COUNTS = {"few": 3, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10}
+DAYS = {"day": 1, "week": 7, "month": 31}
+
+
+def understand(question: str, history: Sequence[Turn], scope: Scope, now: datetime) -> Understood:
+    """What is asked, alone and in time. `now` is when, if the scope does not say; bounds of the scope are kept."""
+    standalone, rewritten = stand_alone(question, history)
+    return read_time(Understood(standalone, scope, rewritten), scope.asked_at or now)
+
+
+def read_time(understood: Understood, asked_at: datetime) -> Understood:
+    """Bounds on the publication date, where the question names them and the scope does not already."""
+    question, scope = understood.question, understood.scope
+    since, until, said = None, None, []
+    as_of, from_then, within = AS_OF.search(question), SINCE.search(question), RANGE.search(question)
+    if as_of and (day := date_of(as_of.group(1), asked_at)):
+        until = day + timedelta(days=1)
+        said.append(f"articles up to {day_words(day)}")
+    if from_then and (day := date_of(from_then.group(1), asked_at)):
+        since = day
+        said.append(f"articles since {day_words(day)}")
+    elif within and since is None and not as_of:
+        since, until = range_of(within, asked_at)
+        said.append(
+            f"articles from {day_words(since)}" + (f" to {day_words(until - timedelta(days=1))}" if until else " on")
+        )
+    newest = bool(NEWEST.search(question))
+    if newest:
+        said.append("newer articles first")
+    scope = replace(scope, since=scope.since or since, until=scope.until or until)
+    return replace(understood, scope=scope, time=", ".join(said), prefers_newest=newest)
+
+
+def date_of(words: str, asked_at: datetime) -> datetime | None:
+    """The midnight that begins a day named in words, the nearest one that is not after `asked_at`."""
+    import dateparser
+
+    if (unit := words.lower().removeprefix("last ")) in ("week", "month", "year"):
+        return midnight(asked_at) - timedelta(days={"week": 7, "month": 31, "year": 366}[unit])
+    parsed = dateparser.parse(
+        words.removeprefix("last "),
+        languages=["en"],
+        settings={
+            "RELATIVE_BASE": asked_at.replace(tzinfo=None),
+            "PREFER_DATES_FROM": "past",
+            "RETURN_AS_TIMEZONE_AWARE": False,
+        },
+    )
+    return None if parsed is None else midnight(parsed.replace(tzinfo=asked_at.tzinfo))
+
+
+def range_of(found: re.Match[str], asked_at: datetime) -> tuple[datetime, datetime | None]:
+    """The bounds of "today", "last week", "in the past three days": since, and until where it lies in the past."""
+    today = midnight(asked_at)
+    if found["day"]:
+        return (today, None) if found["day"].lower() == "today" else (today - timedelta(days=1), today)
+    if found["this"]:
+        week = found["unit"].lower() == "week"
+        begin = today - timedelta(days=today.weekday()) if week else today.replace(day=1)
+        if found["this"].lower() == "this":
+            return begin, None
+        # Asked on a Monday, "last week" may mean the seven days just past; the wider reading loses nothing.
+        return begin - timedelta(days=7 if week else 31), None
+    count = found["count"] or "1"
+    days = DAYS[found["many"].lower().removesuffix("s")] * (COUNTS.get(count.lower()) or int(count))
+    return today - timedelta(days=days), None
+
+
+def midnight(moment: datetime) -> datetime:
+    """The beginning of the day."""
+    return datetime.combine(moment.date(), time(), moment.tzinfo)
+
+
+# Follow-ups
+
+JOINED = re.compile(r"^(?:and|but|so|or|ok(?:ay)?|also)\b[,:]?\s*", re.IGNORECASE)
+WHAT_ABOUT = re.compile(r"^(?:what|how) about\s+", re.IGNORECASE)
+BARE_WORD = re.compile(
+    r"^(why|when|where|who|how|how many|how much|since when|says who|by whom)"
+    r"(?:\s+(?:is|was|were|did|does|do)?\s*(?:that|this|it|so|not|they|happen|happened|he|she|be)*)*\s*\?*$",
+    re.IGNORECASE,
+)
+ASSENT = re.compile(
+    r"^(?:yes|yeah|yep|sure|ok(?:ay)?|please|go on|(?:tell me )?more|continue|really)[\s.!?]*(?:please)?[.!?]*$", re.I
+)
+PERSON = re.compile(r"\b(he|she|him|they|them)\b", re.IGNORECASE)
+POSSESSIVE = re.compile(r"\b(his|her|hers|their|theirs|its)\b", re.IGNORECASE)
+THING = re.compile(r"\b(it|this|that|these|those|there)\b(?!\s+(?:is|are|was|were)\s+(?:no|any|a)\b)", re.IGNORECASE)
+NAMES = re.compile(r"\b[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*(?:\s+(?:of\s+|de\s+|van\s+|the\s+)?[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*)*")
+NOT_NAMES = frozenset(
+    [
+        *STOP_WORDS,
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
+)
+
+
+def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
+    """A question that needs no history, and in words how it was made ("" when it stood alone already)."""
+    if not history:
+        return question, ""
+    before = history[-1]
+    earlier = (before.standalone_question or before.question).strip()
+    bare = JOINED.sub("", question.strip())
+    if ASSENT.match(bare) or not bare:
+        return earlier, f"{question!r} repeats the question before"
+    if word := BARE_WORD.match(bare):
+        return (
+            f"{word.group(1).capitalize()}: {earlier}",
+            f"{question!r} asks {word.group(1).lower()} of the question before",
+        )
+    joined = len(bare) < len(question.strip())
+    about = WHAT_ABOUT.sub("", bare)
+    if (joined or len(about) < len(bare)) and len(words_of(about)) <= 5 and not starts_like_question(about):
+        return swap_subject(earlier, about.rstrip("?!. "), question)
+    return replace_pronouns(bare, before, earlier, question)
+
+
+def starts_like_question(text: str) -> bool:
+    """Does it begin with a question word or an auxiliary?"""
+    first = words_of(text)[:1]
+    return (
+        bool(first)
+        and first[0] in STOP_WORDS
+        and first[0] not in {"the", "a", "an", "in", "on", "at", "from", "by", "for", "with"}
+    )
+
+
+def swap_subject(earlier: str, about: str, question: str) -> tuple[str, str]:
+    """The question before, asked of something else: its first name makes way, or the new one is added."""
+    named = names_in(earlier)
+    if named and about[:1].isupper():
+        return earlier.replace(named[0], about, 1), f"{question!r} asks {about} instead of {named[0]}"
+    return f"{earlier.rstrip('?! ')} ({about})?", f"{question!r} asks the question before of {about}"
+
+
+def replace_pronouns(bare: str, before: Turn, earlier: str, question: str) -> tuple[str, str]:
+    """Pronouns become the name they most likely stand for; a question with names of its own is left alone."""
+    if names_in(bare) and not PERSON.search(bare):
+        return bare, ""
+    person, thing = PERSON.search(bare), THING.search(bare) or POSSESSIVE.search(bare)
+    if not (person or POSSESSIVE.search(bare) or thing):
+        return bare, ""
+    asked, answered = names_in(earlier), names_in(before.answer)
+    # "Who is the spokesman?" is answered by a name that the question does not hold; that is whom "he" means next.
+    new = [name for name in answered if not any(shares_word(name, other) for other in asked)]
+    asks_who = earlier.lower().lstrip().startswith(("who", "which"))
+    name = next(iter(new if asks_who and new else asked or new), "")
+    if not name:
+        return (
+            f"{bare.rstrip('?! ')} ({earlier.rstrip('?! ')})?",
+            f"{question!r} is asked together with the question before",
+        )
+    if person or POSSESSIVE.search(bare):
+        standalone = POSSESSIVE.sub(f"{name}'s", PERSON.sub(name, bare))
+        return standalone, f"{question!r} speaks of {name}"
+    return f"{bare.rstrip('?! ')} ({earlier.rstrip('?! ')})?", f"{question!r} speaks of the question before"
+
+
+def names_in(text: str) -> list[str]:
+    """Runs of capitalised words, without those that are capitalised because a sentence begins or a month is named."""
+    found = []
+    for match in NAMES.finditer(text):
+        words = match.group().split()
+        while words and words[0].lower() in NOT_NAMES:
+            words.pop(0)
+        name = " ".join(words).removesuffix("'s").removesuffix("’s")
+        if name and not (match.start() == 0 and len(words) == 1 and name.lower() in STOP_WORDS):
+            found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def shares_word(first: str, second: str) -> bool:
+    """Do two names share a word?"""
+    return not set(words_of(first)).isdisjoint(words_of(second))
