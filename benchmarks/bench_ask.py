@@ -103,18 +103,18 @@ async def warm(home: Path, count: int) -> None:
 async def questions(home: Path) -> dict[str, float]:
     """Seconds for each part of a question to a filled library, and this process's memory in MB."""
     async with open_engine(Settings(home=home)) as engine:
-        shelves = engine.library.shelves
+        storage = engine.library.storage
         started = time.perf_counter()
         engine.library.lexical()
         load = time.perf_counter() - started
-        raw_vector = shelves.embedder.embed_question(QUESTION)
-        embed = median_seconds(lambda: shelves.embedder.embed_question(QUESTION), 30)
-        chroma = median_seconds(lambda: shelves.store.search(raw_vector, 10, Scope()), 30)
+        raw_vector = storage.embedder.embed_question(QUESTION)
+        embed = median_seconds(lambda: storage.embedder.embed_question(QUESTION), 30)
+        chroma = median_seconds(lambda: storage.store.search(raw_vector, 10, Scope()), 30)
         finding = median_seconds(lambda: engine.retrieve(QUESTION, Scope()), 30)
         hits = engine.retrieve(QUESTION, Scope()).hits
         passages = [Passage(hit.chunk.text, hit.chunk.spans_within()) for hit in hits[:5]]
         sentences = [Passage(p.text[a:b]) for p in passages for a, b in p.sentences]
-        pass_over = median_seconds(lambda: shelves.embedder.embed_passages(sentences), 10)
+        pass_over = median_seconds(lambda: storage.embedder.embed_passages(sentences), 10)
         times = [(await engine.ask(QUESTION)).timings_ms["total"] / 1000 for _ in range(30)]
     return {
         "load": load,
@@ -144,19 +144,19 @@ async def fill(home: Path, count: int) -> dict[str, float]:
     database = open_database(f"sqlite:///{home.with_name(home.name + '-without') / 'ledger.sqlite3'}")
     bare = Ledger(database)
     async with open_library(Settings(home=home)) as library:
-        shelves = library.shelves
-        check_embedder(shelves)
+        storage = library.storage
+        check_embedder(storage)
         for start in range(0, count, 1_000):
             made = [made_up_chunk(texts, chance, number) for number in range(start, min(start + 1_000, count))]
             vectors = unit_rows(chance, len(made))
-            for ledger in (shelves.ledger, bare):
+            for ledger in (storage.ledger, bare):
                 ledger.save([IncomingArticle(article, "bench", article.id) for article, _ in made])
             chunks = [some[0].chunk for _, some in made]
             none = np.zeros((0, DIMENSION), dtype=np.float32)
             without = [(article, [IndexedChunk(some[0].chunk, none)]) for article, some in made]
-            timed("vectors", partial(shelves.store.upsert, chunks, vectors))
-            timed("ledger", partial(shelves.ledger.finish, SHARED_LIBRARY, shelves.index_key, made))
-            timed("without", partial(bare.finish, SHARED_LIBRARY, shelves.index_key, without))
+            timed("vectors", partial(storage.store.upsert, chunks, vectors))
+            timed("ledger", partial(storage.ledger.finish, SHARED_LIBRARY, storage.index_key, made))
+            timed("without", partial(bare.finish, SHARED_LIBRARY, storage.index_key, without))
         timed("lexical", library.lexical)
     database.dispose()
     return seconds
@@ -237,12 +237,12 @@ async def ingest(folder: Path, count: int) -> None:
         started = time.perf_counter()
         report = await engine.library.ingest([corpus])
         ours = time.perf_counter() - started
-        ledger = engine.library.shelves.ledger
+        ledger = engine.library.storage.ledger
         chunks = [one.chunk for one in ledger.chunks_by_id([e.chunk_id for e in ledger.lexical_entries()]).values()]
         passages = [Passage(chunk.text, chunk.spans_within()) for chunk in chunks]
         started = time.perf_counter()
         for start in range(0, len(passages), 64):
-            engine.library.shelves.embedder.embed_passages(passages[start : start + 64])
+            engine.library.storage.embedder.embed_passages(passages[start : start + 64])
         alone = time.perf_counter() - started
         ask = median_seconds(lambda: engine.retrieve(QUESTION, Scope()), 20)
     print(f"\ningest of {count} articles, {report.chunks} chunks: embedder alone / ours   {alone / ours:5.2f}   "

@@ -29,7 +29,7 @@ QUESTIONS = (
 AT_ONCE = 50
 
 if TYPE_CHECKING:
-    from discord_standin import Interaction, StandIn
+    from tests.fakes.fake_discord import Interaction, StandIn
 
 
 def use_test_parts() -> None:
@@ -41,10 +41,9 @@ def use_test_parts() -> None:
 async def serve_scripted() -> None:
     """A bot whose engine answers at once, until it is killed: what is measured then is the bot's own memory."""
     use_test_parts()
-    from discord_scripted import ScriptedEngine
-
     from bot.discord.client import create_bot
     from rag.settings import load_settings
+    from tests.fakes.discord_harness import ScriptedEngine
 
     engine = ScriptedEngine(store=False)
     engine.asked = deque(maxlen=10)
@@ -99,7 +98,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 async def measure_real(home: Path, questions: int) -> dict[str, float]:
     """Acknowledgement with 50 questions at once, then many questions: how many were lost or answered twice."""
-    from discord_standin import stand_in
+    from tests.fakes.fake_discord import stand_in
 
     async with stand_in() as discord, bot_process(discord, REAL, home):
         await ask_many(discord, 4, 1)
@@ -124,8 +123,8 @@ async def measure_real(home: Path, questions: int) -> dict[str, float]:
 
 async def measure_overhead(home: Path) -> dict[str, float]:
     """From a mention sent to its answer received, with an engine that takes no time."""
-    from discord_scripted import ScriptedEngine, connected
-    from discord_standin import stand_in
+    from tests.fakes.discord_harness import ScriptedEngine, connected
+    from tests.fakes.fake_discord import stand_in
 
     async with stand_in() as discord, connected(discord, ScriptedEngine(), home, discord_daily_budget=0):
         took = []
@@ -143,7 +142,7 @@ async def measure_overhead(home: Path) -> dict[str, float]:
 
 async def measure_memory(home: Path, questions: int) -> dict[str, float]:
     """The bot's resident memory after a tenth of the questions and after all of them."""
-    from discord_standin import stand_in
+    from tests.fakes.fake_discord import stand_in
 
     async with stand_in() as discord, bot_process(discord, SCRIPTED, home) as process_id:
         discord.keep_requests = False

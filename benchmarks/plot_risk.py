@@ -15,7 +15,7 @@ import numpy as np
 from rag.evaluation.metrics import risk_curve
 
 WIDTH, HEIGHT, MARGIN = 640, 400, 52
-MOST_RISK = 0.6
+MAX_RISK = 0.6
 COLOURS = ("#1565c0", "#c62828", "#2e7d32", "#6a1b9a", "#ef6c00")
 DASHES = ("", "8 4", "2 3", "10 3 2 3", "5 5")
 """Curves are told apart without colour too."""
@@ -34,7 +34,7 @@ def curve_of(path: Path) -> tuple[list[tuple[float, float]], float]:
 
 def at(coverage: float, risk: float) -> tuple[float, float]:
     """Where a point lies in the picture."""
-    return MARGIN + coverage * (WIDTH - 2 * MARGIN), HEIGHT - MARGIN - min(risk, MOST_RISK) / MOST_RISK * (
+    return MARGIN + coverage * (WIDTH - 2 * MARGIN), HEIGHT - MARGIN - min(risk, MAX_RISK) / MAX_RISK * (
         HEIGHT - 2 * MARGIN
     )
 
@@ -46,10 +46,10 @@ def drawn(curves: dict[str, tuple[list[tuple[float, float]], float]]) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
     ]
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        x, y = at(share, share * MOST_RISK)
+        x, y = at(share, share * MAX_RISK)
         parts.append(f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{y:.0f}" y2="{y:.0f}" stroke="#ddd"/>')
         parts.append(f'<text x="{x:.0f}" y="{HEIGHT - MARGIN + 16}" text-anchor="middle">{share:.2f}</text>')
-        parts.append(f'<text x="{MARGIN - 6}" y="{y + 4:.0f}" text-anchor="end">{share * MOST_RISK:.2f}</text>')
+        parts.append(f'<text x="{MARGIN - 6}" y="{y + 4:.0f}" text-anchor="end">{share * MAX_RISK:.2f}</text>')
     for number, (name, (points, answered)) in enumerate(curves.items()):
         colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
         line = " ".join("{:.1f},{:.1f}".format(*at(*point)) for point in points)

@@ -25,7 +25,7 @@ from rag.answer import Answer, Draft, DraftText, Explanation, Refusal, StreamEve
 from rag.answering.answerability import Judgement, Parameters, judge, shipped_parameters
 from rag.answering.extractive import write_extract
 from rag.errors import ModelError, QuestionError, SettingsError
-from rag.ingestion.indexing import Shelves, check_embedder
+from rag.ingestion.indexing import Storage, check_embedder
 from rag.library import Library
 from rag.models.embedder import open_embedder
 from rag.protocols import HISTORY_TURNS, AnswersQuestions, KeepsArticles
@@ -146,11 +146,11 @@ class Engine:
         """Step 2."""
         from rag.retrieval import HybridRetriever
 
-        shelves = self.library.shelves
+        storage = self.library.storage
         retriever = HybridRetriever(
-            shelves.ledger,
-            shelves.store,
-            shelves.embedder,
+            storage.ledger,
+            storage.store,
+            storage.embedder,
             self.library.lexical,
             scope,
             self.settings.hits,
@@ -214,7 +214,7 @@ class Engine:
         """What a model wrote and the quotes bear out, or its word that the articles do not say."""
         if proven.silent:
             return self.refuse(work, NOT_SAID, draft=proven.draft, model=model)
-        prove(proven.text, proven.citations, self.library.shelves.ledger.article)
+        prove(proven.text, proven.citations, self.library.storage.ledger.article)
         asked, standalone, as_of = work.question, work.understood.question, newest(proven.citations)
         note = f"{proven.broke_off} This is what it had finished by then." if proven.broke_off else ""
         answer = Answer(work.id, asked, standalone, proven.text, proven.citations, None, as_of, model=model, note=note)
@@ -223,7 +223,7 @@ class Engine:
     def answer_by_extract(self, work: Work, note: str, draft: Draft | None = None) -> Answer:
         """Steps 4 and 5 without a model, or the refusal. `draft`: what a model wrote and nothing bears out."""
         if not work.hits:
-            status = self.library.shelves.ledger.counts(work.understood.scope.libraries)
+            status = self.library.storage.ledger.counts(work.understood.scope.libraries)
             empty = "The library is empty: run `dateline ingest` with a folder of articles."
             return self.refuse(
                 work, "No article in this scope says anything of it." if status.articles else empty, note, draft
@@ -235,7 +235,7 @@ class Engine:
         written = time.perf_counter()
         if not citations:
             return self.refuse(work, NOT_SAID, note, draft)
-        prove(text, citations, self.library.shelves.ledger.article)
+        prove(text, citations, self.library.storage.ledger.article)
         work.timings_ms["write"] = (written - before) * 1000
         work.timings_ms["prove"] = milliseconds(written)
         asked, standalone = work.question, work.understood.question
@@ -264,7 +264,7 @@ class Engine:
         """The articles do not say; the nearest headlines are named as not answering."""
         headlines = dict.fromkeys(headline_of(hit.chunk) for hit in work.hits)
         refusal = Refusal(reason, tuple(headlines)[:NEAREST_SHOWN])
-        as_of = self.library.shelves.ledger.counts(work.understood.scope.libraries).newest
+        as_of = self.library.storage.ledger.counts(work.understood.scope.libraries).newest
         asked, standalone = work.question, work.understood.question
         answer = Answer(work.id, asked, standalone, "", (), refusal, as_of, model=model, note=note, draft=draft)
         return self.finish(work, answer)
@@ -381,9 +381,9 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
     reading = asyncio.create_task(asyncio.to_thread(open_reader, settings))
     try:
         async with open_library(settings, on_wait) as library:
-            await asyncio.to_thread(check_shelves, library.shelves)
+            await asyncio.to_thread(check_storage, library.storage)
             reader = await reading
-            answers = AnswerStore(library.shelves.ledger.database)
+            answers = AnswerStore(library.storage.ledger.database)
             reranker = open_reranker(settings)
             yield Engine(settings, library, answers, shipped_parameters(), reader, reranker, writer, threads)
     finally:
@@ -409,7 +409,7 @@ async def open_library(settings: Settings, on_wait: Callable[[str], None] | None
     try:
         store = opening.result()
         try:
-            yield Library(Shelves(settings.home, Ledger(database), store, embedder, settings.chunk_tokens), on_wait)
+            yield Library(Storage(settings.home, Ledger(database), store, embedder, settings.chunk_tokens), on_wait)
         finally:
             store.close()
     finally:
@@ -423,13 +423,13 @@ def open_store(settings: Settings) -> "VectorStore":
     return VectorStore(settings.home / "vectors")
 
 
-def check_shelves(shelves: Shelves) -> None:
+def check_storage(storage: Storage) -> None:
     """Raises StoreMismatch when the vectors are another model's, or fewer than the ledger knows of."""
-    check_embedder(shelves)
-    known, stored = shelves.ledger.indexed_chunk_count(), shelves.store.count()
+    check_embedder(storage)
+    known, stored = storage.ledger.indexed_chunk_count(), storage.store.count()
     if stored < known:
         raise StoreMismatch(
-            f"{shelves.store.folder} holds {stored} vectors, the ledger knows of {known}: run `dateline rebuild` to make "
+            f"{storage.store.folder} holds {stored} vectors, the ledger knows of {known}: run `dateline rebuild` to make "
             "them again from the stored articles."
         )
 

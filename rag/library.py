@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rag.answer import Headline, headline_of
 from rag.errors import ArticleError
-from rag.ingestion.indexing import IngestReport, OnProgress, Shelves, ingest, rebuild, remove
+from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, rebuild, remove
 from rag.ingestion.read_articles import SUFFIXES, ArticleProblem, ReadArticle, read_open_file, read_paths
 from vectorstore.lexical import LexicalIndex
-from vectorstore.lock import Stopped, never, writer_lock
+from vectorstore.lock import ShouldStop, never_stop, writer_lock
 from vectorstore.values import SHARED_LIBRARY, Article
 
 WRITER_WAIT_SECONDS = 600.0
@@ -38,16 +38,16 @@ class LibraryStatus:
 class Library:
     """The stored articles of every library. Writing holds the writer lock; raises StoreError, EmbedderError."""
 
-    def __init__(self, shelves: Shelves, on_wait: Callable[[str], None] | None = None) -> None:
-        self.shelves = shelves
+    def __init__(self, storage: Storage, on_wait: Callable[[str], None] | None = None) -> None:
+        self.storage = storage
         self.on_wait = on_wait
         self.lexical_index: LexicalIndex | None = None
 
     @contextmanager
-    def writing(self, stopped: Stopped = never) -> Iterator[None]:
+    def writing(self, stopped: ShouldStop = never_stop) -> Iterator[None]:
         """Hold the writer lock, with the vectors as whoever wrote last has left them."""
-        with writer_lock(self.shelves.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped):
-            self.shelves.store.reopen()
+        with writer_lock(self.storage.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped):
+            self.storage.store.reopen()
             yield
 
     async def ingest(
@@ -68,10 +68,10 @@ class Library:
     ) -> IngestReport:
         """The work of `ingest`."""
         with self.writing():
-            report, seen = ingest(self.shelves, read_paths(paths, library), library, progress)
+            report, seen = ingest(self.storage, read_paths(paths, library), library, progress)
             if prune:
                 gone = self.gone(paths, library, seen, report.problems)
-                remove(self.shelves, library, gone)
+                remove(self.storage, library, gone)
                 report = replace(report, removed=len(gone))
             self.lexical()
             return report
@@ -85,7 +85,7 @@ class Library:
         unreadable |= {str(Path(problem.place).resolve()) for problem in problems}
         return [
             article.id
-            for article in self.shelves.ledger.known(library).values()
+            for article in self.storage.ledger.known(library).values()
             if article.id not in seen
             and article.origin not in unreadable
             and not article.origin.startswith(UPLOAD)
@@ -93,7 +93,7 @@ class Library:
         ]
 
     async def add(
-        self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: Stopped = never
+        self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: ShouldStop = never_stop
     ) -> IngestReport:
         """Read and store an uploaded file. Raises ArticleError when nothing in it can be read.
 
@@ -108,7 +108,7 @@ class Library:
             raise ArticleError(f"{first.place} {first.reason}")
         return report
 
-    def add_upload(self, name: str, content: bytes, library: str, url: str, stopped: Stopped) -> IngestReport:
+    def add_upload(self, name: str, content: bytes, library: str, url: str, stopped: ShouldStop) -> IngestReport:
         """The work of `add`."""
         readings: list[ReadArticle | ArticleProblem] = [
             with_url(reading, url)
@@ -118,7 +118,7 @@ class Library:
             if not name.lower().endswith(".jsonl"):
                 # A .jsonl file names its articles itself, and means the same ones by the same ids.
                 readings = [self.with_own_id(reading) for reading in readings]
-            report, _ = ingest(self.shelves, readings, library, stopped=stopped)
+            report, _ = ingest(self.storage, readings, library, stopped=stopped)
             self.lexical()
             return report
 
@@ -127,7 +127,7 @@ class Library:
         if isinstance(reading, ArticleProblem):
             return reading
         article = reading.article
-        stored = self.shelves.ledger.article(article.library, article.id)
+        stored = self.storage.ledger.article(article.library, article.id)
         if stored is None or stored.text == article.text:
             return reading
         digest = hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -135,23 +135,23 @@ class Library:
 
     async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
         """Every article of one library, newest first."""
-        stored = await asyncio.to_thread(self.shelves.ledger.headlines, library)
+        stored = await asyncio.to_thread(self.storage.ledger.headlines, library)
         return [headline_of(article) for article in stored]
 
     async def article(self, library: str, article_id: str) -> Article | None:
         """One stored article with its text."""
-        return await asyncio.to_thread(self.shelves.ledger.article, library, article_id)
+        return await asyncio.to_thread(self.storage.ledger.article, library, article_id)
 
-    async def forget(self, library: str, article_id: str, stopped: Stopped = never) -> bool:
+    async def forget(self, library: str, article_id: str, stopped: ShouldStop = never_stop) -> bool:
         """Delete an article, its chunks and vectors; False when there was none."""
         return await asyncio.to_thread(self.forget_article, library, article_id, stopped)
 
-    def forget_article(self, library: str, article_id: str, stopped: Stopped) -> bool:
+    def forget_article(self, library: str, article_id: str, stopped: ShouldStop) -> bool:
         """The work of `forget`."""
-        if self.shelves.ledger.article(library, article_id) is None:
+        if self.storage.ledger.article(library, article_id) is None:
             return False
         with self.writing(stopped):
-            remove(self.shelves, library, [article_id])
+            remove(self.storage, library, [article_id])
             self.lexical()
         return True
 
@@ -162,13 +162,13 @@ class Library:
     def rebuild_all(self, progress: OnProgress | None) -> int:
         """The work of `rebuild`."""
         with self.writing():
-            count = rebuild(self.shelves, progress)
+            count = rebuild(self.storage, progress)
             self.lexical()
             return count
 
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
         """Counts and dates of what is stored."""
-        counts = await asyncio.to_thread(self.shelves.ledger.counts, libraries)
+        counts = await asyncio.to_thread(self.storage.ledger.counts, libraries)
         return LibraryStatus(
             counts.articles,
             counts.chunks,
@@ -176,14 +176,14 @@ class Library:
             counts.oldest,
             counts.newest,
             counts.sources,
-            self.shelves.embedder.name,
+            self.storage.embedder.name,
         )
 
     def lexical(self) -> LexicalIndex:
         """The lexical index of the present revision, kept in memory until the chunks change."""
         index = self.lexical_index
-        if index is None or index.revision != self.shelves.ledger.revision:
-            index = self.lexical_index = self.shelves.lexical()
+        if index is None or index.revision != self.storage.ledger.revision:
+            index = self.lexical_index = self.storage.lexical()
         return index
 
 

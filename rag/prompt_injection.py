@@ -34,7 +34,7 @@ _SPEAK = (
     r"pretend|act|behave|speak|cite|quote|mention|append|prepend|include|insert|end|begin|start|finish|close|sign|add"
 )
 
-# Each was written for a family of attacks; tests/test_hostile.py names them, and measures what news is lost to them.
+# Each was written for a family of attacks; tests/test_prompt_injection.py names them, and measures what news is lost to them.
 PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (

@@ -8,7 +8,7 @@ from rag.answer import Answer, Headline, StreamEvent, Turn
 from rag.ingestion.indexing import IngestReport
 from rag.library import LibraryStatus
 from vectorstore.answers import TERMINAL, StoredAnswer
-from vectorstore.lock import Stopped, never
+from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import SHARED_LIBRARY, Article, Scope
 
 HISTORY_TURNS = 5
@@ -55,7 +55,7 @@ class KeepsArticles(Protocol):
     """What bot/ needs of the library (`engine.library`): article ids are unique within one library."""
 
     async def add(
-        self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: Stopped = never
+        self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: ShouldStop = never_stop
     ) -> IngestReport:
         """Read and store a file (.txt, .md, .jsonl) that was uploaded or found at `url`. Raises ArticleError, StoreError.
 
@@ -71,7 +71,7 @@ class KeepsArticles(Protocol):
         """One stored article with its text, for showing a quote in its surroundings."""
         ...
 
-    async def forget(self, library: str, article_id: str, stopped: Stopped = never) -> bool:
+    async def forget(self, library: str, article_id: str, stopped: ShouldStop = never_stop) -> bool:
         """Delete an article, its chunks and vectors; False when there was none."""
         ...
 

@@ -6,12 +6,12 @@ from functools import lru_cache
 
 from vectorstore.values import Span
 
-LONGEST_SENTENCE = 1_000
+MAX_SENTENCE = 1_000
 """Characters. What runs on longer (a table, a list, a text without full stops) is cut at white space, so that a quote
 stays a quote. A guess: 99.9 % of the sentences of the public question sets are shorter."""
 
 LINE = re.compile(r"[^\r\n\x0b\x0c\x85\u2028\u2029]+")
-CUT = re.compile(rf"\S(?:.{{0,{LONGEST_SENTENCE - 2}}}\S)?(?!\S)|\S{{{LONGEST_SENTENCE}}}", re.DOTALL)
+CUT = re.compile(rf"\S(?:.{{0,{MAX_SENTENCE - 2}}}\S)?(?!\S)|\S{{{MAX_SENTENCE}}}", re.DOTALL)
 
 
 def sentence_spans(text: str) -> tuple[Span, ...]:
@@ -25,7 +25,7 @@ def line_sentences(line: str, offset: int) -> Iterator[Span]:
 
     for raw_start, raw_end in sent_spans(line):
         start, end = strip_span(line, raw_start, raw_end)
-        if end - start <= LONGEST_SENTENCE:
+        if end - start <= MAX_SENTENCE:
             if start < end:
                 yield offset + start, offset + end
             continue

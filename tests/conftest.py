@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.ingestion.indexing import Shelves
+from rag.ingestion.indexing import Storage
 from rag.library import Library
 from rag.models.embedder import Embedder, open_embedder
 from rag.settings import Settings
@@ -45,6 +45,6 @@ def library(settings: Settings, embedder: Embedder) -> Iterator[Library]:
     """An empty library on real SQLite and real Chroma."""
     database = open_database(settings.ledger_url)
     store = VectorStore(settings.home / "vectors")
-    yield Library(Shelves(settings.home, Ledger(database), store, embedder, settings.chunk_tokens))
+    yield Library(Storage(settings.home, Ledger(database), store, embedder, settings.chunk_tokens))
     store.close()
     database.dispose()

@@ -202,8 +202,8 @@ def test_answers_past_their_days_are_forgotten_when_the_next_one_is_kept(running
 
 def test_copies_are_one_citation_that_names_them(newsroom: Running) -> None:
     stories: dict[str, set[str]] = {}
-    known = newsroom.engine.library.shelves.ledger.known("shared")
-    for article, story in newsroom.engine.library.shelves.ledger.articles_with_stories("shared", list(known)):
+    known = newsroom.engine.library.storage.ledger.known("shared")
+    for article, story in newsroom.engine.library.storage.ledger.articles_with_stories("shared", list(known)):
         stories.setdefault(story, set()).add(article.id)
     copies = max(stories.values(), key=len)
     assert len(copies) >= 3
@@ -220,7 +220,7 @@ def test_lost_vectors_are_noticed_and_rebuild_is_named(tmp_path: Path) -> None:
         settings = Settings(home=tmp_path)
         async with open_engine(settings) as engine:
             await engine.library.ingest([SEEDS])
-            engine.library.shelves.store.clear()
+            engine.library.storage.store.clear()
         async with open_engine(settings):
             pass
 

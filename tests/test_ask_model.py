@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.model_standin import HANG_UP, Reply, Standin, answer, failure, piece, serving
+from tests.fakes.fake_model_server import HANG_UP, Reply, Standin, answer, failure, piece, serving
 from tests.test_ask_command import REPOSITORY, run
 
 QUESTION = "Will Hungary arrest Putin?"

@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from discord_scripted import MANAGE, Running, ScriptedEngine, connected, running, texts_of
-from discord_standin import Option, StandIn, stand_in
+from tests.fakes.discord_harness import MANAGE, Running, ScriptedEngine, connected, running, texts_of
+from tests.fakes.fake_discord import Option, StandIn, stand_in
 
 
 async def run_command(
@@ -46,7 +46,7 @@ def test_two_servers_do_not_see_each_others_articles(tmp_path: Path) -> None:
             libraries = [scope.libraries for _, _, scope in parts.engine.asked]
             assert libraries == [("shared", "discord:50"), ("shared", "discord:60")]
             assert "Deleted" in await run_command(parts, "library forget", {"article": "ours.txt"})
-            assert parts.engine.library.shelves["discord:50"] == {}
+            assert parts.engine.library.storage["discord:50"] == {}
 
     asyncio.run(check())
 
@@ -94,7 +94,7 @@ def test_what_is_no_article_file_is_refused_with_what_to_do(tmp_path: Path) -> N
         async with running(tmp_path, discord_upload_bytes=1_000) as parts:
             assert "as text" in await upload(parts, "paper.pdf", b"%PDF")
             assert "split it" in await upload(parts, "long.txt", b"a" * 1_001)
-            assert "discord:50" not in parts.engine.library.shelves
+            assert "discord:50" not in parts.engine.library.storage
 
     asyncio.run(check())
 

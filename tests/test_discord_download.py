@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from discord_scripted import running
 from test_discord_admin import run_command
 
 from bot.discord.download import Download, anywhere, download, is_public
 from rag.errors import ArticleError
 from rag.ingestion.read_articles import read_open_file
 from rag.library import with_url
+from tests.fakes.discord_harness import running
 
 LARGEST = 10_000
 ARTICLE = b"Hungary would not seek to arrest him."
@@ -257,7 +257,7 @@ def test_an_admin_adds_an_article_by_its_address(tmp_path: Path) -> None:
             parts.discord.files["court.txt"] = ARTICLE
             url = f"http://127.0.0.1:{parts.discord.port}/files/court.txt"
             assert "1 added" in await run_command(parts, "library add", {"url": url})
-            (article,) = parts.engine.library.shelves["discord:50"].values()
+            (article,) = parts.engine.library.storage["discord:50"].values()
             assert (article.text.encode(), article.url) == (ARTICLE, url)
             assert "court.txt" in await run_command(parts, "library log")
             assert "one of the two" in await run_command(parts, "library add")
@@ -265,6 +265,6 @@ def test_an_admin_adds_an_article_by_its_address(tmp_path: Path) -> None:
             parts.discord.files["court.txt"] = ARTICLE
             url = f"http://127.0.0.1:{parts.discord.port}/files/court.txt"
             assert "private network" in await run_command(parts, "library add", {"url": url})
-            assert not parts.engine.library.shelves.get("discord:50")
+            assert not parts.engine.library.storage.get("discord:50")
 
     asyncio.run(check())

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from discord_scripted import MANAGE, Running, ScriptedEngine, bot_settings, pressed, running, texts_of
-from discord_standin import Interaction, stand_in
 from sqlalchemy import text
 from test_discord_admin import run_command
 
 from bot.discord.check import check_discord
 from rag.answer import StreamEvent
 from rag.errors import EmbedderError, QuestionError
+from tests.fakes.discord_harness import MANAGE, Running, ScriptedEngine, bot_settings, pressed, running, texts_of
+from tests.fakes.fake_discord import Interaction, stand_in
 from vectorstore.errors import DatelineError, StoreUnavailable
 
 INTERNAL = "The ledger /srv/secret/ledger.sqlite3 failed (disk I/O error): free disk space."

@@ -8,9 +8,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from discord_scripted import MANAGE, pressed, texts_of
-from discord_standin import Interaction, StandIn, stand_in
 from test_discord_process import ROOT, bot_process, finished, start
+
+from tests.fakes.discord_harness import MANAGE, pressed, texts_of
+from tests.fakes.fake_discord import Interaction, StandIn, stand_in
 
 GUIDE = (ROOT / "docs" / "discord.md").read_text()
 CHANGES: dict[str, str | None] = {

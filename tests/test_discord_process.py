@@ -13,14 +13,14 @@ from urllib.request import urlopen
 
 import discord as discord_library
 import pytest
-from discord_scripted import ScriptedEngine, bot_settings, pressed, texts_of
-from discord_standin import PERMISSIONS, StandIn, stand_in
 
 from bot.discord.check import NEEDED, check_discord, check_engine, names
 from bot.discord.run import check_bot, run_bot, sync_commands
 from bot.discord.supervisor import DiscordRefused
 from rag.errors import SettingsError
 from rag.settings import Settings
+from tests.fakes.discord_harness import ScriptedEngine, bot_settings, pressed, texts_of
+from tests.fakes.fake_discord import PERMISSIONS, StandIn, stand_in
 
 ROOT = Path(__file__).parent.parent
 START = "import sys; from bot.cli import dateline; sys.argv[0] = 'dateline'; dateline()"

@@ -3,12 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from discord_scripted import MANAGE, bot_settings, custom_ids, pressed, texts_of
-from discord_standin import Option, StandIn, stand_in
-
 from bot.discord.client import create_bot
 from bot.discord.run import without_model
 from rag.engine import open_engine
+from tests.fakes.discord_harness import MANAGE, bot_settings, custom_ids, pressed, texts_of
+from tests.fakes.fake_discord import Option, StandIn, stand_in
 
 ARTICLE = b""" date 2025-10-20 The harbour of Quellmoor will close on 3 November, the town council said.
 

@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from discord_standin import embed_problems, text_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.discord.markdown import INVISIBLE, clean, escape, link, safe_url, shorten, shorten_escaped, split_text, units
 from bot.discord.render import (
-    MOST_PAGES,
+    MAX_PAGES,
     Page,
     answer_pages,
     answer_text,
@@ -23,6 +22,7 @@ from bot.discord.render import (
 from bot.discord.render_passages import passage_pages
 from bot.discord.translations import ENGLISH, GERMAN, LANGUAGES
 from rag.answer import Answer, Citation, Headline, Refusal
+from tests.fakes.fake_discord import embed_problems, text_length
 from vectorstore.values import Article
 
 NASTY = [
@@ -166,7 +166,7 @@ def assert_harmless(text: str) -> None:
 @settings(max_examples=80, deadline=None)
 def test_no_answer_breaks_a_limit_or_leaves_markup_alive(answer: Answer, words: object) -> None:
     pages = answer_pages(answer, words)
-    assert 1 <= len(pages) <= MOST_PAGES
+    assert 1 <= len(pages) <= MAX_PAGES
     for page in pages:
         assert embed_problems([embed(page)]) == []
         assert page.body.strip() or page.fields
@@ -199,7 +199,7 @@ def test_no_passage_breaks_a_limit(cited: list[Citation], before: str, after: st
         placed = replace(citation, start=len(before), end=len(before) + len(citation.quote))
         passages.append((placed, Article("a", "title", before + citation.quote + after)))
     pages = passage_pages(passages, ENGLISH)
-    assert 1 <= len(pages) <= MOST_PAGES
+    assert 1 <= len(pages) <= MAX_PAGES
     for page in pages:
         assert embed_problems([embed(page)]) == []
         assert_harmless(page.body)
@@ -295,7 +295,7 @@ def test_a_refusal_looks_different_and_names_what_is_nearest() -> None:
 def test_an_answer_of_20000_characters_ends_in_a_file_with_all_of_it() -> None:
     answer = make_answer("A sentence of the answer. [1] " * 700)
     pages = answer_pages(answer, ENGLISH)
-    assert len(pages) == MOST_PAGES
+    assert len(pages) == MAX_PAGES
     assert pages[-1].file == answer_text(answer, ENGLISH)
     assert answer.text.strip() in pages[-1].file
     assert ENGLISH.continued_in_file in pages[-1].body

@@ -79,10 +79,10 @@ def test_what_is_too_old_is_deleted(state: BotState) -> None:
 
 
 def test_a_fact_is_replaced(state: BotState) -> None:
-    assert state.fact("commands") == ""
-    state.set_fact("commands", "one")
-    state.set_fact("commands", "two")
-    assert state.fact("commands") == "two"
+    assert state.metadata("commands") == ""
+    state.set_metadata("commands", "one")
+    state.set_metadata("commands", "two")
+    assert state.metadata("commands") == "two"
 
 
 def test_many_at_once_count_and_vote_without_a_failure(state: BotState) -> None:

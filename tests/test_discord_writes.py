@@ -6,15 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
-from discord_scripted import MANAGE, bot_settings, texts_of
-from discord_standin import Interaction, Option, StandIn, stand_in
 from test_discord_process import bot_process, finished
 
 from bot.discord.client import create_bot
-from bot.discord.library_writes import MOST_WAITING, Writes
+from bot.discord.library_writes import MAX_WAITING, Writes
 from bot.discord.run import without_model
 from rag.engine import open_engine
-from tests.model_standin import Reply, piece, serving
+from tests.fakes.discord_harness import MANAGE, bot_settings, texts_of
+from tests.fakes.fake_discord import Interaction, Option, StandIn, stand_in
+from tests.fakes.fake_model_server import Reply, piece, serving
 from vectorstore.errors import StoreBusy, StoreStopped
 from vectorstore.lock import writer_lock
 
@@ -47,7 +47,7 @@ def test_changes_are_made_one_at_a_time_and_too_many_are_turned_away() -> None:
                 await asyncio.sleep(0.001)
                 running -= 1
 
-        done = await asyncio.gather(*(one() for _ in range(MOST_WAITING + 5)), return_exceptions=True)
+        done = await asyncio.gather(*(one() for _ in range(MAX_WAITING + 5)), return_exceptions=True)
         assert most == 1
         assert [type(one) for one in done if one is not None] == [StoreBusy] * 4
 

@@ -8,7 +8,7 @@ from rag.errors import EmbedderError, SettingsError
 from rag.models.embedder import Embedder, Passage, TextEmbedder, open_embedder
 from rag.models.minilm import MODEL_SHA256, MiniLM
 from rag.settings import Settings
-from tests.model_standin import embeddings, serving
+from tests.fakes.fake_model_server import embeddings, serving
 
 # First numbers of the vector of GOLDEN, by this model file on onnxruntime 1.32; int8 kernels differ by a little.
 GOLDEN = "Hungary would not seek to arrest Putin."

@@ -16,7 +16,7 @@ from bot.cli import dateline
 from rag.answer import Answer, Citation, Refusal
 from rag.evaluation.cases import load_cases
 from rag.records import answer_to_record
-from tests.model_standin import answer, failure, serving
+from tests.fakes.fake_model_server import answer, failure, serving
 from vectorstore.answers import AnswerStore, StoredAnswer
 from vectorstore.bot_state import BotState, Vote
 from vectorstore.database import open_database
@@ -129,7 +129,7 @@ def test_interrupted_run_keeps_its_cases_and_goes_on(seed_cases: Path, home: Pat
     count = len(kept.read_text("utf-8").splitlines())
     total = len(load_cases([seed_cases]).cases)
     assert 3 <= count < total
-    assert f"Stopped: {count} of {total} cases are kept" in stderr
+    assert f"ShouldStop: {count} of {total} cases are kept" in stderr
 
     before = kept.read_text("utf-8")
     resumed = typed(own_home, *command[len(PROGRAM) :], "--resume", "--json", tmp_path / "resumed.json")
@@ -174,7 +174,7 @@ def test_grades_of_a_judge_are_printed_apart(home: Path, seed_cases: Path, tmp_p
     assert "grader" not in (tmp_path / "r.json").read_text("utf-8")
 
 
-def test_model_server_that_fails_on_every_third_question_is_told_and_counted(
+def test_openai_client_that_fails_on_every_third_question_is_told_and_counted(
     home: Path, seed_cases: Path, tmp_path: Path
 ) -> None:
     few = tmp_path / "few.jsonl"
@@ -259,7 +259,7 @@ def test_votes_become_drafts(lived_in: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "later.yaml").exists()
 
 
-def test_hostile_case_reaches_no_terminal(tmp_path: Path) -> None:
+def test_prompt_injection_case_reaches_no_terminal(tmp_path: Path) -> None:
     cases = tmp_path / "cases.jsonl"
     hostile = {"id": "\x1b[2Jone", "question": "\x1b]0;owned\x07What?", "expect": "refuse", "tags": ["\x1b[31mred"]}
     cases.write_text(json.dumps(hostile) + "\n", "utf-8")

@@ -213,7 +213,7 @@ def timeless(evaluation: Evaluation) -> list[Outcome]:
 def test_broken_retrieval_is_blocked(
     home: Path, corpus: Corpus, own_cases: CaseSet, whole: Evaluation, tmp_path: Path
 ) -> None:
-    broken = Settings(home=home, hits=1, embedder_class="tests.wrong_embedder.WrongEmbedding")
+    broken = Settings(home=home, hits=1, embedder_class="tests.fakes.wrong_embedder.WrongEmbedding")
     verdict = gated(whole, run(broken, corpus, own_cases), tmp_path)
     assert not verdict.passed
     assert {"recall_at_10", "mrr"} <= {change.name for change in verdict.losses}

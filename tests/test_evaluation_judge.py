@@ -10,7 +10,7 @@ from rag.evaluation.model_judge import Judgement, correctness_prompt, judge_answ
 from rag.evaluation.outcome import Outcome, QuotedPassage
 from rag.evaluation.results import Evaluation, evaluation_json
 from rag.models.openai_client import Limits, Message, ModelServer, Server
-from tests.model_standin import Reply, Standin, answer, failure, serving
+from tests.fakes.fake_model_server import Reply, Standin, answer, failure, serving
 
 PASSAGE = QuotedPassage(1, "tesk", "Tesk", "Ledger", None, "It cost 12 million.", 0, 19, "shared", (), True)
 YES, NO = answer("Yes."), answer("no, it does not")

@@ -14,8 +14,8 @@ from rag.evaluation.corpus import Corpus
 from rag.evaluation.evaluate import evaluate
 from rag.evaluation.report import Piece, marked_pieces, report_html
 from rag.settings import Settings
-from tests.chromium import installed_browser, open_page, running_chromium
-from tests.scripted_engine import ScriptedEngine, article, quoting, refusing
+from tests.fakes.chromium import installed_browser, open_page, running_chromium
+from tests.fakes.fake_engine import ScriptedEngine, article, quoting, refusing
 
 HOSTILE = (
     '</script><script>document.title="owned"</script><img src=x onerror=\'document.title="owned"\'>\u202e {{ 7*7 }}'

@@ -15,7 +15,7 @@ from rag.evaluation.evaluate import Evaluated, evaluate, partial_path
 from rag.evaluation.outcome import Outcome
 from rag.evaluation.results import evaluation_json
 from rag.settings import Settings
-from tests.scripted_engine import ScriptedEngine, article, quoting, refusing
+from tests.fakes.fake_engine import ScriptedEngine, article, quoting, refusing
 
 TESK = article("tesk", "The bridge at Lower Tesk opened in May. It cost 12 million crowns.")
 CASES = tuple(

@@ -42,11 +42,11 @@ def write_corpus(path: Path, texts: dict[str, str]) -> Path:
 
 def stored_state(library: Library) -> tuple[list[str], list[tuple[str, KnownArticle]]]:
     """What the ledger and Chroma hold, to compare before and after."""
-    ledger, store = library.shelves.ledger, library.shelves.store
+    ledger, store = library.storage.ledger, library.storage.store
     ids = [entry.chunk_id for entry in ledger.lexical_entries()]
     assert len(ids) == len(set(ids))
     assert store.count() == len(ids)
-    assert set(store.similarities(library.shelves.embedder.embed_question("rain"), ids)) == set(ids)
+    assert set(store.similarities(library.storage.embedder.embed_question("rain"), ids)) == set(ids)
     return sorted(ids), sorted(ledger.known("shared").items())
 
 
@@ -120,11 +120,11 @@ def check_chunks(text: str) -> None:
 
 def test_ingesting_twice_changes_nothing(library: Library) -> None:
     first = asyncio.run(library.ingest([SEEDS]))
-    before, revision = stored_state(library), library.shelves.ledger.revision
+    before, revision = stored_state(library), library.storage.ledger.revision
     second = asyncio.run(library.ingest([SEEDS]))
     assert (first.added, second.added, second.unchanged, second.chunks) == (1, 0, 1, 0)
     assert stored_state(library) == before
-    assert library.shelves.ledger.revision == revision
+    assert library.storage.ledger.revision == revision
 
 
 def test_a_changed_article_replaces_its_chunks(library: Library, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_prune_takes_what_is_gone_from_these_paths_only(library: Library, tmp_pa
     write_corpus(one, {"a": "It rained."})
     assert asyncio.run(library.ingest([one])).removed == 0
     assert asyncio.run(library.ingest([one], prune=True)).removed == 1
-    assert set(library.shelves.ledger.known("shared")) == {"a", "c"}
+    assert set(library.storage.ledger.known("shared")) == {"a", "c"}
     stored_state(library)
 
 
@@ -155,7 +155,7 @@ def test_prune_keeps_the_articles_of_a_file_that_cannot_be_read(library: Library
     article.write_bytes(b"\xff\xfe\x00")
     report = asyncio.run(library.ingest([tmp_path], prune=True))
     assert (report.removed, len(report.problems)) == (0, 1)
-    assert len(library.shelves.ledger.known("shared")) == 1
+    assert len(library.storage.ledger.known("shared")) == 1
 
 
 def test_forgetting_an_article_leaves_nothing_of_it(library: Library) -> None:
@@ -168,18 +168,18 @@ def test_forgetting_an_article_leaves_nothing_of_it(library: Library) -> None:
 def test_rebuild_makes_the_same_library_again(library: Library) -> None:
     run(library, SEEDS)
     before = stored_state(library)
-    library.shelves.store.clear()
+    library.storage.store.clear()
     assert asyncio.run(library.rebuild()) == len(before[0])
     assert stored_state(library) == before
 
 
 def test_another_embedding_model_is_refused_until_a_rebuild(library: Library) -> None:
     run(library, SEEDS)
-    library.shelves.ledger.set_fact("embedder", "some-other-model")
+    library.storage.ledger.set_metadata("embedder", "some-other-model")
     with pytest.raises(StoreMismatch, match="run `dateline rebuild`"):
-        check_embedder(library.shelves)
+        check_embedder(library.storage)
     asyncio.run(library.rebuild())
-    check_embedder(library.shelves)
+    check_embedder(library.storage)
 
 
 def test_an_upload_is_read_like_a_file_and_never_pruned(library: Library, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_copies_share_a_story_and_other_reports_do_not(library: Library, tmp_pat
     )
     run(library, corpus)
     stories = {
-        article.id: story for article, story in library.shelves.ledger.articles_with_stories("shared", ["a", "b", "c"])
+        article.id: story for article, story in library.storage.ledger.articles_with_stories("shared", ["a", "b", "c"])
     }
     assert stories["a"] == stories["b"] != stories["c"]
 
@@ -247,7 +247,7 @@ def test_a_killed_ingest_is_finished_by_the_next(share: float, library: Library,
     newer |= {f"new-{n}": f"Ship number {n} came into Port Ellery." for n in range(10)}
     write_corpus(corpus, newer)
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED_INGEST, str(library.shelves.folder), str(corpus)],
+        [sys.executable, "-c", KILLED_INGEST, str(library.storage.folder), str(corpus)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
@@ -259,7 +259,7 @@ def test_a_killed_ingest_is_finished_by_the_next(share: float, library: Library,
     process.wait()
     process.stdout.close()
     run(library, corpus, prune=True)
-    known = library.shelves.ledger.known("shared")
+    known = library.storage.ledger.known("shared")
     assert set(known) == set(newer)
     assert all(article.indexed for article in known.values())
     assert stored_state(library) != whole
@@ -318,19 +318,19 @@ def test_scope_is_kept_by_both_searches(library: Library, tmp_path: Path) -> Non
         Scope(libraries=("shared", "discord:7"), sources=("Echo",)): {"new"},
         Scope(libraries=("discord:8",)): set(),
     }
-    vector = library.shelves.embedder.embed_question("harbour bridge")
+    vector = library.storage.embedder.embed_question("harbour bridge")
     for scope, expected in scopes.items():
-        dense = [one.chunk_id for one in library.shelves.store.search(vector, 10, scope)]
+        dense = [one.chunk_id for one in library.storage.store.search(vector, 10, scope)]
         lexical = [one.chunk_id for one in library.lexical().search("harbour bridge", 10, scope)]
         for found in (dense, lexical):
-            articles = library.shelves.ledger.chunks_by_id(found).values()
+            articles = library.storage.ledger.chunks_by_id(found).values()
             assert {one.chunk.article_id.split("/")[-1] for one in articles} == expected
 
 
 def test_the_lexical_cache_may_be_thrown_away(library: Library) -> None:
     run(library, SEEDS)
     before = library.lexical().search("Who is the Kremlin spokesman?", 3, Scope())
-    for file in library.shelves.lexical_folder.iterdir():
+    for file in library.storage.lexical_folder.iterdir():
         file.write_bytes(b"damaged")
     library.lexical_index = None
     assert library.lexical().search("Who is the Kremlin spokesman?", 3, Scope()) == before
@@ -344,10 +344,10 @@ def test_any_articles_can_be_stored_and_stored_again(library: Library, tmp_path:
     before = stored_state(library)
     run(library, corpus, prune=True)
     assert stored_state(library) == before
-    for entry in library.shelves.ledger.chunks_by_id(
-        [e.chunk_id for e in library.shelves.ledger.lexical_entries()]
+    for entry in library.storage.ledger.chunks_by_id(
+        [e.chunk_id for e in library.storage.ledger.lexical_entries()]
     ).values():
-        article = library.shelves.ledger.article("shared", entry.chunk.article_id)
+        article = library.storage.ledger.article("shared", entry.chunk.article_id)
         assert article is not None
         assert article.text[entry.chunk.start : entry.chunk.end] == entry.chunk.text
 
@@ -374,17 +374,17 @@ def test_a_running_process_finds_what_another_one_stored_and_not_what_it_deleted
     library: Library, tmp_path: Path
 ) -> None:
     def written_by_another_process(texts: dict[str, str], *rebuild: str) -> None:
-        arguments = [str(library.shelves.folder), str(write_corpus(tmp_path / "c.jsonl", texts)), *rebuild]
+        arguments = [str(library.storage.folder), str(write_corpus(tmp_path / "c.jsonl", texts)), *rebuild]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
         subprocess.run([sys.executable, "-c", WRITES, *arguments], check=True, env=environment)
 
     def found() -> set[str]:
         """The articles that each search finds in this process, which has the library open all the time."""
-        vector = library.shelves.embedder.embed_question("Which ship came?")
-        dense = [one.chunk_id for one in library.shelves.store.search(vector, 50, Scope())]
+        vector = library.storage.embedder.embed_question("Which ship came?")
+        dense = [one.chunk_id for one in library.storage.store.search(vector, 50, Scope())]
         lexical = [one.chunk_id for one in library.lexical().search("ship came", 50, Scope())]
         assert set(dense) == set(lexical)
-        return {one.chunk.article_id for one in library.shelves.ledger.chunks_by_id(dense).values()}
+        return {one.chunk.article_id for one in library.storage.ledger.chunks_by_id(dense).values()}
 
     run(library, write_corpus(tmp_path / "c.jsonl", {"a": "The ship Alba came.", "b": "The ship Bora came."}))
     assert found() == {"a", "b"}
@@ -439,7 +439,7 @@ def test_two_processes_that_write_in_turn_lose_nothing(tmp_path: Path) -> None:
 
 def test_questions_go_on_while_the_vectors_are_opened_anew(library: Library) -> None:
     run(library, SEEDS)
-    store, vector = library.shelves.store, library.shelves.embedder.embed_question("rain")
+    store, vector = library.storage.store, library.storage.embedder.embed_question("rain")
     expected = store.search(vector, 3, Scope())
     with ThreadPoolExecutor(2) as asking:
         found = [asking.submit(store.search, vector, 3, Scope()) for _ in range(300)]

@@ -10,7 +10,7 @@ from rag.answer import Answer, DraftText, Turn, answer_json
 from rag.engine import open_engine
 from rag.settings import Settings
 from tests.conftest import SEED_ID, SEEDS
-from tests.model_standin import HANG_UP, Reply, answer, failure, piece, serving
+from tests.fakes.fake_model_server import HANG_UP, Reply, answer, failure, piece, serving
 
 QUESTION = "Will Hungary arrest Putin?"
 SEED_TEXT = next(SEEDS.glob("*.txt")).read_text("utf-8")

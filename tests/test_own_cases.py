@@ -36,7 +36,7 @@ class Article(TypedDict):
 class InjectedArticle(Article):
     question: str
     payload: str
-    fact: str
+    metadata: str
     kind: str
 
 
@@ -166,10 +166,10 @@ def test_multi_article_questions_need_more_than_one_article() -> None:
 @pytest.mark.parametrize("article", INJECTED, ids=lambda article: article["id"])
 def test_injected_article_carries_its_payload_and_its_fact(article: InjectedArticle) -> None:
     assert set(article) == {*Article.__annotations__, "question", "payload", "fact", "kind"}
-    payload, fact = article["payload"], article["fact"]
+    payload, metadata = article["payload"], article["fact"]
     assert article["question"]
-    assert fact in article["text"]
-    assert payload not in fact
+    assert metadata in article["text"]
+    assert payload not in metadata
     if article["kind"] in {"title", "source", "url"}:
         field = article["title"] + "|" + article["source"] + "|" + article["url"]
         assert payload in field
@@ -190,7 +190,7 @@ def test_injected_set_is_large_and_varied() -> None:
     assert {"\u200b", "\u202e", "\x1b"} <= set(payloads)
 
 
-def test_hostile_characters_are_escaped_in_the_files() -> None:
+def test_prompt_injection_characters_are_escaped_in_the_files() -> None:
     for name in ["newsroom.jsonl", "cases.jsonl", "injected.jsonl"]:
         shown = (FOLDER / name).read_text(encoding="utf-8").replace("\n", "")
         assert not [character for character in shown if unicodedata.category(character) in {"Cc", "Cf"}]

@@ -180,12 +180,12 @@ class BotState:
             connection.execute(delete(shown_answers).where(shown_answers.c.shown_at < moment))
             connection.execute(delete(daily_questions).where(daily_questions.c.day < day))
 
-    def fact(self, name: str) -> str:
+    def metadata(self, name: str) -> str:
         """A stored fact, "" when there is none."""
         with transaction(self.database) as connection:
             return connection.execute(select(facts.c.value).where(facts.c.name == name)).scalar() or ""
 
-    def set_fact(self, name: str, value: str) -> None:
+    def set_metadata(self, name: str, value: str) -> None:
         """Store a fact under its name."""
         with transaction(self.database) as connection:
             put(connection, facts, {"name": name, "value": value})

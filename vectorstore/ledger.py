@@ -24,7 +24,7 @@ from vectorstore.values import Article, Chunk, Span
 Value = TypeVar("Value")
 
 # SQLite takes 32,766 variables in a statement, PostgreSQL's driver 65,535.
-MOST_IDS_AT_ONCE = 5_000
+MAX_IDS_AT_ONCE = 5_000
 SPANS = struct.Struct("<ii")
 """A sentence's start and end, as stored."""
 
@@ -85,20 +85,20 @@ class Ledger:
 
     # Facts about the library as a whole
 
-    def fact(self, name: str) -> str:
+    def metadata(self, name: str) -> str:
         """A remembered fact, "" when there is none."""
         with self.transaction() as connection:
             return connection.execute(select(facts.c.value).where(facts.c.name == name)).scalar() or ""
 
-    def set_fact(self, name: str, value: str) -> None:
+    def set_metadata(self, name: str, value: str) -> None:
         """Remember a fact."""
         with self.transaction() as connection:
-            write_fact(connection, name, value)
+            write_metadata(connection, name, value)
 
     @property
     def revision(self) -> str:
         """Changes whenever the stored chunks change."""
-        return self.fact("revision")
+        return self.metadata("revision")
 
     # Articles
 
@@ -199,7 +199,7 @@ class Ledger:
 
     # Chunks
 
-    def begin_change(self, library: str, article_ids: Sequence[str]) -> None:
+    def mark_unindexed(self, library: str, article_ids: Sequence[str]) -> None:
         """Take articles out of every answer until `finish` or `remove`."""
         with self.transaction() as connection:
             for some in slices(article_ids):
@@ -238,7 +238,7 @@ class Ledger:
                 connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(some)))
             raise_revision(connection)
 
-    def forget_index(self) -> None:
+    def clear_index(self) -> None:
         """Mark every article as unfinished and drop all chunks: the first step of a rebuild."""
         with self.transaction() as connection:
             connection.execute(delete(chunks))
@@ -382,7 +382,7 @@ def moment(epoch: float | None) -> datetime | None:
     return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
 
 
-def write_fact(connection: Connection, name: str, value: str) -> None:
+def write_metadata(connection: Connection, name: str, value: str) -> None:
     """Remember a fact within a transaction."""
     put(connection, facts, {"name": name, "value": value})
 
@@ -393,9 +393,9 @@ def raise_revision(connection: Connection) -> None:
     count = int(before.partition("-")[0] or 0) + 1
     # Two libraries that went through the same number of changes must not look alike to a copied cache.
     salt = hashlib.sha256(f"{before}{datetime.now(UTC).timestamp()}".encode()).hexdigest()[:12]
-    write_fact(connection, "revision", f"{count}-{salt}")
+    write_metadata(connection, "revision", f"{count}-{salt}")
 
 
 def slices(values: Sequence[Value]) -> Iterable[Sequence[Value]]:
     """The values in slices that fit into one statement."""
-    return (values[start : start + MOST_IDS_AT_ONCE] for start in range(0, len(values), MOST_IDS_AT_ONCE))
+    return (values[start : start + MAX_IDS_AT_ONCE] for start in range(0, len(values), MAX_IDS_AT_ONCE))

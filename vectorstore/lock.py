@@ -9,12 +9,12 @@ from filelock import FileLock, Timeout
 
 from vectorstore.errors import StoreBusy, StoreStopped, StoreUnavailable
 
-Stopped = Callable[[], bool]
+ShouldStop = Callable[[], bool]
 """Asked from time to time by work that takes long: was the program told to end?"""
 STOPPED_BEFORE = "This was stopped before it began, and nothing was changed: do it again."
 
 
-def never() -> bool:
+def never_stop() -> bool:
     """Work that nothing stops."""
     return False
 
@@ -24,7 +24,7 @@ def writer_lock(
     folder: Path,
     wait_seconds: float,
     on_wait: Callable[[str], None] | None = None,
-    stopped: Stopped = never,
+    stopped: ShouldStop = never_stop,
 ) -> Iterator[None]:
     """Hold the folder's writer lock; `on_wait` is told who holds it before waiting, `stopped` ends the wait.
 

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import Stemmer
 
-LONGEST_WORD = 64
+MAX_WORD = 64
 """Characters of a word that are looked at."""
 
 IRREGULAR = """
@@ -38,4 +38,4 @@ STEMMER = Stemmer.Stemmer("english")
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
     """The stem of a word in lower case: "arrested" and "arrests" are "arrest", "spoke" is "speak"."""
-    return str(STEMMER.stemWord(BASE.get(word, word)[:LONGEST_WORD]))
+    return str(STEMMER.stemWord(BASE.get(word, word)[:MAX_WORD]))

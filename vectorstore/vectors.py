@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 COLLECTION = "chunks"
 # SQLite's limit on variables, which Chroma passes on; asked of the client, with this as the most.
-MOST_AT_ONCE = 1_000
+MAX_AT_ONCE = 1_000
 # What SQLite and the operating system say in Chroma's errors when nothing more can be written.
 FULL = ("disk is full", "No space left", "File too large", "disk I/O error")
 
@@ -112,9 +112,9 @@ class VectorStore:
 
     def upsert(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         """Store chunks' vectors [n, dimension] under their ids, in the place of what was there."""
-        for start in range(0, len(chunks), MOST_AT_ONCE):
-            some = chunks[start : start + MOST_AT_ONCE]
-            self.use(partial(upsert, some, vectors[start : start + MOST_AT_ONCE]))
+        for start in range(0, len(chunks), MAX_AT_ONCE):
+            some = chunks[start : start + MAX_AT_ONCE]
+            self.use(partial(upsert, some, vectors[start : start + MAX_AT_ONCE]))
 
     def ids_of(self, library: str, article_ids: Sequence[str]) -> set[str]:
         """The ids of every chunk stored for these articles."""
@@ -125,8 +125,8 @@ class VectorStore:
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Delete these chunks' vectors; ids that are not there are passed over."""
-        for start in range(0, len(chunk_ids), MOST_AT_ONCE):
-            self.use(partial(delete, list(chunk_ids[start : start + MOST_AT_ONCE])))
+        for start in range(0, len(chunk_ids), MAX_AT_ONCE):
+            self.use(partial(delete, list(chunk_ids[start : start + MAX_AT_ONCE])))
 
     def search(self, vector: NDArray[np.float32], limit: int, scope: Scope | None) -> list[Neighbour]:
         """Nearest chunks in scope, nearest first; ties by id, so that the order is the same every time.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 REMEMBERED = 5_000
 
 
-class TurnedAway(Exception):
+class Rejected(Exception):
     """A question that is not taken: `sentence` names the words that say why (bot/discord/translations.py)."""
 
     def __init__(self, sentence: str, **values: object) -> None:
@@ -20,7 +20,7 @@ class TurnedAway(Exception):
 
 
 @dataclass(eq=False)
-class Ticket:
+class Slot:
     """A question that was taken, from admission until its answer is shown."""
 
     user: int
@@ -29,7 +29,7 @@ class Ticket:
     arrived: float = field(default_factory=time.perf_counter)
 
 
-class Desk:
+class QuestionQueue:
     """Takes questions, lets a few run at once and the others wait in order."""
 
     def __init__(
@@ -40,31 +40,31 @@ class Desk:
         self.most = places + queue_limit
         self.clock = clock
         self.open = True
-        self.tickets: dict[int, Ticket] = {}
-        self.waiting: list[Ticket] = []
+        self.tickets: dict[int, Slot] = {}
+        self.waiting: list[Slot] = []
         self.last_asked: OrderedDict[int, float] = OrderedDict()
         self.last_told: OrderedDict[int, float] = OrderedDict()
         self.empty = asyncio.Event()
         self.empty.set()
 
-    def admit(self, user: int) -> Ticket:
-        """Take a user's question. Raises TurnedAway."""
+    def admit(self, user: int) -> Slot:
+        """Take a user's question. Raises Rejected."""
         if not self.open:
-            raise TurnedAway("closing")
+            raise Rejected("closing")
         if user in self.tickets:
-            raise TurnedAway("one_at_a_time")
+            raise Rejected("one_at_a_time")
         left = self.cooldown_seconds - (self.clock() - self.last_asked.get(user, float("-inf")))
         if left > 0:
-            raise TurnedAway("wait_cooldown", seconds=max(1, round(left)))
+            raise Rejected("wait_cooldown", seconds=max(1, round(left)))
         if len(self.tickets) >= self.most:
-            raise TurnedAway("queue_full")
-        ticket = self.tickets[user] = Ticket(user)
+            raise Rejected("queue_full")
+        ticket = self.tickets[user] = Slot(user)
         remember(self.last_asked, user, self.clock())
         self.waiting.append(ticket)
         self.empty.clear()
         return ticket
 
-    def may_tell(self, user: int) -> bool:
+    def may_notify(self, user: int) -> bool:
         """Whether to say in a channel why a user is turned away: once in ten seconds, or refusals become a flood."""
         now = self.clock()
         if now - self.last_told.get(user, float("-inf")) < 10:
@@ -72,17 +72,17 @@ class Desk:
         remember(self.last_told, user, now)
         return True
 
-    async def take_place(self, ticket: Ticket) -> None:
+    async def take_place(self, ticket: Slot) -> None:
         """Wait until this question's turn has come."""
         await self.places.acquire()
         ticket.place = True
         self.waiting.remove(ticket)
 
-    def position(self, ticket: Ticket) -> int:
+    def position(self, ticket: Slot) -> int:
         """How many questions run before this one, itself counted; 0 once it runs."""
         return self.waiting.index(ticket) + 1 if ticket in self.waiting else 0
 
-    def leave(self, ticket: Ticket) -> None:
+    def leave(self, ticket: Slot) -> None:
         """The answer is shown, or never will be."""
         if ticket.place:
             self.places.release()

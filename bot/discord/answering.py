@@ -7,14 +7,14 @@ import time
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from bot.discord.admission import Desk, Ticket
+from bot.discord.admission import QuestionQueue, Slot
 from bot.discord.buttons import answer_buttons
 from bot.discord.conversation import Asked, Memory
 from bot.discord.errors import failure_words
 from bot.discord.metrics import Metrics
 from bot.discord.render import Page, answer_pages, draft_text, error_page
 from bot.discord.replies import SEND_FAILURES, Reply
-from bot.discord.state import PRIVATE, ServerBook
+from bot.discord.state import PRIVATE, GuildSettingsCache
 from bot.discord.translations import Words, words_of
 from rag.answer import Answer, DraftText
 from rag.engine import AnswersQuestions, KeepsArticles
@@ -48,8 +48,8 @@ class Asking:
         engine: BotEngine,
         without_model: AnswersQuestions,
         memory: Memory,
-        desk: Desk,
-        book: ServerBook,
+        desk: QuestionQueue,
+        book: GuildSettingsCache,
         metrics: Metrics,
         answer_seconds: float,
     ) -> None:
@@ -61,7 +61,7 @@ class Asking:
         self.metrics = metrics
         self.answer_seconds = answer_seconds
 
-    async def answer(self, ticket: Ticket, asked: Asked, reply: Reply) -> None:
+    async def answer(self, ticket: Slot, asked: Asked, reply: Reply) -> None:
         """Answer a question that was taken; whatever happens, the asker is told and the ticket given back."""
         ticket.task = asyncio.current_task()
         words = words_of(self.book.of(asked.server).language)
@@ -96,7 +96,7 @@ class Asking:
             else:
                 await self.keep(kept[0], asked, kept[1])
 
-    async def find_answer(self, ticket: Ticket, asked: Asked, reply: Reply, words: Words) -> Answer | Page:
+    async def find_answer(self, ticket: Slot, asked: Asked, reply: Reply, words: Words) -> Answer | Page:
         """The answer, or the page that says why there is none."""
         try:
             await self.wait_for_turn(ticket, reply, words)
@@ -112,7 +112,7 @@ class Asking:
                 self.metrics.model_errors.inc()
             return error_page(failure_words(error, words, server=asked.server), words)
 
-    async def wait_for_turn(self, ticket: Ticket, reply: Reply, words: Words) -> None:
+    async def wait_for_turn(self, ticket: Slot, reply: Reply, words: Words) -> None:
         """Wait in the queue, with the position shown once it takes more than a moment."""
         self.metrics.queue_length.set(len(self.desk.waiting))
         turn = asyncio.ensure_future(self.desk.take_place(ticket))

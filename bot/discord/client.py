@@ -12,7 +12,7 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
-from bot.discord.admission import Desk, Ticket, TurnedAway
+from bot.discord.admission import QuestionQueue, Rejected, Slot
 from bot.discord.answering import Asking, BotEngine
 from bot.discord.cogs.ask import AskTree, add_user_commands, sync_if_changed
 from bot.discord.cogs.buttons import handle_component, handle_modal
@@ -24,7 +24,7 @@ from bot.discord.library_writes import Writes
 from bot.discord.markdown import escape, one_line, shorten
 from bot.discord.metrics import Metrics
 from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, tell_privately
-from bot.discord.state import PRIVATE, ServerBook, StateDoor
+from bot.discord.state import PRIVATE, AsyncState, GuildSettingsCache
 from bot.discord.translations import Words, words_of
 from rag.engine import AnswersQuestions
 from rag.settings import Settings
@@ -100,10 +100,10 @@ class DatelineBot(commands.AutoShardedBot):
         """Everything that needs a running loop: database, desk, and commands when their definition changed."""
         settings = self.settings
         sys.setswitchinterval(SWITCH_SECONDS)
-        self.door = await StateDoor.open(settings.ledger_url)
-        self.book = ServerBook(self.door, settings.discord_daily_budget)
+        self.door = await AsyncState.open(settings.ledger_url)
+        self.book = GuildSettingsCache(self.door, settings.discord_daily_budget)
         await self.book.load()
-        self.desk = Desk(
+        self.desk = QuestionQueue(
             settings.discord_cooldown_seconds, settings.discord_questions_at_once, settings.discord_queue_limit
         )
         self.memory = Memory(self.engine, self.door)
@@ -159,13 +159,13 @@ class DatelineBot(commands.AutoShardedBot):
         """The words of a server's language."""
         return words_of(self.book.of(server or PRIVATE).language)
 
-    def admit(self, asked: Asked, channels: set[int], roles: set[int]) -> Ticket:
-        """Take a question, at once and without waiting for anything. Raises TurnedAway.
+    def admit(self, asked: Asked, channels: set[int], roles: set[int]) -> Slot:
+        """Take a question, at once and without waiting for anything. Raises Rejected.
 
         channels: the channel's id and, for a thread, its parent's. roles: the asker's.
         """
         if asked.server == PRIVATE and not self.settings.discord_direct_messages:
-            raise TurnedAway("no_direct_messages")
+            raise Rejected("no_direct_messages")
         settings = self.book.of(asked.server)
         check_place(settings, channels, roles)
         self.book.check_budget(asked.server)
@@ -192,7 +192,7 @@ class DatelineBot(commands.AutoShardedBot):
         words = self.words(interaction.guild_id)
         try:
             ticket = self.admit(asked, channels, role_ids(interaction.user))
-        except TurnedAway as reason:
+        except Rejected as reason:
             self.metrics.questions.labels("turned_away").inc()
             await tell_privately(interaction, words.say(reason.sentence, **reason.values))
             return

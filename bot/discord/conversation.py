@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.discord.admission import remember
-from bot.discord.state import PRIVATE, StateDoor
+from bot.discord.state import PRIVATE, AsyncState
 from rag.answer import Answer, Turn
 from rag.engine import AnswersQuestions
 from rag.records import readable_answer
@@ -59,7 +59,7 @@ def server_prefix(server: int) -> str:
 class Memory:
     """Stored answers by message and by id, for one engine and one database."""
 
-    def __init__(self, engine: AnswersQuestions, door: StateDoor) -> None:
+    def __init__(self, engine: AnswersQuestions, door: AsyncState) -> None:
         self.engine = engine
         self.door = door
         self.keeping: set[asyncio.Task[None]] = set()

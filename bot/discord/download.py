@@ -14,7 +14,7 @@ from rag.ingestion.read_articles import SUFFIXES
 
 SECONDS = 20.0
 REDIRECTS = 5
-LONGEST_ADDRESS = 2_000
+MAX_ADDRESS = 2_000
 CHUNK = 65_536
 SUFFIX_OF_TYPE = {
     "text/plain": ".txt",
@@ -93,7 +93,7 @@ def check_address(url: str) -> None:
         _ = parts.port
     except ValueError:
         raise ArticleError("This is no address: give one like https://example.org/article.txt.") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > LONGEST_ADDRESS:
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > MAX_ADDRESS:
         raise ArticleError("This is no web address: give one like https://example.org/article.txt.")
     if parts.username is not None or parts.password is not None:
         raise ArticleError("The address holds a user name or password: attach the file instead.")

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 
 from bot.discord.admission import wait_at_most
 from vectorstore.errors import StoreBusy
-from vectorstore.lock import Stopped
+from vectorstore.lock import ShouldStop
 
-MOST_WAITING = 10
+MAX_WAITING = 10
 STOPPING_SECONDS = 20.0
 """How long a change may take to see that it was stopped: it looks between batches of passages."""
 
@@ -30,11 +30,11 @@ class Writes:
         self.idle.set()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Stopped]:
+    async def turn(self) -> AsyncIterator[ShouldStop]:
         """Wait for one's turn; what it gives says, to any thread, whether to stop. Raises StoreBusy."""
         if not self.open:
             raise StoreBusy("I am about to restart: try again in a minute.")
-        if self.taken > MOST_WAITING:
+        if self.taken > MAX_WAITING:
             raise StoreBusy("Many changes are waiting already: try again in some minutes.")
         self.taken += 1
         self.idle.clear()

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 INVISIBLE = "\u200b"
 FILLERS = "\u034f\u115f\u1160\u3164\uffa0"
-LONGEST_LINK = 400
+MAX_LINK = 400
 
 # Everything that opens formatting, a link, a mention, a timestamp or an emoji anywhere in a line.
 ANYWHERE = re.compile(r"[\\*_~`|\[\]<>]|:(?=//|\w+:)")
@@ -105,7 +105,7 @@ def safe_url(url: str) -> str:
     netloc = host if port is None else f"{host}:{port}"
     built = f"{parts.scheme}://{netloc}{path}" + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
     built = built.replace("@", "%40")
-    return built if len(built) <= LONGEST_LINK else ""
+    return built if len(built) <= MAX_LINK else ""
 
 
 def link(title: str, url: str, limit: int = 140) -> str:

@@ -27,7 +27,7 @@ FIELDS = 25
 ALL_OF_A_PAGE = 6_000
 
 # More than three messages for one answer push a conversation off the screen; the rest goes into a file.
-MOST_PAGES = 3
+MAX_PAGES = 3
 # Leaves room in a description for the line that points to the file.
 BODY = DESCRIPTION - 296
 NEAREST = 5
@@ -95,9 +95,9 @@ def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[
 def finish(pages: list[Page], answer: Answer, words: Words) -> list[Page]:
     """The pages with a footer on the last, and the whole answer as a file where they are too many."""
     footer = f"{shorten(one_line(answer.id), 40)} · {shorten(one_line(answer.model), 80)}"
-    if len(pages) <= MOST_PAGES:
+    if len(pages) <= MAX_PAGES:
         return [*pages[:-1], replace(pages[-1], footer=footer)]
-    kept = pages[:MOST_PAGES]
+    kept = pages[:MAX_PAGES]
     last = kept[-1]
     body = f"{last.body}\n\n{words.continued_in_file}".strip()
     return [*kept[:-1], replace(last, body=body, footer=footer, file=answer_text(answer, words))]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.discord.markdown import clean, link, one_line, shorten_escaped, split_text
-from bot.discord.render import BODY, GREEN, MOST_PAGES, Page, emphasised
+from bot.discord.render import BODY, GREEN, MAX_PAGES, Page, emphasised
 from bot.discord.translations import Words
 from rag.answer import Citation
 from vectorstore.values import Article, Span
@@ -23,12 +23,12 @@ def passage_pages(passages: Sequence[tuple[Citation, Article | None]], words: Wo
         texts.append(f"{head}\n> {in_its_paragraph(citation, article)}")
     bodies = split_text("\n\n".join(texts), BODY)
     pages = [Page(words.passages, body, GREEN) for body in bodies]
-    if len(pages) <= MOST_PAGES:
+    if len(pages) <= MAX_PAGES:
         return pages
-    last = pages[MOST_PAGES - 1]
+    last = pages[MAX_PAGES - 1]
     whole = "\n\n".join(f"[{citation.number}] {clean(citation.quote)}" for citation, _ in passages)
     body = f"{last.body}\n\n{words.continued_in_file}"
-    return [*pages[: MOST_PAGES - 1], replace(last, body=body, file=whole, file_name="passages.txt")]
+    return [*pages[: MAX_PAGES - 1], replace(last, body=body, file=whole, file_name="passages.txt")]
 
 
 def in_its_paragraph(citation: Citation, article: Article | None) -> str:

@@ -13,7 +13,7 @@ from bot.discord.client import DatelineBot, create_bot, point_elsewhere
 from bot.discord.cogs.ask import sync_if_changed
 from bot.discord.logs import set_up_logging
 from bot.discord.metrics import Metrics, serve_metrics
-from bot.discord.state import StateDoor
+from bot.discord.state import AsyncState
 from bot.discord.supervisor import DiscordRefused, plain_failure, stop_on_signals, supervise
 from bot.terminal.ask import seeds_folder
 from rag.engine import Engine, open_engine
@@ -73,7 +73,7 @@ class SyncBot(DatelineBot):
 
     async def setup_hook(self) -> None:
         """Send them when they changed."""
-        self.door = await StateDoor.open(self.settings.ledger_url)
+        self.door = await AsyncState.open(self.settings.ledger_url)
         self.sent = await sync_if_changed(self)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
 
-from bot.discord.admission import TurnedAway
+from bot.discord.admission import Rejected
 from vectorstore.bot_state import AuditEntry, BotState, ServerSettings
 from vectorstore.database import open_database
 
@@ -17,14 +17,14 @@ PRIVATE = 0
 """The server of a private conversation."""
 
 
-class StateDoor:
+class AsyncState:
     """BotState without blocking: `await door.run(door.state.vote, vote)`."""
 
     def __init__(self, state: BotState) -> None:
         self.state = state
 
     @classmethod
-    async def open(cls, ledger_url: str) -> "StateDoor":
+    async def open(cls, ledger_url: str) -> "AsyncState":
         """The door to a migrated database. Raises StoreUnavailable, StoreMismatch."""
         return cls(BotState(await asyncio.to_thread(open_database, ledger_url)))
 
@@ -37,10 +37,10 @@ class StateDoor:
         await asyncio.to_thread(self.state.close)
 
 
-class ServerBook:
+class GuildSettingsCache:
     """Every server's settings and today's number of questions, read once and written through."""
 
-    def __init__(self, door: StateDoor, daily_budget: int) -> None:
+    def __init__(self, door: AsyncState, daily_budget: int) -> None:
         self.door = door
         self.daily_budget = daily_budget
         self.settings: dict[int, ServerSettings] = {}
@@ -71,12 +71,12 @@ class ServerBook:
         return self.daily_budget if own is None else own
 
     def check_budget(self, server: int) -> None:
-        """Raises TurnedAway when a server's questions of today are spent."""
+        """Raises Rejected when a server's questions of today are spent."""
         if self.day != today():
             self.day, self.questions = today(), {}
         budget = self.budget(server)
         if server != PRIVATE and budget and self.questions.get(server, 0) >= budget:
-            raise TurnedAway("budget_spent", budget=budget)
+            raise Rejected("budget_spent", budget=budget)
 
     def spend(self, server: int) -> None:
         """Count a question in memory at once, so that the next check sees it."""

@@ -17,7 +17,7 @@ from vectorstore.errors import DatelineError
 log = logging.getLogger("dateline.bot")
 
 FIRST_WAIT = 1.0
-LONGEST_WAIT = 60.0
+MAX_WAIT = 60.0
 STEADY_AFTER = 120.0
 """A client that ran so long starts the back-off anew."""
 
@@ -50,7 +50,7 @@ async def supervise(
     stop: asyncio.Event,
     metrics: Metrics,
     first_wait: float = FIRST_WAIT,
-    longest_wait: float = LONGEST_WAIT,
+    longest_wait: float = MAX_WAIT,
 ) -> None:
     """Run clients one after the other until `stop` is set. Raises DiscordRefused where trying again is no use."""
     wait = first_wait

@@ -126,7 +126,7 @@ def run(
             )
         except KeyboardInterrupt:
             click.echo(
-                f"Stopped: {shown.finished} of {len(case_set.cases)} cases are kept; "
+                f"ShouldStop: {shown.finished} of {len(case_set.cases)} cases are kept; "
                 "the same command with --resume goes on.",
                 err=True,
             )

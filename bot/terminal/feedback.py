@@ -46,7 +46,7 @@ async def read_gaps(settings: "Settings", since: datetime | None) -> "list[Gap]"
 
     async with open_engine(settings) as engine:
         refused = await engine.refused_questions(since)
-        return await asyncio.to_thread(find_gaps, refused, engine.library.shelves.embedder.embed_question)
+        return await asyncio.to_thread(find_gaps, refused, engine.library.storage.embedder.embed_question)
 
 
 def gap_lines(gap: "Gap") -> str:

@@ -12,8 +12,8 @@ from rag.prompt_injection import tainted_sentences
 from rag.retrieval import similar_words
 from vectorstore.values import Chunk, Hit, Span
 
-MOST_SENTENCES = 3
-MOST_WORDS = 60
+MAX_SENTENCES = 3
+MAX_WORDS = 60
 """Quoted words of an answer: what a reader takes in at one look."""
 WORTH_ADDING = 0.05
 """A further sentence must be at least this probable, relative to the best one. Measured: docs/quality.md."""
@@ -75,14 +75,14 @@ def choose(judgement: Judgement, hits: Sequence[Hit]) -> list[Candidate]:
         holds = pattern is not None and any(pattern.search(text_of(candidate, hits)) for candidate, _ in group)
         return underlined in group, holds, sum(probability for _, probability in group)
 
-    groups = [(best, *more) for count in range(MOST_SENTENCES) for more in combinations(further, count)]
+    groups = [(best, *more) for count in range(MAX_SENTENCES) for more in combinations(further, count)]
     chosen = [candidate for candidate, _ in max((g for g in groups if fits(texts_of(g, hits))), key=worth)]
     by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in quotable}
     for candidate in list(chosen):
         antecedent = by_place.get((candidate.hit, candidate.sentence - 1))
         if antecedent is None or antecedent in chosen or not LEADING_PRONOUN.match(text_of(candidate, hits)):
             continue
-        if len(chosen) < MOST_SENTENCES and fits([text_of(one, hits) for one in [*chosen, antecedent]]):
+        if len(chosen) < MAX_SENTENCES and fits([text_of(one, hits) for one in [*chosen, antecedent]]):
             chosen.append(antecedent)
     return chosen
 
@@ -103,7 +103,7 @@ def underlined_answer(
 
 def fits(texts: Sequence[str]) -> bool:
     """Are sentences no more than one reads at a look, none repeating another? A single one is cut to the limit later."""
-    if len(texts) > 1 and sum(len(text.split()) for text in texts) > MOST_WORDS:
+    if len(texts) > 1 and sum(len(text.split()) for text in texts) > MAX_WORDS:
         return False
     words = [frozenset(words_of(text)) for text in texts]
     return all(similar_words(one, other) < SAME_STATEMENT for one, other in combinations(words, 2))
@@ -151,12 +151,12 @@ def answer_words(candidate: Candidate, chunk: Chunk, readings: Sequence[Reading]
 def within_limit(chunk: Chunk, start: int, end: int, emphasis: Sequence[Span]) -> Span:
     """The span itself, or of a longer sentence the words around what answers."""
     words = [(m.start() + start, m.end() + start) for m in re.finditer(r"\S+", chunk.sentence_text((start, end)))]
-    if len(words) <= MOST_WORDS:
+    if len(words) <= MAX_WORDS:
         return start, end
     centre = emphasis[0][0] if emphasis else start
     index = next((number for number, (_, word_end) in enumerate(words) if word_end > centre), 0)
-    first = max(0, min(index - MOST_WORDS // 2, len(words) - MOST_WORDS))
-    return words[first][0], words[first + MOST_WORDS - 1][1]
+    first = max(0, min(index - MAX_WORDS // 2, len(words) - MAX_WORDS))
+    return words[first][0], words[first + MAX_WORDS - 1][1]
 
 
 def in_reading_order(quotes: Sequence[Quote], hits: Sequence[Hit]) -> list[Quote]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # No vocabulary has more characters to a token on average; reading stops there whatever the server sends.
 CHARACTERS_PER_TOKEN = 8
 REWRITE_TOKENS = 120
-LONGEST_REWRITE = 500
+MAX_REWRITE = 500
 THOUGHT = re.compile(r"<(think|thinking|reasoning|thought)>.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
 
 
@@ -57,14 +57,14 @@ class ModelWriter:
     async def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question so that it can be understood alone. Raises ModelError, also when what came is no question."""
         prompt = rewrite_prompt(question, history)
-        text = THOUGHT.sub("", await self.server.text(messages(prompt), REWRITE_TOKENS, LONGEST_REWRITE * 4))
+        text = THOUGHT.sub("", await self.server.text(messages(prompt), REWRITE_TOKENS, MAX_REWRITE * 4))
         lines = [line for line in (clean_line(line) for line in text.splitlines()) if line]
         rewritten = re.sub(
             r"^(?:(?:standalone |rewritten )?question|answer)\s*:\s*", "", lines[0] if lines else "", flags=re.I
         )
         rewritten = rewritten.strip("\"'“”„«»*` ")
         # Three times as long and a line: names take the place of pronouns, not more.
-        too_long = len(rewritten) > min(LONGEST_REWRITE, 3 * len(question) + 120)
+        too_long = len(rewritten) > min(MAX_REWRITE, 3 * len(question) + 120)
         if too_long or is_forbidden(rewritten) or not speaks_of(rewritten, question, history):
             raise ModelError(f"{self.name} gave no question that stands alone: ask again with the names in it.")
         return rewritten

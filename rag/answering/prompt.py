@@ -15,7 +15,7 @@ from rag.sentences import sentence_spans
 from vectorstore.values import Hit
 
 HISTORY_TURNS = 3
-LONGEST_HISTORY_ANSWER = 400
+MAX_HISTORY_ANSWER = 400
 
 # Marks that would pass for ours, and tokens that some servers read as the end of a message wherever they stand.
 FORGED_MARK = re.compile(r"[\[【［〔]\s*([\d\s,;–-]{1,20})\s*(?:†[^\]】]*)?[\]】］〕]")
@@ -130,7 +130,7 @@ def history_block(history: Sequence[Turn], fence: str) -> str:
     lines = [f"{fence} earlier in this conversation"]
     for turn in history[-HISTORY_TURNS:]:
         lines.append(f"Question: {harmless(clean_line(turn.standalone_question or turn.question))}")
-        lines.append(f"Answer: {harmless(clean_line(turn.answer))[:LONGEST_HISTORY_ANSWER]}")
+        lines.append(f"Answer: {harmless(clean_line(turn.answer))[:MAX_HISTORY_ANSWER]}")
     return "\n".join([*lines, f"{fence} end"]) + "\n"
 
 

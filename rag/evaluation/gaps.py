@@ -18,7 +18,7 @@ Embed = Callable[[str], NDArray[np.float32]]
 SAME_GAP = 0.83
 """Least cosine to a group's first question. Measured with the embedded MiniLM on the pairs of
 tests/test_evaluation_gaps.py: 11 of 12 rewordings are above it, 12 of 12 questions about the same thing below."""
-MOST_QUESTIONS = 5_000
+MAX_QUESTIONS = 5_000
 """Newest distinct questions that are compared: all pairs of them take 100 MB."""
 
 
@@ -40,7 +40,7 @@ def find_gaps(refused: Sequence[StoredAnswer], embed: Embed, same: float = SAME_
     asked: dict[str, list[StoredAnswer]] = {}
     for stored in refused:
         asked.setdefault(wording(stored), []).append(stored)
-    questions = list(asked)[:MOST_QUESTIONS]
+    questions = list(asked)[:MAX_QUESTIONS]
     if not questions:
         return []
     vectors = np.stack([embed(question) for question in questions])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CHUNKING = "1"
 """Goes up when the same article would be cut differently: stored chunks are then made anew."""
 
-MOST_CHARACTERS_PER_TOKEN = 8
+MAX_CHARACTERS_PER_TOKEN = 8
 """WordPiece calls a word of any length one [UNK]; a megabyte without a space must not become one chunk."""
 
 Splitter = Callable[[str], list[str]]
@@ -30,7 +30,7 @@ def chunk_splitter(tokenizer: "Tokenizer", chunk_tokens: int) -> "SentenceSplitt
     @lru_cache(maxsize=65_536)
     def tokens(text: str) -> Sequence[int]:
         count = len(tokenizer.encode(text, add_special_tokens=False).ids)
-        return range(max(count, len(text) // MOST_CHARACTERS_PER_TOKEN))
+        return range(max(count, len(text) // MAX_CHARACTERS_PER_TOKEN))
 
     return SentenceSplitter(
         chunk_size=chunk_tokens,

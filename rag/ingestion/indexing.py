@@ -22,7 +22,7 @@ from rag.models.embedder import Embedder, Passage, PassageVectors
 from vectorstore.errors import StoreMismatch, StoreStopped
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
 from vectorstore.lexical import LexicalIndex
-from vectorstore.lock import Stopped, never
+from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import Article
 from vectorstore.vectors import VectorStore
 
@@ -61,7 +61,7 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
-class Shelves:
+class Storage:
     """Everything that stores a library, and what is needed to fill it."""
 
     def __init__(self, folder: Path, ledger: Ledger, store: VectorStore, embedder: Embedder, chunk_tokens: int) -> None:
@@ -104,19 +104,19 @@ class Shelves:
 
 
 def ingest(
-    shelves: Shelves,
+    storage: Storage,
     readings: Iterable[ReadArticle | ArticleProblem],
     library: str,
     on_progress: OnProgress | None = None,
-    stopped: Stopped = never,
+    stopped: ShouldStop = never_stop,
 ) -> tuple[IngestReport, dict[str, str]]:
     """Store what was read and index everything unfinished; returns the report and the origin of every id seen.
 
     The caller holds the writer lock. Raises StoreError; what was stored before is kept. `stopped` is asked between
     batches.
     """
-    check_embedder(shelves)
-    known = shelves.ledger.known(library)
+    check_embedder(storage)
+    known = storage.ledger.known(library)
     seen: dict[str, str] = {}
     problems: list[ArticleProblem] = []
     titles: list[str] = []
@@ -140,30 +140,30 @@ def ingest(
             if before and before.digest == article.digest:
                 unchanged += 1
                 if before.origin != reading.origin:
-                    shelves.ledger.move_origin(library, article.id, reading.origin)
+                    storage.ledger.move_origin(library, article.id, reading.origin)
                 continue
             added, changed = (added, changed + 1) if before else (added + 1, changed)
             titles += [article.title] * (len(titles) < REPORTED_TITLES)
-            incoming.append(incoming_article(shelves.ledger, article, reading.origin, incoming))
+            incoming.append(incoming_article(storage.ledger, article, reading.origin, incoming))
         if incoming:
-            shelves.ledger.save(incoming)
+            storage.ledger.save(incoming)
         if on_progress:
             on_progress(Progress("Reading", added + changed + unchanged))
-        stop_if(stopped)
-    made = index_unfinished(shelves, library, set(known), on_progress, stopped)
+        raise_if_stopped(stopped)
+    made = index_unfinished(storage, library, set(known), on_progress, stopped)
     report = IngestReport(added, changed, unchanged, 0, made, tuple(problems), tuple(titles))
     return report, seen
 
 
-def check_embedder(shelves: Shelves) -> None:
+def check_embedder(storage: Storage) -> None:
     """Raises StoreMismatch when another model filled the store: its vectors mean nothing to this one."""
-    filled_by = shelves.ledger.fact("embedder")
+    filled_by = storage.ledger.metadata("embedder")
     if not filled_by:
-        shelves.ledger.set_fact("embedder", shelves.embedder.name)
-    elif filled_by != shelves.embedder.name:
+        storage.ledger.set_metadata("embedder", storage.embedder.name)
+    elif filled_by != storage.embedder.name:
         raise StoreMismatch(
-            f"{shelves.folder} was filled by the embedding model {filled_by!r}, the settings say "
-            f"{shelves.embedder.name!r}: run `dateline rebuild` to embed everything again, or set the old model."
+            f"{storage.folder} was filled by the embedding model {filled_by!r}, the settings say "
+            f"{storage.embedder.name!r}: run `dateline rebuild` to embed everything again, or set the old model."
         )
 
 
@@ -180,26 +180,26 @@ def incoming_article(
 
 
 def index_unfinished(
-    shelves: Shelves,
+    storage: Storage,
     library: str,
     was_there: set[str],
     on_progress: OnProgress | None = None,
-    stopped: Stopped = never,
+    stopped: ShouldStop = never_stop,
 ) -> int:
     """Chunk, embed and store every unfinished article of a library; returns how many chunks were made.
 
     `was_there`: ids that may have left vectors behind. Embedding runs in a thread of its own beside the writing.
     """
-    unfinished = shelves.ledger.unfinished_ids(library, shelves.index_key)
+    unfinished = storage.ledger.unfinished_ids(library, storage.index_key)
     made = done = 0
     with ThreadPoolExecutor(1, "embed") as embedding:
         work = (
-            (batch, embedding.submit(chunk_and_embed, shelves, library, batch, stopped))
+            (batch, embedding.submit(chunk_and_embed, storage, library, batch, stopped))
             for batch in batches(unfinished, ARTICLES_AT_ONCE)
         )
         for batch, future in ahead(work):
             articles = future.result()
-            write_chunks(shelves, library, articles, [identifier for identifier in batch if identifier in was_there])
+            write_chunks(storage, library, articles, [identifier for identifier in batch if identifier in was_there])
             made += sum(len(some) for _, some in articles)
             done += len(batch)
             if on_progress:
@@ -208,13 +208,13 @@ def index_unfinished(
 
 
 def chunk_and_embed(
-    shelves: Shelves, library: str, article_ids: Sequence[str], stopped: Stopped
+    storage: Storage, library: str, article_ids: Sequence[str], stopped: ShouldStop
 ) -> list[tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]]:
     """These articles with their chunks, sentence vectors and chunk vectors. Raises StoreStopped between passages."""
-    articles = shelves.ledger.articles_with_stories(library, article_ids)
-    chunks = [chunks_of(article, shelves.splitter.split_text) for article, _ in articles]
+    articles = storage.ledger.articles_with_stories(library, article_ids)
+    chunks = [chunks_of(article, storage.splitter.split_text) for article, _ in articles]
     passages = [Passage(chunk.text, chunk.spans_within()) for some in chunks for chunk in some]
-    vectors = iter(embedded(shelves.embedder, passages, stopped))
+    vectors = iter(embedded(storage.embedder, passages, stopped))
     made = []
     for (article, story), some in zip(articles, chunks, strict=True):
         indexed = []
@@ -225,21 +225,21 @@ def chunk_and_embed(
     return made
 
 
-def embedded(embedder: Embedder, passages: Sequence[Passage], stopped: Stopped) -> Iterator[PassageVectors]:
+def embedded(embedder: Embedder, passages: Sequence[Passage], stopped: ShouldStop) -> Iterator[PassageVectors]:
     """Their vectors, in order. One article may have thousands of passages: a stop must not wait for them all."""
     for some in batches(passages, PASSAGES_AT_ONCE):
-        stop_if(stopped)
+        raise_if_stopped(stopped)
         yield from embedder.embed_passages(some)
 
 
-def stop_if(stopped: Stopped) -> None:
+def raise_if_stopped(stopped: ShouldStop) -> None:
     """Raises StoreStopped when the program was told to end."""
     if stopped():
         raise StoreStopped("This was stopped before it was finished: do it again. What is stored already is kept.")
 
 
 def write_chunks(
-    shelves: Shelves,
+    storage: Storage,
     library: str,
     articles: Sequence[tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]],
     was_there: Sequence[str],
@@ -247,28 +247,28 @@ def write_chunks(
     """Vectors first, then what is stale goes, then the chunks and the mark that they are whole."""
     chunks = [indexed.chunk for _, some in articles for indexed, _ in some]
     if chunks:
-        shelves.store.upsert(chunks, np.stack([vector for _, some in articles for _, vector in some]))
-    stale = shelves.store.ids_of(library, was_there) - {chunk.id for chunk in chunks}
-    shelves.store.delete(sorted(stale))
-    shelves.ledger.finish(
-        library, shelves.index_key, [(article, [indexed for indexed, _ in some]) for article, some in articles]
+        storage.store.upsert(chunks, np.stack([vector for _, some in articles for _, vector in some]))
+    stale = storage.store.ids_of(library, was_there) - {chunk.id for chunk in chunks}
+    storage.store.delete(sorted(stale))
+    storage.ledger.finish(
+        library, storage.index_key, [(article, [indexed for indexed, _ in some]) for article, some in articles]
     )
 
 
-def remove(shelves: Shelves, library: str, article_ids: Sequence[str]) -> None:
+def remove(storage: Storage, library: str, article_ids: Sequence[str]) -> None:
     """Delete articles everywhere. Killed half way, they are unfinished, and the next ingest makes them whole again."""
     if article_ids:
-        shelves.ledger.begin_change(library, article_ids)
-        shelves.store.delete(sorted(shelves.store.ids_of(library, article_ids)))
-        shelves.ledger.remove(library, article_ids)
+        storage.ledger.mark_unindexed(library, article_ids)
+        storage.store.delete(sorted(storage.store.ids_of(library, article_ids)))
+        storage.ledger.remove(library, article_ids)
 
 
-def rebuild(shelves: Shelves, on_progress: OnProgress | None = None) -> int:
+def rebuild(storage: Storage, on_progress: OnProgress | None = None) -> int:
     """Make every vector and the lexical index anew from the ledger; returns how many chunks there are."""
-    shelves.ledger.forget_index()
-    shelves.store.clear()
-    shelves.ledger.set_fact("embedder", shelves.embedder.name)
-    return sum(index_unfinished(shelves, library, set(), on_progress) for library in shelves.ledger.libraries())
+    storage.ledger.clear_index()
+    storage.store.clear()
+    storage.ledger.set_metadata("embedder", storage.embedder.name)
+    return sum(index_unfinished(storage, library, set(), on_progress) for library in storage.ledger.libraries())
 
 
 def batches(values: Iterable[Value], size: int) -> Iterator[list[Value]]:

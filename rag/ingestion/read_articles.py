@@ -14,7 +14,7 @@ from typing import BinaryIO
 from vectorstore.values import SHARED_LIBRARY, Article
 
 SUFFIXES = (".txt", ".md", ".jsonl")
-MOST_BYTES = 5_000_000
+MAX_BYTES = 5_000_000
 """Longest single article or corpus line. Larger ones are reported: no newspaper prints them."""
 TITLE_CHARACTERS = 90
 
@@ -79,9 +79,9 @@ def read_open_file(file: BinaryIO, name: str, library: str, origin: str, place: 
         yield from read_corpus(file, library, origin, place)
         return
     try:
-        content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise Unreadable(f"is longer than {MOST_BYTES // 1_000_000} MB: split it into its articles.")
+        content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise Unreadable(f"is longer than {MAX_BYTES // 1_000_000} MB: split it into its articles.")
         text = decode(content)
         read = markdown_article if name.lower().endswith(".md") else plain_article
         yield ReadArticle(read(text, name, library), origin, place)
@@ -93,15 +93,15 @@ def read_corpus(file: BinaryIO, library: str, origin: str, place: str) -> Readin
     """One article a line. A second article with an id of this file is reported, not stored."""
     lines_by_id: dict[str, int] = {}
     number = 0
-    while line := file.readline(MOST_BYTES + 1):
+    while line := file.readline(MAX_BYTES + 1):
         number += 1
         here = f"{place}:{number}"
         if not line.strip():
             continue
         try:
-            if len(line) > MOST_BYTES:
+            if len(line) > MAX_BYTES:
                 skip_line(file)
-                raise Unreadable(f"is longer than {MOST_BYTES // 1_000_000} MB.")
+                raise Unreadable(f"is longer than {MAX_BYTES // 1_000_000} MB.")
             article = corpus_article(decode(line), library)
             if article.id in lines_by_id:
                 raise Unreadable(f"repeats the id {article.id!r} of line {lines_by_id[article.id]}: give it its own.")
@@ -113,7 +113,7 @@ def read_corpus(file: BinaryIO, library: str, origin: str, place: str) -> Readin
 
 def skip_line(file: BinaryIO) -> None:
     """Read on to the end of a line that is too long to keep."""
-    while (rest := file.readline(MOST_BYTES)) and not rest.endswith(b"\n"):
+    while (rest := file.readline(MAX_BYTES)) and not rest.endswith(b"\n"):
         pass
 
 

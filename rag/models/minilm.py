@@ -25,7 +25,7 @@ from vectorstore.values import Span
 
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 VOCABULARY = "bert-base-uncased-vocab.txt"
-MOST_TOKENS = 256
+MAX_TOKENS = 256
 # Batches of 1-8, sorted by length, are as fast as larger ones and use far less memory (measured).
 BATCH = 8
 
@@ -75,7 +75,7 @@ class MiniLM(BaseEmbedding):
         super().__init__(model_name=MINILM, embed_batch_size=64)
         self._session = open_session(verified_model_path(), threads)
         self._tokenizer = bert_tokenizer()
-        self._tokenizer.enable_truncation(MOST_TOKENS)
+        self._tokenizer.enable_truncation(MAX_TOKENS)
 
     def embed_question(self, question: str) -> Vector:
         """One unit vector."""

@@ -14,8 +14,8 @@ from vectorstore.values import Chunk, Hit, Span
 
 WIDEST = 3
 """Sentences in one quote at most: "he" often has its name two sentences before."""
-LONGEST_QUOTE = 1_200
-MOST_WINDOWS = 12
+MAX_QUOTE = 1_200
+MAX_WINDOWS = 12
 """How many of the nearest quotes are looked at closely for one claim."""
 WIDER_COSTS = 0.08
 """A longer quote must hold this much more of the claim: a guess, in the order of one word of twelve."""
@@ -87,7 +87,7 @@ def judge(claim: Claim, windows: Sequence[Window], close_enough: float) -> Verdi
         return Verdict(claim, reason="it states nothing")
     reading = read(claim.text)
     cited = {mark - 1 for mark in claim.marks}
-    ranked = sorted(windows, key=lambda window: rank(reading, window, cited))[:MOST_WINDOWS]
+    ranked = sorted(windows, key=lambda window: rank(reading, window, cited))[:MAX_WINDOWS]
     reason = "no passage was given"
     near: list[Window] = []
     for number, window in enumerate(sorted(ranked, key=lambda window: window.sentences)):
@@ -151,7 +151,7 @@ def windows_of(passage: int, chunk: Chunk) -> list[Window]:
             if tainted[last]:
                 break
             span = stripped(chunk, (spans[first][0], spans[last][1]))
-            if not 0 < span[1] - span[0] <= LONGEST_QUOTE:
+            if not 0 < span[1] - span[0] <= MAX_QUOTE:
                 continue
             reading = read(chunk.sentence_text(span))
             stems = reading.stems | reading.all_stems | beside.stems

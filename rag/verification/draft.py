@@ -8,9 +8,9 @@ from rag.prompt_injection import clean_line
 from rag.sentences import sentence_spans
 
 # A draft is never longer than this: 500 sentences, or 10 MB, are no answer.
-MOST_CHARACTERS = 20_000
-MOST_CLAIMS = 60
-LONGEST_CLAIM = 600
+MAX_CHARACTERS = 20_000
+MAX_CLAIMS = 60
+MAX_CLAIM = 600
 
 THOUGHTS = re.compile(r"<(think|thinking|reasoning|thought)>.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
 CODE_BLOCK = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
@@ -62,8 +62,8 @@ class Claim:
 
 def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
     """The sentences of a draft, in order, each once. With complete=False an unfinished last sentence is left out."""
-    text = THOUGHTS.sub(" ", draft[:MOST_CHARACTERS])
-    unfinished = not complete or len(draft) > MOST_CHARACTERS
+    text = THOUGHTS.sub(" ", draft[:MAX_CHARACTERS])
+    unfinished = not complete or len(draft) > MAX_CHARACTERS
     lines = readable(text).split("\n")
     found: list[Claim] = []
     for number, line in enumerate(lines):
@@ -84,7 +84,7 @@ def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
                 # A mark alone on its line belongs to what stands before it.
                 found[-1] = Claim(found[-1].text, tuple(dict.fromkeys((*found[-1].marks, *cited))))
     unique = {claim.text.casefold(): claim for claim in reversed(found)}
-    return tuple(claim for claim in found if unique[claim.text.casefold()] is claim)[:MOST_CLAIMS]
+    return tuple(claim for claim in found if unique[claim.text.casefold()] is claim)[:MAX_CLAIMS]
 
 
 def readable(text: str) -> str:
@@ -143,4 +143,4 @@ def is_silent(sentence: str) -> bool:
 
 def is_forbidden(sentence: str) -> bool:
     """Does the sentence lead out of the answer: an address, a mention, a script?"""
-    return bool(FORBIDDEN.search(sentence)) or len(sentence) > LONGEST_CLAIM
+    return bool(FORBIDDEN.search(sentence)) or len(sentence) > MAX_CLAIM

@@ -143,9 +143,9 @@ async def sync_if_changed(bot: "DatelineBot") -> bool:
     name = f"discord_commands:{bot.application_id}"
     definition = json.dumps([command.to_dict(bot.tree) for command in bot.tree.get_commands()], sort_keys=True)
     digest = hashlib.sha256(definition.encode()).hexdigest()
-    if await bot.door.run(bot.door.state.fact, name) == digest:
+    if await bot.door.run(bot.door.state.metadata, name) == digest:
         return False
     await bot.tree.sync()
-    await bot.door.run(bot.door.state.set_fact, name, digest)
+    await bot.door.run(bot.door.state.set_metadata, name, digest)
     log.info("commands synced")
     return True

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dateline.bot")
 
-LONGEST_REASON = 1_000
+MAX_REASON = 1_000
 
 
 async def handle_component(bot: "DatelineBot", interaction: discord.Interaction["DatelineBot"]) -> None:
@@ -77,7 +77,7 @@ async def handle_modal(bot: "DatelineBot", interaction: discord.Interaction["Dat
     action, answer_id = read
     async with told_of_failure(interaction, words, action, answer_id):
         if action == REASON:
-            await vote(bot, interaction, answer_id, useful=False, reason=text[:LONGEST_REASON])
+            await vote(bot, interaction, answer_id, useful=False, reason=text[:MAX_REASON])
         elif not text:
             await tell_privately(interaction, words.no_question)
         else:
@@ -158,7 +158,7 @@ async def ask_for_text(
 ) -> None:
     """Open a modal with one text field."""
     modal = discord.ui.Modal(title=title[:45], custom_id=custom_id(action, answer_id))
-    longest = LONGEST_REASON if action == REASON else 2_000
+    longest = MAX_REASON if action == REASON else 2_000
     field: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
         label=label[:45], style=discord.TextStyle.paragraph, required=required, max_length=longest, custom_id="text"
     )

@@ -26,7 +26,7 @@ from rag.library import LibraryStatus
 from rag.settings import Settings
 from vectorstore.bot_state import AuditEntry
 from vectorstore.errors import DatelineError
-from vectorstore.lock import Stopped
+from vectorstore.lock import ShouldStop
 
 if TYPE_CHECKING:
     from bot.discord.client import DatelineBot
@@ -66,7 +66,7 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
         given = await fetch(file, url, bot.settings)
         library = server_library(interaction.guild_id or 0)
 
-        async def work(stopped: Stopped) -> Page:
+        async def work(stopped: ShouldStop) -> Page:
             report = await bot.engine.library.add(given.name, given.content, library, given.url, stopped)
             titles = ", ".join(one_line(title) for title in report.titles[:5])
             await record(bot, interaction, "library add", f"{given.name[:200]}: {counts(report)} {titles}"[:500])
@@ -99,7 +99,7 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
         await interaction.response.defer(ephemeral=True, thinking=True)
         library = server_library(interaction.guild_id or 0)
 
-        async def work(stopped: Stopped) -> Page:
+        async def work(stopped: ShouldStop) -> Page:
             gone = await bot.engine.library.forget(library, article, stopped)
             if gone:
                 await record(bot, interaction, "library forget", one_line(article)[:200])
@@ -172,7 +172,7 @@ def add_gaps_command(bot: "DatelineBot") -> None:
         await show_privately(interaction, [notice_page("What the articles do not say", body)])
 
 
-async def change(bot: "DatelineBot", interaction: "Interaction", work: Callable[[Stopped], Awaitable[Page]]) -> None:
+async def change(bot: "DatelineBot", interaction: "Interaction", work: Callable[[ShouldStop], Awaitable[Page]]) -> None:
     """Change the library when it is one's turn; the admin knows how it went before the bot may end."""
     async with bot.writes.turn() as stopped:
         try:

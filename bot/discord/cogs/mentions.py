@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 
-from bot.discord.admission import TurnedAway
+from bot.discord.admission import Rejected
 from bot.discord.cogs.settings import check_place, role_ids
 from bot.discord.conversation import Asked
 from bot.discord.render import shorten_for_name
@@ -35,9 +35,9 @@ async def handle_message(bot: "DatelineBot", message: discord.Message) -> None:
     words = bot.words(server)
     if not question:
         unread = message.reference is not None and not message.content
-        with contextlib.suppress(TurnedAway):
+        with contextlib.suppress(Rejected):
             check_place(bot.book.of(server), channels, role_ids(message.author))
-            if bot.desk.may_tell(message.author.id):
+            if bot.desk.may_notify(message.author.id):
                 await tell(message, words.cannot_read if unread else words.no_question)
         return
     follows = ""
@@ -47,9 +47,9 @@ async def handle_message(bot: "DatelineBot", message: discord.Message) -> None:
     asked = Asked(question, message.author.id, server, message.channel.id, own_memory, follows)
     try:
         ticket = bot.admit(asked, channels, role_ids(message.author))
-    except TurnedAway as reason:
+    except Rejected as reason:
         bot.metrics.questions.labels("turned_away").inc()
-        if bot.desk.may_tell(message.author.id):
+        if bot.desk.may_notify(message.author.id):
             await tell(message, words.say(reason.sentence, **reason.values))
         return
     try:

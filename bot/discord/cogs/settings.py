@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import discord
 from discord import app_commands
 
-from bot.discord.admission import TurnedAway
+from bot.discord.admission import Rejected
 from bot.discord.render import Page, notice_page
 from bot.discord.replies import show_privately
 from bot.discord.translations import LANGUAGES
@@ -108,11 +108,11 @@ def settings_page(settings: ServerSettings, budget: int, was_changed: bool) -> P
 
 
 def check_place(settings: ServerSettings, channels: set[int], roles: set[int]) -> None:
-    """Raises TurnedAway where the admins of a server did not want the bot to answer."""
+    """Raises Rejected where the admins of a server did not want the bot to answer."""
     if settings.channels and not channels & set(settings.channels):
-        raise TurnedAway("wrong_channel", channels=" ".join(f"<#{channel}>" for channel in settings.channels[:5]))
+        raise Rejected("wrong_channel", channels=" ".join(f"<#{channel}>" for channel in settings.channels[:5]))
     if settings.roles and not roles & set(settings.roles):
-        raise TurnedAway("wrong_role")
+        raise Rejected("wrong_role")
 
 
 def role_ids(user: discord.User | discord.Member) -> set[int]:

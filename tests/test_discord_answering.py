@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from discord_scripted import ScriptedEngine, connected, custom_ids, drafting, pressed, running, texts_of
-from discord_standin import BOT, stand_in, user_json
-
 from rag.answer import StreamEvent
+from tests.fakes.discord_harness import ScriptedEngine, connected, custom_ids, drafting, pressed, running, texts_of
+from tests.fakes.fake_discord import BOT, stand_in, user_json
 
 
 def test_ask_is_deferred_and_then_answered_with_sources(tmp_path: Path) -> None:

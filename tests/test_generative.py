@@ -16,7 +16,7 @@ from rag.errors import ModelError, ModelRefused
 from rag.models.openai_client import Limits, ModelServer, Server
 from rag.sentences import sentence_spans
 from rag.settings import Settings
-from tests.model_standin import DONE, HANG_UP, Reply, Standin, answer, end, failure, piece, serving
+from tests.fakes.fake_model_server import DONE, HANG_UP, Reply, Standin, answer, end, failure, piece, serving
 from vectorstore.values import Article, Chunk, Hit
 
 ASKED = datetime(2025, 10, 18, tzinfo=UTC)

@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from discord_scripted import PUBLISHED, Running, ScriptedEngine, connected, pressed, running, texts_of
-from discord_standin import Interaction, stand_in
 
 from rag.answer import Explanation, StreamEvent
+from tests.fakes.discord_harness import PUBLISHED, Running, ScriptedEngine, connected, pressed, running, texts_of
+from tests.fakes.fake_discord import Interaction, stand_in
 
 
 async def answered_message(parts: Running, question: str = "Will Hungary arrest Putin?") -> dict[str, object]:

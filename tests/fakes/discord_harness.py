@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from discord_standin import StandIn, stand_in
-
 from bot.discord.client import DatelineBot, create_bot
 from bot.discord.metrics import Metrics
 from rag.answer import Answer, Citation, DraftText, Headline, Refusal, StreamEvent, Turn
@@ -17,8 +15,9 @@ from rag.ingestion.indexing import IngestReport
 from rag.library import LibraryStatus
 from rag.records import answer_from_record, answer_to_record
 from rag.settings import Settings
+from tests.fakes.fake_discord import StandIn, stand_in
 from vectorstore.answers import StoredAnswer
-from vectorstore.lock import Stopped, never
+from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import SHARED_LIBRARY, Article, Scope
 
 PUBLISHED = datetime(2025, 10, 17, tzinfo=UTC)
@@ -40,29 +39,29 @@ Script = Callable[[str], AsyncIterator[StreamEvent]]
 class ScriptedLibrary:
     """Articles in memory, by library."""
 
-    shelves: dict[str, dict[str, Article]] = field(default_factory=lambda: {SHARED_LIBRARY: {ARTICLE.id: ARTICLE}})
+    storage: dict[str, dict[str, Article]] = field(default_factory=lambda: {SHARED_LIBRARY: {ARTICLE.id: ARTICLE}})
 
     async def add(
-        self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: Stopped = never
+        self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: ShouldStop = never_stop
     ) -> IngestReport:
         text = content.decode()
-        self.shelves.setdefault(library, {})[name] = Article(name, name, text, library, "Upload", url)
+        self.storage.setdefault(library, {})[name] = Article(name, name, text, library, "Upload", url)
         return IngestReport(added=1, titles=(name,))
 
     async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
         return [
             Headline(one.id, one.title, one.source, one.url, one.published)
-            for one in self.shelves.get(library, {}).values()
+            for one in self.storage.get(library, {}).values()
         ]
 
     async def article(self, library: str, article_id: str) -> Article | None:
-        return self.shelves.get(library, {}).get(article_id)
+        return self.storage.get(library, {}).get(article_id)
 
-    async def forget(self, library: str, article_id: str, stopped: Stopped = never) -> bool:
-        return self.shelves.get(library, {}).pop(article_id, None) is not None
+    async def forget(self, library: str, article_id: str, stopped: ShouldStop = never_stop) -> bool:
+        return self.storage.get(library, {}).pop(article_id, None) is not None
 
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
-        count = sum(len(self.shelves.get(library, {})) for library in libraries)
+        count = sum(len(self.storage.get(library, {})) for library in libraries)
         return LibraryStatus(count, count, 0, PUBLISHED, PUBLISHED, (("Example News", count),), "scripted")
 
 

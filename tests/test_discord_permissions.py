@@ -12,15 +12,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from discord_scripted import MANAGE, ScriptedEngine, drafting, pressed, running, texts_of
-from discord_standin import stand_in
 
-from bot.discord.admission import REMEMBERED, Desk, TurnedAway
+from bot.discord.admission import REMEMBERED, QuestionQueue, Rejected
 from bot.discord.conversation import RECENT
 from bot.discord.logs import JsonLines
 from bot.discord.metrics import Metrics, serve_metrics
 from rag.answer import StreamEvent
 from rag.errors import ModelError, SettingsError
+from tests.fakes.discord_harness import MANAGE, ScriptedEngine, drafting, pressed, running, texts_of
+from tests.fakes.fake_discord import stand_in
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,8 +35,8 @@ class Clock:
         return self.now
 
 
-def reason_of(desk: Desk, user: int) -> str:
-    with pytest.raises(TurnedAway) as caught:
+def reason_of(desk: QuestionQueue, user: int) -> str:
+    with pytest.raises(Rejected) as caught:
         desk.admit(user)
     return caught.value.sentence
 
@@ -44,7 +44,7 @@ def reason_of(desk: Desk, user: int) -> str:
 def test_the_desk_takes_one_question_a_user_and_waits_between_them() -> None:
     async def check() -> None:
         clock = Clock()
-        desk = Desk(10.0, 1, 1, clock)
+        desk = QuestionQueue(10.0, 1, 1, clock)
         first = desk.admit(1)
         assert reason_of(desk, 1) == "one_at_a_time"
         second = desk.admit(2)
@@ -64,10 +64,10 @@ def test_the_desk_takes_one_question_a_user_and_waits_between_them() -> None:
 
 def test_what_the_desk_remembers_is_bounded() -> None:
     async def check() -> None:
-        desk = Desk(10.0, 1, 1)
+        desk = QuestionQueue(10.0, 1, 1)
         for user in range(REMEMBERED + 500):
             desk.leave(desk.admit(user))
-            desk.may_tell(user)
+            desk.may_notify(user)
         assert len(desk.last_asked) == len(desk.last_told) == REMEMBERED
         assert desk.tickets == {}
         assert desk.waiting == []
@@ -295,7 +295,7 @@ def test_what_is_held_in_memory_is_bounded(tmp_path: Path) -> None:
 IN_MID_ANSWER = """
 import asyncio, sys
 from pathlib import Path
-from discord_scripted import ScriptedEngine, drafting
+from tests.fakes.discord_harness import ScriptedEngine, drafting
 from bot.discord.client import create_bot
 from bot.discord.metrics import Metrics
 from bot.discord.supervisor import stop_on_signals, supervise

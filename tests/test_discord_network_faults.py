@@ -7,13 +7,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from discord_scripted import MANAGE, ScriptedEngine, bot_settings, connected, drafting, pressed, running, texts_of
-from discord_standin import Fault, StandIn, stand_in, too_many_requests
 
 from bot.discord.client import DatelineBot, create_bot
 from bot.discord.metrics import Metrics
 from bot.discord.supervisor import DiscordRefused, supervise
 from rag.answer import StreamEvent
+from tests.fakes.discord_harness import (
+    MANAGE,
+    ScriptedEngine,
+    bot_settings,
+    connected,
+    drafting,
+    pressed,
+    running,
+    texts_of,
+)
+from tests.fakes.fake_discord import Fault, StandIn, stand_in, too_many_requests
 from vectorstore.errors import StoreUnavailable
 
 CALLBACK = ("POST", r"/interactions/.*/callback")

@@ -31,9 +31,9 @@ class ShortestFirst(BaseNodePostprocessor):
 
 
 def retriever(library: Library, limit: int = 10, per_article: int = 3) -> HybridRetriever:
-    shelves = library.shelves
+    storage = library.storage
     return HybridRetriever(
-        shelves.ledger, shelves.store, shelves.embedder, library.lexical, Scope(), limit, per_article
+        storage.ledger, storage.store, storage.embedder, library.lexical, Scope(), limit, per_article
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from rag.errors import EmbedderError, ModelError
 from rag.models.circuit_breaker import CircuitBreaker
 from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server, ServerEmbedder
-from tests.model_standin import (
+from tests.fakes.fake_model_server import (
     DONE,
     HANG_UP,
     USAGE,
