@@ -29,10 +29,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.engine import open_engine, open_library
+from rag.factory import open_engine, open_library
 from rag.ingestion.indexing import check_embedder
 from rag.models.embedder import Passage
 from rag.models.minilm import MiniLM, bert_tokenizer
+from rag.question import Understood
 from rag.sentences import sentence_spans
 from rag.settings import Settings
 from vectorstore.database import open_database
@@ -110,8 +111,8 @@ async def questions(home: Path) -> dict[str, float]:
         raw_vector = storage.embedder.embed_question(QUESTION)
         embed = median_seconds(lambda: storage.embedder.embed_question(QUESTION), 30)
         chroma = median_seconds(lambda: storage.store.search(raw_vector, 10, Scope()), 30)
-        finding = median_seconds(lambda: engine.retrieve(QUESTION, Scope()), 30)
-        hits = engine.retrieve(QUESTION, Scope()).hits
+        finding = median_seconds(lambda: engine.retrieve(Understood(QUESTION, Scope())), 30)
+        hits = engine.retrieve(Understood(QUESTION, Scope()))
         passages = [Passage(hit.chunk.text, hit.chunk.spans_within()) for hit in hits[:5]]
         sentences = [Passage(p.text[a:b]) for p in passages for a, b in p.sentences]
         pass_over = median_seconds(lambda: storage.embedder.embed_passages(sentences), 10)
@@ -244,7 +245,7 @@ async def ingest(folder: Path, count: int) -> None:
         for start in range(0, len(passages), 64):
             engine.library.storage.embedder.embed_passages(passages[start : start + 64])
         alone = time.perf_counter() - started
-        ask = median_seconds(lambda: engine.retrieve(QUESTION, Scope()), 20)
+        ask = median_seconds(lambda: engine.retrieve(Understood(QUESTION, Scope())), 20)
     print(f"\ningest of {count} articles, {report.chunks} chunks: embedder alone / ours   {alone / ours:5.2f}   "
           f"({report.chunks / ours:.0f} chunks a second; goal 0.85)")  # fmt: skip
     stock_ingest, stock_query = stock_llama_index(articles, folder / "stock")

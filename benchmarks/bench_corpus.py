@@ -26,7 +26,7 @@ from zlib import crc32
 import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
 
-from rag.engine import open_library
+from rag.factory import open_library
 from rag.ingestion.indexing import Progress
 from rag.settings import Settings
 

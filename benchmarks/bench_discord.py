@@ -43,9 +43,9 @@ async def serve_scripted() -> None:
     use_test_parts()
     from bot.discord.client import create_bot
     from rag.settings import load_settings
-    from tests.fakes.discord_harness import ScriptedEngine
+    from tests.fakes.discord_harness import ScriptedAnswers, ScriptedEngine
 
-    engine = ScriptedEngine(store=False)
+    engine = ScriptedEngine(answers=ScriptedAnswers(enabled=False))
     engine.asked = deque(maxlen=10)
     await create_bot(load_settings(), engine).start("token")
 

@@ -12,11 +12,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rag.engine import open_engine
 from rag.evaluation.cases import load_cases
 from rag.evaluation.corpus import read_corpus
 from rag.evaluation.evaluate import evaluate
 from rag.evaluation.results import evaluation_json
+from rag.factory import open_engine
 from rag.settings import Settings
 
 MOST = 1.2

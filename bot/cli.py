@@ -147,7 +147,7 @@ def ingest(paths: tuple[Path, ...], prune: bool, library: str) -> None:
 async def ingest_paths(settings: "Settings", paths: tuple[Path, ...], prune: bool, library: str) -> int:
     """Store them and say what was done; FAILED when an article could not be read."""
     from bot.terminal.ask import progress_bar
-    from rag.engine import open_engine
+    from rag.factory import open_engine
 
     async with open_engine(settings, on_wait=say) as engine:
         with progress_bar() as progress:
@@ -179,7 +179,7 @@ async def rebuild_library(settings: "Settings") -> int:
     """Rebuild and say how many chunks there are."""
     from bot.terminal.ask import progress_bar
     from bot.terminal.render import count_words
-    from rag.engine import open_library
+    from rag.factory import open_library
 
     async with open_library(settings, on_wait=say) as library:
         with progress_bar() as progress:
@@ -203,7 +203,7 @@ def list_articles(name: str) -> None:
 async def show_articles(settings: "Settings", name: str) -> int:
     """One article a line."""
     from bot.terminal.render import dated, safe
-    from rag.engine import open_library
+    from rag.factory import open_library
 
     async with open_library(settings) as stored:
         for headline in await stored.headlines(name):
@@ -227,7 +227,7 @@ def forget(article_id: str, name: str) -> None:
 
 async def forget_article(settings: "Settings", article_id: str, name: str) -> int:
     """Delete it, or say that it is not there."""
-    from rag.engine import open_library
+    from rag.factory import open_library
 
     async with open_library(settings, on_wait=say) as stored:
         if await stored.forget(name, article_id):
@@ -247,7 +247,7 @@ def status(name: str) -> None:
 async def show_status(settings: "Settings", name: str) -> int:
     """What is stored, line by line."""
     from bot.terminal.render import dated, safe
-    from rag.engine import open_library
+    from rag.factory import open_library
 
     async with open_library(settings) as stored:
         status = await stored.status([name])

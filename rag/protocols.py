@@ -1,4 +1,4 @@
-"""What bot/ needs of the engine and of the library: tests and other front ends may bring their own."""
+"""What a front end needs of the engine, its library and its stored answers: tests and other programs bring their own."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -15,20 +15,10 @@ HISTORY_TURNS = 5
 """How many earlier turns a question may refer to."""
 
 
-class AnswersQuestions(Protocol):
-    """What bot/ needs of an engine. Every method is async; work that computes is done in a thread."""
+class KeepsAnswers(Protocol):
+    """The answers that were shown (`engine.answers`)."""
 
-    async def ask(self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None) -> Answer:
-        """One proven answer or refusal. Raises DatelineError for known failures, told in one sentence."""
-        ...
-
-    def stream(
-        self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None
-    ) -> AsyncIterator[StreamEvent]:
-        """Draft text as a model writes it, then exactly one Answer."""
-        ...
-
-    async def remember(self, answer: Answer, asked_by: str = TERMINAL, conversation: str = TERMINAL) -> None:
+    async def save(self, answer: Answer, asked_by: str = TERMINAL, conversation: str = TERMINAL) -> None:
         """Keep an answer that was shown; does nothing when the settings say to store none."""
         ...
 
@@ -36,11 +26,11 @@ class AnswersQuestions(Protocol):
         """The last turns of a conversation, oldest first: what `ask` takes as history."""
         ...
 
-    async def answer_by_id(self, answer_id: str) -> StoredAnswer | None:
+    async def find(self, answer_id: str) -> StoredAnswer | None:
         """A stored answer by its id or the beginning of it; rag.records reads its record."""
         ...
 
-    async def refused_questions(
+    async def refused(
         self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
     ) -> list[StoredAnswer]:
         """The last `limit` stored questions that were refused, newest first."""
@@ -77,4 +67,27 @@ class KeepsArticles(Protocol):
 
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
         """Counts and dates of what is stored."""
+        ...
+
+
+class AnswersQuestions(Protocol):
+    """An engine with its library and stored answers. Every method is async; work that computes is done in a thread."""
+
+    @property
+    def library(self) -> KeepsArticles:
+        """The articles it answers from."""
+        ...
+
+    @property
+    def answers(self) -> KeepsAnswers:
+        """The answers it gave."""
+        ...
+
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None, use_model: bool = True
+    ) -> AsyncIterator[StreamEvent]:
+        """Draft text as a model writes it, then exactly one Answer, proven or refused. Raises DatelineError.
+
+        use_model: False for quoted answers only, whatever model is configured.
+        """
         ...

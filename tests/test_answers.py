@@ -14,10 +14,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from rag.answer import Answer, Turn
-from rag.engine import Engine, checked_question, open_engine
+from rag.engine import Engine, checked_question
 from rag.errors import QuestionError
+from rag.factory import open_engine
+from rag.question import Understood
 from rag.records import answer_from_record, answer_to_record
 from rag.settings import Settings
+from rag.stored_answers import StoredAnswers
 from tests.conftest import SEEDS
 from vectorstore.errors import StoreMismatch
 from vectorstore.values import Scope
@@ -157,47 +160,38 @@ def test_a_follow_up_is_understood_without_a_model(running: Running) -> None:
 
 def test_an_answer_survives_being_stored(running: Running) -> None:
     answer = running.ask("Will Hungary arrest Putin?")
-    running.run(running.engine.remember(answer, "someone", "somewhere"))
-    stored = running.run(running.engine.answer_by_id(answer.id[:8]))
+    running.run(running.engine.answers.save(answer, "someone", "somewhere"))
+    stored = running.run(running.engine.answers.find(answer.id[:8]))
     assert stored is not None
     assert answer_from_record(stored.record) == answer_from_record(answer_to_record(answer))
     assert answer_from_record(stored.record).hits == answer.hits
-    (turn,) = running.run(running.engine.conversation("somewhere"))
+    (turn,) = running.run(running.engine.answers.conversation("somewhere"))
     assert turn.question == answer.question
-    assert running.run(running.engine.forget_asker("someone")) == 1
-    assert running.run(running.engine.answer_by_id(answer.id)) is None
+    assert running.run(running.engine.answers.forget_asker("someone")) == 1
+    assert running.run(running.engine.answers.find(answer.id)) is None
 
 
 def test_answers_can_be_asked_not_to_be_stored(running: Running) -> None:
     engine = running.engine
-    silent = Engine(
-        engine.settings.model_copy(update={"store_answers": False}),
-        engine.library,
-        engine.answers,
-        engine.parameters,
-        engine.reader,
-        None,
-        None,
-        engine.threads,
-    )
-    answer = running.run(silent.ask("Will Hungary arrest Putin?"))
-    running.run(silent.remember(answer))
-    assert running.run(silent.answer_by_id(answer.id)) is None
+    off = StoredAnswers(engine.answers.store, engine.settings.model_copy(update={"store_answers": False}))
+    answer = running.ask("Will Hungary arrest Putin?")
+    running.run(off.save(answer))
+    assert running.run(off.find(answer.id)) is None
 
 
 def test_answers_past_their_days_are_forgotten_when_the_next_one_is_kept(running: Running) -> None:
     engine = running.engine
     answer = running.ask("Will Hungary arrest Putin?")
-    running.run(engine.remember(answer))
-    kept = running.run(engine.answer_by_id(answer.id))
+    running.run(engine.answers.save(answer))
+    kept = running.run(engine.answers.find(answer.id))
     assert kept is not None
     day = 86_400
     limit = kept.answered_at - engine.settings.answer_retention_days * day
-    engine.answers.save(replace(kept, id="too-old", answered_at=limit - day))
-    engine.answers.save(replace(kept, id="old-enough", answered_at=limit + day))
-    running.run(engine.remember(running.ask("Who is the Kremlin spokesman?")))
-    assert running.run(engine.answer_by_id("too-old")) is None
-    assert running.run(engine.answer_by_id("old-enough")) is not None
+    engine.answers.store.save(replace(kept, id="too-old", answered_at=limit - day))
+    engine.answers.store.save(replace(kept, id="old-enough", answered_at=limit + day))
+    running.run(engine.answers.save(running.ask("Who is the Kremlin spokesman?")))
+    assert running.run(engine.answers.find("too-old")) is None
+    assert running.run(engine.answers.find("old-enough")) is not None
 
 
 def test_copies_are_one_citation_that_names_them(newsroom: Running) -> None:
@@ -209,8 +203,8 @@ def test_copies_are_one_citation_that_names_them(newsroom: Running) -> None:
     assert len(copies) >= 3
     text = newsroom.run(newsroom.engine.library.article("shared", min(copies)))
     assert text is not None
-    found = newsroom.engine.retrieve(text.text[:200], Scope())
-    of_story = [hit for hit in found.hits if hit.chunk.article_id in copies]
+    found = newsroom.engine.retrieve(Understood(text.text[:200], Scope()))
+    of_story = [hit for hit in found if hit.chunk.article_id in copies]
     assert len({hit.chunk.article_id for hit in of_story}) == 1
     assert {copy.article_id for hit in of_story for copy in hit.copies} == copies - {of_story[0].chunk.article_id}
 
@@ -237,9 +231,9 @@ def test_answer_remembers_which_outlets_were_looked_at(running: Running) -> None
 def test_stored_answer_of_another_shape_does_not_end_its_conversation(running: Running) -> None:
     engine = running.engine
     answer = running.ask("Will Hungary arrest Putin?")
-    running.run(engine.remember(answer, "someone", "a thread"))
-    kept = running.run(engine.answer_by_id(answer.id))
+    running.run(engine.answers.save(answer, "someone", "a thread"))
+    kept = running.run(engine.answers.find(answer.id))
     assert kept is not None
-    engine.answers.save(replace(kept, id="of-another", record='{"text": "no"}', answered_at=kept.answered_at + 1))
-    (turn,) = running.run(engine.conversation("a thread"))
+    engine.answers.store.save(replace(kept, id="of-another", record='{"text": "no"}', answered_at=kept.answered_at + 1))
+    (turn,) = running.run(engine.answers.conversation("a thread"))
     assert turn.question == answer.question

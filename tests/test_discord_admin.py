@@ -118,15 +118,15 @@ def test_the_log_shows_every_change_of_this_server(tmp_path: Path) -> None:
 def test_settings_hold_after_a_restart_and_speak_the_servers_language(tmp_path: Path) -> None:
     async def check() -> None:
         async with stand_in() as discord:
-            engine, quoting = ScriptedEngine(), ScriptedEngine()
+            engine = ScriptedEngine()
             async with connected(discord, engine, tmp_path) as parts:
                 text = await run_command(parts, "settings", {"language": "de", "model": False, "auto_thread": True})
                 assert "Language: de" in text
-            async with connected(discord, engine, tmp_path, quoting):
+            async with connected(discord, engine, tmp_path):
                 message = await discord.answered(await discord.slash("ask", {"question": "Macron?"}))
                 assert message["embeds"][0]["title"] == "Die Artikel sagen dazu nichts"
-                assert [question for question, *_ in quoting.asked] == ["Macron?"]
-                assert engine.asked == []
+                assert [question for question, *_ in engine.asked] == ["Macron?"]
+                assert engine.used_model == [False]
 
     asyncio.run(check())
 

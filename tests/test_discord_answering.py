@@ -161,7 +161,7 @@ def test_a_thread_remembers_its_own_turns_after_a_restart_and_no_others(tmp_path
             engine = ScriptedEngine()
             async with connected(discord, engine, tmp_path):
                 await discord.answered(await discord.slash("ask", {"question": "First?"}, channel=thread))
-                await discord.until(lambda: len(engine.stored) == 1)
+                await discord.until(lambda: len(engine.answers.stored) == 1)
             async with connected(discord, engine, tmp_path):
                 said = await discord.say(thread, "Second?", user=12)
                 await discord.until(lambda: discord.answers_to(said))
@@ -178,7 +178,7 @@ def test_a_thread_started_from_an_answer_knows_that_answer(tmp_path: Path) -> No
             engine = ScriptedEngine()
             async with connected(discord, engine, tmp_path) as parts:
                 said = await discord.say(501, "First?")
-                await discord.until(lambda: engine.stored)
+                await discord.until(lambda: engine.answers.stored)
                 await parts.settled()
                 answer = int(discord.answers_to(said)[0]["id"])
             discord.add_thread(50, 501, thread_id=answer)

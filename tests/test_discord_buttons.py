@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from rag.answer import Explanation, StreamEvent
-from tests.fakes.discord_harness import PUBLISHED, Running, ScriptedEngine, connected, pressed, running, texts_of
+from tests.fakes.discord_harness import (
+    PUBLISHED,
+    Running,
+    ScriptedAnswers,
+    ScriptedEngine,
+    connected,
+    pressed,
+    running,
+    texts_of,
+)
 from tests.fakes.fake_discord import Interaction, stand_in
 
 
@@ -109,7 +118,7 @@ def test_newer_only_keeps_to_the_outlet_that_was_asked_for(tmp_path: Path) -> No
 def test_buttons_after_a_restart_work_where_answers_are_stored(tmp_path: Path, store: bool) -> None:
     async def check() -> None:
         async with stand_in() as discord:
-            engine = ScriptedEngine(store=store)
+            engine = ScriptedEngine(answers=ScriptedAnswers(enabled=store))
             async with connected(discord, engine, tmp_path) as parts:
                 message = await answered_message(parts)
             async with connected(discord, engine, tmp_path) as parts:
@@ -176,7 +185,7 @@ def test_forget_me_deletes_questions_and_votes_and_says_so(tmp_path: Path) -> No
             text = await told(parts, await parts.discord.slash("forget-me"))
             assert "1 stored questions" in text
             assert "1 votes" in text
-            assert [one.asked_by for one in parts.engine.stored.values()] == ["discord:12"]
+            assert [one.asked_by for one in parts.engine.answers.stored.values()] == ["discord:12"]
             assert "no longer" in await told(
                 parts, await parts.discord.press(int(message["id"]), pressed(message, "passages"))
             )

@@ -113,12 +113,12 @@ def test_a_question_that_runs_while_its_asker_is_forgotten_is_not_stored(tmp_pat
             go_on.set()
             message = await parts.discord.answered(asked)
             await parts.settled()
-            assert parts.engine.stored == {}
+            assert parts.engine.answers.stored == {}
             press = await parts.discord.press(int(message["id"]), pressed(message, "passages"))
             assert "no longer" in await told(parts, press)
             await parts.discord.answered(await parts.discord.slash("ask", {"question": "another"}))
             await parts.settled()
-            assert len(parts.engine.stored) == 1
+            assert len(parts.engine.answers.stored) == 1
 
     asyncio.run(check())
 

@@ -229,7 +229,7 @@ async def supervised(
     stop, metrics = asyncio.Event(), Metrics()
     settings = bot_settings(discord, home, **changes)
     task = asyncio.create_task(
-        supervise(lambda: create_bot(settings, engine, None, metrics), "token", stop, metrics, first_wait=0.1)
+        supervise(lambda: create_bot(settings, engine, metrics), "token", stop, metrics, first_wait=0.1)
     )
     try:
         yield task, stop, metrics
@@ -275,7 +275,7 @@ def test_nobody_listening_at_first_is_tried_again(tmp_path: Path) -> None:
 
             def make() -> DatelineBot:
                 given = elsewhere.pop(0) if len(elsewhere) > 1 else elsewhere[0]
-                return create_bot(given, ScriptedEngine(), None, metrics)
+                return create_bot(given, ScriptedEngine(), metrics)
 
             task = asyncio.create_task(supervise(make, "token", stop, metrics, first_wait=0.05))
             await discord.until(lambda: discord.connected, 40)
@@ -386,7 +386,7 @@ def test_stopping_lets_running_questions_finish_and_takes_no_more(tmp_path: Path
             go.set()
             await discord.until(lambda: discord.answers_to(said))
             await asyncio.wait_for(task, 10)
-            assert len(engine.stored) == 1
+            assert len(engine.answers.stored) == 1
 
     asyncio.run(check())
 

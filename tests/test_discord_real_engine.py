@@ -4,8 +4,7 @@ import asyncio
 from pathlib import Path
 
 from bot.discord.client import create_bot
-from bot.discord.run import without_model
-from rag.engine import open_engine
+from rag.factory import open_engine
 from tests.fakes.discord_harness import MANAGE, bot_settings, custom_ids, pressed, texts_of
 from tests.fakes.fake_discord import Option, StandIn, stand_in
 
@@ -42,7 +41,7 @@ def test_a_servers_article_is_quoted_there_and_unknown_elsewhere(tmp_path: Path)
             settings = bot_settings(discord, tmp_path / "home", discord_direct_messages=True)
             discord.private_channels[701] = 11
             async with open_engine(settings) as engine:
-                bot = create_bot(settings, engine, without_model(engine))
+                bot = create_bot(settings, engine)
                 task = asyncio.create_task(bot.start("token"))
                 try:
                     await discord.until(lambda: discord.connected)

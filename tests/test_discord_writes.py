@@ -10,8 +10,7 @@ from test_discord_process import bot_process, finished
 
 from bot.discord.client import create_bot
 from bot.discord.library_writes import MAX_WAITING, Writes
-from bot.discord.run import without_model
-from rag.engine import open_engine
+from rag.factory import open_engine
 from tests.fakes.discord_harness import MANAGE, bot_settings, texts_of
 from tests.fakes.fake_discord import Interaction, Option, StandIn, stand_in
 from tests.fakes.fake_model_server import Reply, piece, serving
@@ -89,7 +88,7 @@ def test_questions_are_answered_while_seven_servers_wait_to_add_articles(tmp_pat
             settings = bot_settings(discord, tmp_path / "home")
             async with open_engine(settings) as engine:
                 await engine.library.ingest([Path("seeds")])
-                bot = create_bot(settings, engine, without_model(engine))
+                bot = create_bot(settings, engine)
                 task = asyncio.create_task(bot.start("token"))
                 try:
                     await discord.until(lambda: discord.connected)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rag.answer import Answer, Turn
-from rag.engine import Engine, open_engine
+from rag.engine import Engine
 from rag.errors import EvaluationError
 from rag.evaluation.cases import Case, CaseSet, load_cases
 from rag.evaluation.corpus import Corpus, read_corpus
@@ -19,6 +19,7 @@ from rag.evaluation.evaluate import OpenEngine, evaluate
 from rag.evaluation.gate import Limit, Thresholds, Verdict, breaches, check_comparable, judge, read_thresholds
 from rag.evaluation.outcome import Outcome
 from rag.evaluation.results import Evaluation, baseline_json, evaluation_json, read_baseline
+from rag.factory import open_engine
 from rag.library import Library
 from rag.settings import Settings
 from vectorstore.values import Scope

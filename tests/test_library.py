@@ -218,7 +218,7 @@ def test_copies_share_a_story_and_other_reports_do_not(library: Library, tmp_pat
 KILLED_INGEST = """
 import asyncio, sys
 from pathlib import Path
-from rag.engine import open_library
+from rag.factory import open_library
 from rag.settings import Settings
 
 async def main():
@@ -357,7 +357,7 @@ def test_any_articles_can_be_stored_and_stored_again(library: Library, tmp_path:
 WRITES = """
 import asyncio, sys
 from pathlib import Path
-from rag.engine import open_library
+from rag.factory import open_library
 from rag.settings import Settings
 
 async def main():

@@ -7,7 +7,7 @@ import pytest
 
 from bot.terminal.render import answer_lines
 from rag.answer import Answer, DraftText, Turn, answer_json
-from rag.engine import open_engine
+from rag.factory import open_engine
 from rag.settings import Settings
 from tests.conftest import SEED_ID, SEEDS
 from tests.fakes.fake_model_server import HANG_UP, Reply, answer, failure, piece, serving

@@ -9,9 +9,10 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from rag.engine import open_engine, open_reranker
 from rag.errors import SettingsError
+from rag.factory import open_engine, open_reranker
 from rag.library import Library
+from rag.question import Understood
 from rag.retrieval import HybridRetriever, fuse, spread
 from rag.settings import Settings
 from tests.conftest import SEEDS
@@ -80,13 +81,13 @@ def test_the_same_words_in_the_title_are_found(library: Library, tmp_path: Path)
 
 def test_a_reranker_named_by_its_dotted_path_decides(settings: Settings) -> None:
     named = settings.model_copy(
-        update={"reranker_class": "tests.test_retrieve.ShortestFirst", "reranker_options": {"keep": 1}}
+        update={"reranker_class": "tests.test_retrieval.ShortestFirst", "reranker_options": {"keep": 1}}
     )
 
     async def hits() -> tuple[Hit, ...]:
         async with open_engine(named) as engine:
             await engine.library.ingest([SEEDS])
-            return engine.retrieve("Will Hungary arrest Putin?", Scope()).hits
+            return engine.retrieve(Understood("Will Hungary arrest Putin?", Scope()))
 
     (only,) = asyncio.run(hits())
     lengths = [len(chunk.text) for chunk in all_chunks(settings)]

@@ -27,7 +27,9 @@ from rag.answering.answerability import Judgement
 from rag.answering.extractive import choose
 from rag.answering.features import Asked, Candidate, Reading, candidates_of, evidence_of, take_apart
 from rag.answering.reader import Reader
-from rag.engine import READ_HITS, open_engine
+from rag.engine import READ_HITS
+from rag.factory import open_engine
+from rag.question import Understood
 from rag.settings import Settings
 from vectorstore.values import Hit, Scope
 
@@ -103,28 +105,29 @@ async def collect(data: Path, work: Path, name: str) -> list[Case]:
     async with open_engine(settings) as engine:
         corpus, questions = files_of(data, name)
         await engine.library.ingest([corpus])
-        engine.reader = engine.reader or Reader(settings.threads)
+        engine.models = replace(engine.models, reader=engine.models.reader or Reader(settings.threads))
         cases = []
         for line in questions.read_text("utf-8").splitlines():
             row = json.loads(line)
             # The seed article is what the program shows first: nothing is tuned on it. A follow-up needs its history.
             if "seed" in row["tags"] or row["history"]:
                 continue
-            found = engine.retrieve(row["question"], Scope())
+            understood = Understood(row["question"], Scope())
+            hits = engine.retrieve(understood)
+            readings = engine.judge(understood.question, understood, hits).readings
             rarity = engine.library.lexical().rarity
-            readings = engine.read(row["question"], found.hits)
             asked = take_apart(row["question"], rarity)
             cases.append(
                 Case(
                     name,
                     row["id"],
                     row["expect"] == "answer",
-                    [[hit.chunk.sentence_text(span) for span in hit.chunk.sentences] for hit in found.hits],
+                    [[hit.chunk.sentence_text(span) for span in hit.chunk.sentences] for hit in hits],
                     row["answers"],
                     row["gold_quotes"],
-                    candidates_of(asked, found.hits, readings),
+                    candidates_of(asked, hits, readings),
                     asked,
-                    list(found.hits),
+                    list(hits),
                     list(readings),
                 )
             )

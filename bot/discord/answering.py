@@ -5,7 +5,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 from bot.discord.admission import QuestionQueue, Slot
 from bot.discord.buttons import answer_buttons
@@ -17,8 +16,8 @@ from bot.discord.replies import SEND_FAILURES, Reply
 from bot.discord.state import PRIVATE, GuildSettingsCache
 from bot.discord.translations import Words, words_of
 from rag.answer import Answer, DraftText
-from rag.engine import AnswersQuestions, KeepsArticles
 from rag.errors import ModelError
+from rag.protocols import AnswersQuestions
 from vectorstore.errors import DatelineError
 from vectorstore.values import SHARED_LIBRARY, Scope
 
@@ -31,22 +30,12 @@ QUEUE_SHOWN_AFTER = 0.5
 QUEUE_EVERY = 5.0
 
 
-class BotEngine(AnswersQuestions, Protocol):
-    """An engine together with its library."""
-
-    @property
-    def library(self) -> KeepsArticles:
-        """The articles it answers from."""
-        ...
-
-
 class Asking:
     """Answers questions that the desk has taken."""
 
     def __init__(
         self,
-        engine: BotEngine,
-        without_model: AnswersQuestions,
+        engine: AnswersQuestions,
         memory: Memory,
         desk: QuestionQueue,
         book: GuildSettingsCache,
@@ -54,7 +43,6 @@ class Asking:
         answer_seconds: float,
     ) -> None:
         self.engine = engine
-        self.without_model = without_model
         self.memory = memory
         self.desk = desk
         self.book = book
@@ -131,11 +119,11 @@ class Asking:
 
     async def stream(self, asked: Asked, reply: Reply, words: Words) -> Answer:
         """Ask the engine, showing a model's draft as it grows."""
-        engine = self.engine if self.book.of(asked.server).model else self.without_model
+        use_model = self.book.of(asked.server).model
         history = await self.memory.history(asked)
         draft = Draft(reply, words)
         async with draft.shown():
-            async for event in engine.stream(asked.question, history, self.scope(asked)):
+            async for event in self.engine.stream(asked.question, history, self.scope(asked), use_model):
                 if isinstance(event, DraftText):
                     draft.add(event)
                 else:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import discord
 
-from bot.discord.answering import BotEngine
 from bot.discord.client import DatelineBot, intents_for, point_elsewhere
 from bot.discord.metrics import Metrics
 from bot.discord.supervisor import PORTAL, plain_failure
+from rag.protocols import AnswersQuestions
 from rag.settings import Settings
 
 READY_SECONDS = 60.0
@@ -29,8 +29,8 @@ Say = Callable[[str], None]
 class CheckBot(DatelineBot):
     """The same client with the same intents, without its work: it says hello and looks."""
 
-    def __init__(self, settings: Settings, engine: BotEngine) -> None:
-        super().__init__(settings, engine, engine, Metrics())
+    def __init__(self, settings: Settings, engine: AnswersQuestions) -> None:
+        super().__init__(settings, engine, Metrics())
         self.found = asyncio.Event()
 
     async def setup_hook(self) -> None:
@@ -47,7 +47,7 @@ class CheckBot(DatelineBot):
         """Another process answers."""
 
 
-async def check_discord(settings: Settings, engine: BotEngine, say: Say) -> bool:
+async def check_discord(settings: Settings, engine: AnswersQuestions, say: Say) -> bool:
     """Connect as the bot would, look around, disconnect. Whether nothing is missing."""
     point_elsewhere(settings)
     bot = CheckBot(settings, engine)
@@ -109,7 +109,7 @@ def check_settings(settings: Settings, say: Say) -> bool:
     return False
 
 
-async def check_engine(engine: BotEngine, say: Say) -> bool:
+async def check_engine(engine: AnswersQuestions, say: Say) -> bool:
     """Whether there are articles to answer from."""
     status = await engine.library.status()
     if status.articles:

@@ -13,7 +13,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.discord.admission import QuestionQueue, Rejected, Slot
-from bot.discord.answering import Asking, BotEngine
+from bot.discord.answering import Asking
 from bot.discord.cogs.ask import AskTree, add_user_commands, sync_if_changed
 from bot.discord.cogs.buttons import handle_component, handle_modal
 from bot.discord.cogs.library import add_admin_commands
@@ -26,7 +26,7 @@ from bot.discord.metrics import Metrics
 from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, tell_privately
 from bot.discord.state import PRIVATE, AsyncState, GuildSettingsCache
 from bot.discord.translations import Words, words_of
-from rag.engine import AnswersQuestions
+from rag.protocols import AnswersQuestions
 from rag.settings import Settings
 from vectorstore.errors import DatelineError
 
@@ -39,12 +39,10 @@ SEEN = 5_000
 RETENTION_EVERY = 24 * 3_600.0
 
 
-def create_bot(
-    settings: Settings, engine: BotEngine, without_model: AnswersQuestions | None = None, metrics: Metrics | None = None
-) -> "DatelineBot":
-    """The unstarted bot. `without_model` answers for servers that turned the model off; without it, `engine` does."""
+def create_bot(settings: Settings, engine: AnswersQuestions, metrics: Metrics | None = None) -> "DatelineBot":
+    """The unstarted bot."""
     point_elsewhere(settings)
-    return DatelineBot(settings, engine, without_model or engine, metrics or Metrics())
+    return DatelineBot(settings, engine, metrics or Metrics())
 
 
 def point_elsewhere(settings: Settings) -> None:
@@ -68,9 +66,7 @@ def intents_for(settings: Settings) -> discord.Intents:
 class DatelineBot(commands.AutoShardedBot):
     """Takes commands, mentions, replies and presses, checks who may ask, and hands questions on."""
 
-    def __init__(
-        self, settings: Settings, engine: BotEngine, without_model: AnswersQuestions, metrics: Metrics
-    ) -> None:
+    def __init__(self, settings: Settings, engine: AnswersQuestions, metrics: Metrics) -> None:
         super().__init__(
             command_prefix=(),
             help_command=None,
@@ -88,7 +84,6 @@ class DatelineBot(commands.AutoShardedBot):
         )
         self.settings = settings
         self.engine = engine
-        self.without_model = without_model
         self.metrics = metrics
         self.seen: OrderedDict[int, None] = OrderedDict()
         self.closing: asyncio.Task[None] | None = None
@@ -110,7 +105,6 @@ class DatelineBot(commands.AutoShardedBot):
         self.writes = Writes()
         self.asking = Asking(
             self.engine,
-            self.without_model,
             self.memory,
             self.desk,
             self.book,

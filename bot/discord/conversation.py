@@ -10,7 +10,7 @@ from datetime import datetime
 from bot.discord.admission import remember
 from bot.discord.state import PRIVATE, AsyncState
 from rag.answer import Answer, Turn
-from rag.engine import AnswersQuestions
+from rag.protocols import AnswersQuestions
 from rag.records import readable_answer
 from vectorstore.bot_state import ShownAnswer
 
@@ -94,7 +94,7 @@ class Memory:
 
     async def store(self, answer: Answer, asked: Asked, messages: Sequence[int]) -> None:
         """What `keep` does in a task of its own."""
-        await self.engine.remember(answer, asked.asked_by, asked.conversation)
+        await self.engine.answers.save(answer, asked.asked_by, asked.conversation)
         now = time.time()
         shown = [
             ShownAnswer(message, asked.channel, asked.server, asked.user, answer.id, asked.follows, now)
@@ -108,7 +108,7 @@ class Memory:
         if held is not None:
             answer, conversation = held[0], held[1].conversation
         else:
-            stored = await self.engine.answer_by_id(answer_id)
+            stored = await self.engine.answers.find(answer_id)
             if stored is None or stored.id != answer_id:
                 return None
             read = readable_answer(stored)
@@ -128,7 +128,7 @@ class Memory:
         await self.settle()
         turns: list[Turn] = []
         if asked.own_memory:
-            turns = await self.engine.conversation(asked.conversation, TURNS)
+            turns = await self.engine.answers.conversation(asked.conversation, TURNS)
             if not turns and not asked.follows:
                 turns = await self.started_from(asked)
         chain = await self.chain(asked.follows, asked, asked.beside) if asked.follows else []
@@ -161,6 +161,6 @@ class Memory:
         await self.settle()
         for answer_id in [one for one, (_, asked) in self.recent.items() if asked.user == user]:
             del self.recent[answer_id]
-        questions = await self.engine.forget_asker(asker(user))
+        questions = await self.engine.answers.forget_asker(asker(user))
         votes = await self.door.run(self.door.state.forget_user, user)
         return questions, votes

@@ -1,7 +1,6 @@
 """`dateline bot`: run it, check it, sync its commands. Builds the parts and hands them on."""
 
 import asyncio
-import copy
 import logging
 from collections.abc import Callable
 
@@ -16,8 +15,9 @@ from bot.discord.metrics import Metrics, serve_metrics
 from bot.discord.state import AsyncState
 from bot.discord.supervisor import DiscordRefused, plain_failure, stop_on_signals, supervise
 from bot.terminal.ask import seeds_folder
-from rag.engine import Engine, open_engine
+from rag.engine import Engine
 from rag.errors import SettingsError
+from rag.factory import open_engine
 from rag.settings import Settings
 
 log = logging.getLogger("dateline.bot")
@@ -34,8 +34,7 @@ async def run_bot(settings: Settings) -> int:
     metrics = Metrics()
     async with open_engine(settings) as engine, serve_metrics(metrics, settings.discord_port):
         await fill_empty_library(settings, engine)
-        quoting = without_model(engine)
-        await supervise(lambda: create_bot(settings, engine, quoting, metrics), token, stop, metrics)
+        await supervise(lambda: create_bot(settings, engine, metrics), token, stop, metrics)
     log.info("stopped")
     return DONE
 
@@ -55,7 +54,7 @@ async def sync_commands(settings: Settings, say: Callable[[str], None]) -> int:
     token = token_of(settings)
     async with open_engine(settings) as engine:
         point_elsewhere(settings)
-        bot = SyncBot(settings, engine, engine, Metrics())
+        bot = SyncBot(settings, engine, Metrics())
         try:
             await bot.login(token)
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
@@ -83,13 +82,6 @@ def token_of(settings: Settings) -> str:
     if not token:
         raise SettingsError("DATELINE_DISCORD_TOKEN is not set: docs/discord.md says where to find it.")
     return token
-
-
-def without_model(engine: Engine) -> Engine:
-    """The same engine without the model that writes, for servers whose admins turned it off."""
-    quoting = copy.copy(engine)
-    quoting.writer = None
-    return quoting
 
 
 async def fill_empty_library(settings: Settings, engine: Engine) -> None:

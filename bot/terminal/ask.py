@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from bot.terminal.render import answer_lines, count_words, joined, safe
 from rag.answer import Answer, Turn, answer_json
-from rag.engine import Engine, open_engine
+from rag.engine import Engine
 from rag.errors import QuestionError
+from rag.factory import open_engine
 from rag.ingestion.indexing import OnProgress, Progress
 from rag.settings import Settings
 from vectorstore.values import Scope
@@ -45,7 +46,7 @@ async def ask_once(asking: Asking, question: str) -> int:
     async with open_engine(asking.settings, on_wait=asking.say) as engine:
         scope = await prepare(engine, asking)
         answer = await show(engine, asking, question, (), scope)
-        await engine.remember(answer)
+        await engine.answers.save(answer)
     return REFUSED if answer.refused else ANSWERED
 
 
@@ -62,7 +63,7 @@ async def chat(asking: Asking) -> int:
                 asking.say(str(error))
                 continue
             history.append(Turn.of(answer))
-            await engine.remember(answer)
+            await engine.answers.save(answer)
     return ANSWERED
 
 

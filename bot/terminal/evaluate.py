@@ -114,8 +114,8 @@ def run(
     case_set: "CaseSet", corpus: "Corpus | None", settings: "Settings", resume: bool, concurrency: int
 ) -> "Evaluated":
     """The evaluation, with progress on a terminal. Ctrl-C leaves with what to do next; finished cases are kept."""
-    from rag.engine import open_engine
     from rag.evaluation.evaluate import evaluate
+    from rag.factory import open_engine
 
     with shown_progress({case.id: case for case in case_set.cases}) as shown:
         try:

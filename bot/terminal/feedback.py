@@ -41,11 +41,11 @@ def gaps(since: datetime | None, limit: int) -> None:
 
 async def read_gaps(settings: "Settings", since: datetime | None) -> "list[Gap]":
     """The gaps in the stored questions."""
-    from rag.engine import open_engine
     from rag.evaluation.gaps import find_gaps
+    from rag.factory import open_engine
 
     async with open_engine(settings) as engine:
-        refused = await engine.refused_questions(since)
+        refused = await engine.answers.refused(since)
         return await asyncio.to_thread(find_gaps, refused, engine.library.storage.embedder.embed_question)
 
 

@@ -6,8 +6,8 @@ import sys
 from bot.terminal.ask import make_console
 from bot.terminal.render import answer_lines, joined, safe
 from rag.answer import Answer
-from rag.engine import open_engine
 from rag.errors import QuestionError
+from rag.factory import open_engine
 from rag.records import answer_from_record
 from rag.settings import Settings
 from vectorstore.values import Scope
@@ -16,7 +16,7 @@ from vectorstore.values import Scope
 async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json: bool) -> int:
     """Print a stored answer. Raises QuestionError when no answer, or more than one, has this id."""
     async with open_engine(settings) as engine:
-        stored = await engine.answer_by_id(answer_id)
+        stored = await engine.answers.find(answer_id)
         if stored is None:
             raise QuestionError(
                 f"No single stored answer has the id {answer_id!r}: `ask --explain` shows an answer's id."

@@ -66,28 +66,58 @@ class ScriptedLibrary:
 
 
 @dataclass
+class ScriptedAnswers:
+    """Stored answers in memory."""
+
+    stored: dict[str, StoredAnswer] = field(default_factory=dict)
+    enabled: bool = True
+
+    async def save(self, answer: Answer, asked_by: str = "", conversation: str = "") -> None:
+        if self.enabled:
+            record = answer_to_record(answer)
+            moment = datetime.now(UTC).timestamp()
+            self.stored[answer.id] = StoredAnswer(
+                answer.id, moment, answer.question, answer.question, answer.refused, asked_by, conversation, record
+            )
+
+    async def conversation(self, conversation: str, limit: int = 5) -> list[Turn]:
+        found = [one for one in self.stored.values() if one.conversation == conversation]
+        return [Turn.of(answer_from_record(one.record)) for one in found][-limit:]
+
+    async def find(self, answer_id: str) -> StoredAnswer | None:
+        return self.stored.get(answer_id)
+
+    async def refused(
+        self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
+    ) -> list[StoredAnswer]:
+        stored = reversed(self.stored.values())
+        return [one for one in stored if one.refused and one.conversation.startswith(conversation_prefix)][:limit]
+
+    async def forget_asker(self, asked_by: str) -> int:
+        gone = [one.id for one in self.stored.values() if one.asked_by == asked_by]
+        for answer_id in gone:
+            del self.stored[answer_id]
+        return len(gone)
+
+
+@dataclass
 class ScriptedEngine:
     """Answers with the article above, refuses what mentions Macron, or does what `script` says."""
 
     script: Script | None = None
     library: ScriptedLibrary = field(default_factory=ScriptedLibrary)
     asked: list[tuple[str, tuple[Turn, ...], Scope]] = field(default_factory=list)
-    stored: dict[str, StoredAnswer] = field(default_factory=dict)
+    used_model: list[bool] = field(default_factory=list)
+    answers: ScriptedAnswers = field(default_factory=ScriptedAnswers)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
-    store: bool = True
     running: int = 0
     most_running: int = 0
 
-    async def ask(self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None) -> Answer:
-        async for event in self.stream(question, history, scope):
-            if isinstance(event, Answer):
-                return event
-        raise AssertionError
-
     async def stream(
-        self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None
+        self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None, use_model: bool = True
     ) -> AsyncIterator[StreamEvent]:
         self.asked.append((question, tuple(history), scope or Scope()))
+        self.used_model.append(use_model)
         self.running += 1
         self.most_running = max(self.running, self.most_running)
         try:
@@ -110,33 +140,6 @@ class ScriptedEngine:
         nearest = Headline(ARTICLE.id, ARTICLE.title, ARTICLE.source, ARTICLE.url, PUBLISHED)
         refusal = Refusal("The articles do not say.", (nearest,))
         return Answer(f"a{next(self.numbers):07d}", question, question, "", (), refusal, PUBLISHED)
-
-    async def remember(self, answer: Answer, asked_by: str = "", conversation: str = "") -> None:
-        if self.store:
-            record = answer_to_record(answer)
-            moment = datetime.now(UTC).timestamp()
-            self.stored[answer.id] = StoredAnswer(
-                answer.id, moment, answer.question, answer.question, answer.refused, asked_by, conversation, record
-            )
-
-    async def conversation(self, conversation: str, limit: int = 5) -> list[Turn]:
-        found = [one for one in self.stored.values() if one.conversation == conversation]
-        return [Turn.of(answer_from_record(one.record)) for one in found][-limit:]
-
-    async def answer_by_id(self, answer_id: str) -> StoredAnswer | None:
-        return self.stored.get(answer_id)
-
-    async def refused_questions(
-        self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
-    ) -> list[StoredAnswer]:
-        stored = reversed(self.stored.values())
-        return [one for one in stored if one.refused and one.conversation.startswith(conversation_prefix)][:limit]
-
-    async def forget_asker(self, asked_by: str) -> int:
-        gone = [one.id for one in self.stored.values() if one.asked_by == asked_by]
-        for answer_id in gone:
-            del self.stored[answer_id]
-        return len(gone)
 
 
 def bot_settings(discord: StandIn, home: Path, **changes: object) -> Settings:
@@ -168,11 +171,9 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def connected(
-    discord: StandIn, engine: ScriptedEngine, home: Path, without_model: ScriptedEngine | None = None, **changes: object
-) -> AsyncIterator[Running]:
+async def connected(discord: StandIn, engine: ScriptedEngine, home: Path, **changes: object) -> AsyncIterator[Running]:
     """A bot that is ready."""
-    bot = create_bot(bot_settings(discord, home, **changes), engine, without_model, Metrics())
+    bot = create_bot(bot_settings(discord, home, **changes), engine, Metrics())
     is_ready = asyncio.Event()
 
     async def on_ready() -> None:

@@ -99,5 +99,5 @@ class ScriptedEngine:
 
     @asynccontextmanager
     async def open(self, settings: Settings) -> AsyncIterator["ScriptedEngine"]:
-        """In the place of rag.engine.open_engine."""
+        """In the place of rag.factory.open_engine."""
         yield self

@@ -165,7 +165,7 @@ def add_gaps_command(bot: "DatelineBot") -> None:
     async def gaps(interaction: "Interaction") -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         since = datetime.now(UTC) - timedelta(days=30)
-        refused = await bot.engine.refused_questions(since, server_prefix(interaction.guild_id or 0), GAPS_READ)
+        refused = await bot.engine.answers.refused(since, server_prefix(interaction.guild_id or 0), GAPS_READ)
         asked = Counter(one_line(stored.standalone_question or stored.question) for stored in refused)
         lines = [f"{count} × {shorten_escaped(question, 180)}" for question, count in asked.most_common(GAPS)]
         body = "\n".join(lines) or "None: every question was answered."

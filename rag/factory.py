@@ -1,0 +1,124 @@
+"""Wiring: build the library and the engine that the settings name, and close again what was opened."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from rag.answering.answerability import shipped_parameters
+from rag.engine import Engine, Models
+from rag.errors import SettingsError
+from rag.ingestion.indexing import Storage, check_embedder
+from rag.library import Library
+from rag.models.embedder import open_embedder
+from rag.settings import Settings
+from rag.stored_answers import StoredAnswers
+from vectorstore.answers import AnswerStore
+from vectorstore.database import open_database
+from vectorstore.errors import StoreMismatch
+from vectorstore.ledger import Ledger
+
+if TYPE_CHECKING:
+    from llama_index.core.postprocessor.types import BaseNodePostprocessor
+
+    from rag.answering.generative import ModelWriter
+    from rag.answering.reader import Reader
+    from vectorstore.vectors import VectorStore
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None = None) -> AsyncIterator[Engine]:
+    """The engine on the library that the settings name; everything it opened is closed again.
+
+    on_wait is told when another process holds the writer lock. Raises StoreError, EmbedderError, SettingsError.
+    """
+    threads = ThreadPoolExecutor(settings.threads, "engine")
+    writer = open_writer(settings)
+    # Beside opening the library, as that is beside loading the embedding model.
+    reading = asyncio.create_task(asyncio.to_thread(open_reader, settings))
+    try:
+        async with open_library(settings, on_wait) as library:
+            await asyncio.to_thread(check_storage, library.storage)
+            reader = await reading
+            models = Models(shipped_parameters(), reader, open_reranker(settings), writer)
+            answers = StoredAnswers(AnswerStore(library.storage.ledger.database), settings)
+            yield Engine(settings, library, models, answers, threads)
+    finally:
+        await asyncio.wait([reading])
+        reading.exception()  # Told already, or less telling than what ended this first.
+        if writer is not None:
+            await writer.close()
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+@asynccontextmanager
+async def open_library(settings: Settings, on_wait: Callable[[str], None] | None = None) -> AsyncIterator[Library]:
+    """The library alone, even when its vectors are another model's or lost: what `rebuild` starts from."""
+    # Opening Chroma is mostly native code: beside loading the model it takes no time of its own.
+    opening = asyncio.create_task(asyncio.to_thread(open_store, settings))
+    try:
+        embedder = await asyncio.to_thread(open_embedder, settings)
+        database = await asyncio.to_thread(open_database, settings.ledger_url)
+    finally:
+        await asyncio.wait([opening])
+        # When both fail, the first one told is enough; asking for the other keeps asyncio from telling it too.
+        opening.exception()
+    try:
+        store = opening.result()
+        try:
+            yield Library(Storage(settings.home, Ledger(database), store, embedder, settings.chunk_tokens), on_wait)
+        finally:
+            store.close()
+    finally:
+        database.dispose()
+
+
+def open_store(settings: Settings) -> "VectorStore":
+    """The vectors, in a folder of the home."""
+    from vectorstore.vectors import VectorStore
+
+    return VectorStore(settings.home / "vectors")
+
+
+def check_storage(storage: Storage) -> None:
+    """Raises StoreMismatch when the vectors are another model's, or fewer than the ledger knows of."""
+    check_embedder(storage)
+    known, stored = storage.ledger.indexed_chunk_count(), storage.store.count()
+    if stored < known:
+        raise StoreMismatch(
+            f"{storage.store.folder} holds {stored} vectors, the ledger knows of {known}: run `dateline rebuild` to make "
+            "them again from the stored articles."
+        )
+
+
+def open_reader(settings: Settings) -> "Reader | None":
+    """The trained reader, where the judge's parameters were made for one."""
+    if not shipped_parameters().reads:
+        return None
+    from rag.answering.reader import Reader
+
+    return Reader(settings.threads)
+
+
+def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":
+    """The LlamaIndex postprocessor that the settings name, if any."""
+    if not settings.reranker_class:
+        return None
+    from llama_index.core.postprocessor.types import BaseNodePostprocessor
+
+    from rag.models.plugins import build_from_path
+
+    reranker = build_from_path(settings.reranker_class, settings.reranker_options, "DATELINE_RERANKER_CLASS")
+    if not isinstance(reranker, BaseNodePostprocessor):
+        raise SettingsError(f"DATELINE_RERANKER_CLASS={settings.reranker_class} is no LlamaIndex node postprocessor.")
+    return reranker
+
+
+def open_writer(settings: Settings) -> "ModelWriter | None":
+    """The model that writes, when the settings name one."""
+    if not settings.model:
+        return None
+    from rag.answering.generative import open_model_writer
+
+    return open_model_writer(settings)

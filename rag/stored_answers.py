@@ -1,0 +1,52 @@
+"""The answers that were shown: kept for follow-ups, replay, gaps and votes, deleted when their time is over."""
+
+import asyncio
+import time
+from datetime import datetime
+
+from rag.answer import Answer, Turn
+from rag.protocols import HISTORY_TURNS
+from rag.records import answer_to_record, readable_answer
+from rag.settings import Settings
+from vectorstore.answers import TERMINAL, AnswerStore, StoredAnswer
+
+
+class StoredAnswers:
+    """What was answered before. Raises StoreUnavailable."""
+
+    def __init__(self, store: AnswerStore, settings: Settings) -> None:
+        self.store = store
+        self.enabled = settings.store_answers
+        self.retention_seconds = settings.answer_retention_days * 86_400
+
+    async def save(self, answer: Answer, asked_by: str = TERMINAL, conversation: str = TERMINAL) -> None:
+        """Keep an answer, and delete those past their time. The front end calls it: only it knows who was shown what."""
+        if not self.enabled:
+            return
+        now = time.time()
+        question, standalone = answer.question, answer.standalone_question
+        record = answer_to_record(answer)
+        stored = StoredAnswer(answer.id, now, question, standalone, answer.refused, asked_by, conversation, record)
+        await asyncio.to_thread(self.store.save, stored)
+        await asyncio.to_thread(self.store.delete_before, now - self.retention_seconds)
+
+    async def conversation(self, conversation: str, limit: int = HISTORY_TURNS) -> list[Turn]:
+        """The last turns of a conversation, oldest first."""
+        stored = await asyncio.to_thread(self.store.recent, conversation, limit)
+        answers = [readable_answer(one) for one in reversed(stored)]
+        return [Turn.of(answer) for answer in answers if answer is not None]
+
+    async def find(self, answer_id: str) -> StoredAnswer | None:
+        """A stored answer by its id or the beginning of it."""
+        return await asyncio.to_thread(self.store.load, answer_id)
+
+    async def refused(
+        self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
+    ) -> list[StoredAnswer]:
+        """The last `limit` stored questions that were refused, newest first."""
+        after = since.timestamp() if since else 0.0
+        return await asyncio.to_thread(self.store.refused, after, conversation_prefix, limit)
+
+    async def forget_asker(self, asked_by: str) -> int:
+        """Delete every stored answer to this asker; returns how many."""
+        return await asyncio.to_thread(self.store.delete_asked_by, asked_by)
