@@ -1,91 +1,58 @@
-"""The commands `ask` and `dateline`. Answers go to stdout, everything else to stderr; heavy imports wait until needed.
+"""The commands `ask` and `dateline`: their options and nothing else. Answers go to stdout, everything else to stderr.
 
 Exit codes: 0 answered, 3 refused (the articles do not say), 2 wrong use, 1 failure.
+A command imports what it runs when it runs: `--help` must not pay for models and databases.
 """
 
-import asyncio
 import gc
 import sys
-from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
-from bot.terminal.evaluate import evaluate
-from bot.terminal.feedback import cases, gaps
-from vectorstore.errors import DatelineError
+from bot.terminal.errors import cli_errors, run_command
 
 if TYPE_CHECKING:
-    from rag.ingestion.indexing import IngestReport
     from rag.settings import Settings
 
-ANSWERED, FAILED, WRONG_USE, REFUSED = 0, 1, 2, 3
-SHARED = "shared"
-PROBLEMS_SHOWN = 50
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+IN_FILE = click.Path(path_type=Path)
+OUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+LIBRARY = click.option(
+    "--library", default="shared", show_default=True, help="The library that the articles belong to."
+)
 
 
-class OneSentence(click.ClickException):
-    """A known failure, shown as one sentence on stderr."""
-
-    exit_code = FAILED
-
-    def show(self, file: IO[str] | None = None) -> None:
-        """The sentence and nothing else."""
-        from bot.terminal.render import safe
-
-        click.echo(safe(self.message), err=True, file=file)
-
-
-class WrongUse(OneSentence):
-    """The question, an option or a setting cannot be used as it is."""
-
-    exit_code = WRONG_USE
-
-
-def one_sentence(error: DatelineError) -> OneSentence:
-    """A known failure with its exit code."""
-    from rag.errors import QuestionError, SettingsError
-
-    return WrongUse(str(error)) if isinstance(error, QuestionError | SettingsError) else OneSentence(str(error))
-
-
-def finish(work: Coroutine[object, object, int]) -> None:
-    """Run a command to its exit code: the one place of the terminal where errors become words."""
-    import logging
-
-    # Log lines are for services; at a terminal the answer's note says what happened.
-    logging.getLogger("dateline").addHandler(logging.NullHandler())
-    try:
-        code = asyncio.run(work)
-    except DatelineError as error:
-        raise one_sentence(error) from error
-    except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:
-        # Whoever read the answer has seen enough (`ask ... | head`).
-        sys.stderr.close()
-        code = ANSWERED
-    sys.exit(code)
-
-
-def settings_now(no_model: bool = False) -> "Settings":
+def settings_now() -> "Settings":
     """The settings, read when a command runs."""
     from rag.settings import load_settings
 
-    try:
-        settings = load_settings()
-    except DatelineError as error:
-        raise one_sentence(error) from error
-    return settings.model_copy(update={"model": ""}) if no_model else settings
+    with cli_errors():
+        return load_settings()
 
 
-def say(message: str) -> None:
-    """A line for the person at the terminal, not part of the answer."""
-    click.echo(message, err=True)
+def existing_folder(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a file to write that has no folder to stand in before the work is done, not after."""
+    if path and not path.parent.is_dir():
+        raise click.BadParameter(f"the folder {path.parent} does not exist.", param=parameter)
+    return path
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+def in_utc(day: datetime | None) -> datetime | None:
+    """The midnight that begins a day, in UTC."""
+    return day.replace(tzinfo=UTC) if day else None
+
+
+@click.group(context_settings=HELP_OPTIONS)
+@click.version_option(package_name="dateline")
+def dateline() -> None:
+    """Answers from a library of news articles, every one proven by verbatim, dated quotes."""
+
+
+@click.command(context_settings=HELP_OPTIONS)
 @click.argument("words", nargs=-1, metavar="[QUESTION]...")
 @click.option("--since", metavar="DATE", help="Only articles published on or after this day.")
 @click.option("--until", metavar="DATE", help="Only articles published on or before this day.")
@@ -113,181 +80,193 @@ def ask(
         question = sys.stdin.read(100_000)
     if question is None and as_json:
         raise click.UsageError("--json wants a question: give one, or pipe it in.")
-    settings = settings_now(no_model)
+    settings = settings_now()
+    if no_model:
+        settings = settings.model_copy(update={"model": ""})
     # Importing makes half a million objects and hardly any garbage; the search for it took a tenth of the start.
     gc.disable()
-    from bot.terminal.ask import Asking, ask_once, chat
+    from bot.terminal.ask import AskOptions, ask_once, chat
 
-    asking = Asking(settings, since, until, sources, as_json, explain, say)
-    finish(chat(asking) if question is None else ask_once(asking, question))
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dateline")
-def dateline() -> None:
-    """Answers from a library of news articles, every one proven by verbatim, dated quotes."""
+    options = AskOptions(since, until, sources, as_json, explain)
+    run_command(chat(settings, options) if question is None else ask_once(settings, options, question))
 
 
-for command in (ask, evaluate, gaps, cases):
-    dateline.add_command(command)
+dateline.add_command(ask)
 
 
-@dateline.command()
+@dateline.command("ingest")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--prune", is_flag=True, help="Delete articles that were read from these paths and are gone from them.")
-@click.option("--library", default=SHARED, show_default=True, help="The library that the articles belong to.")
-def ingest(paths: tuple[Path, ...], prune: bool, library: str) -> None:
+@LIBRARY
+def ingest_command(paths: tuple[Path, ...], prune: bool, library: str) -> None:
     """Store the articles in files and folders (.txt, .md with front matter, .jsonl).
 
     Doing it again changes nothing; a changed article is replaced; a run that was killed is finished by the next.
     """
-    finish(ingest_paths(settings_now(), paths, prune, library))
+    settings = settings_now()
+    from bot.terminal.library import ingest_paths
+
+    run_command(ingest_paths(settings, paths, prune, library))
 
 
-async def ingest_paths(settings: "Settings", paths: tuple[Path, ...], prune: bool, library: str) -> int:
-    """Store them and say what was done; FAILED when an article could not be read."""
-    from bot.terminal.ask import progress_bar
-    from rag.factory import open_engine
-
-    async with open_engine(settings, on_wait=say) as engine:
-        with progress_bar() as progress:
-            report = await engine.library.ingest(list(paths), library, prune, progress)
-    return report_ingest(report)
-
-
-def report_ingest(report: "IngestReport") -> int:
-    """What an ingest did, in words, and its exit code."""
-    from bot.terminal.render import count_words, safe
-
-    for problem in report.problems[:PROBLEMS_SHOWN]:
-        say(f"{safe(problem.place)} {safe(problem.reason)}")
-    if len(report.problems) > PROBLEMS_SHOWN:
-        say(f"... and {len(report.problems) - PROBLEMS_SHOWN:,} more that could not be read.")
-    said = [f"{report.added:,} added", f"{report.changed:,} changed", f"{report.unchanged:,} unchanged"]
-    said += [f"{report.removed:,} removed"] if report.removed else []
-    click.echo(f"{', '.join(said)}; {count_words(report.chunks, 'chunk')} made.")
-    return FAILED if report.problems else ANSWERED
-
-
-@dateline.command()
-def rebuild() -> None:
+@dateline.command("rebuild")
+def rebuild_command() -> None:
     """Make all vectors and the lexical index anew from the stored articles, with the model of the settings."""
-    finish(rebuild_library(settings_now()))
+    settings = settings_now()
+    from bot.terminal.library import rebuild_library
+
+    run_command(rebuild_library(settings))
 
 
-async def rebuild_library(settings: "Settings") -> int:
-    """Rebuild and say how many chunks there are."""
-    from bot.terminal.ask import progress_bar
-    from bot.terminal.render import count_words
-    from rag.factory import open_library
-
-    async with open_library(settings, on_wait=say) as library:
-        with progress_bar() as progress:
-            count = await library.rebuild(progress)
-    click.echo(f"{count_words(count, 'chunk')} made.")
-    return ANSWERED
-
-
-@dateline.group()
-def library() -> None:
+@dateline.group("library")
+def library_group() -> None:
     """See and change what is stored."""
 
 
-@library.command(name="list")
-@click.option("--library", "name", default=SHARED, show_default=True)
-def list_articles(name: str) -> None:
+@library_group.command("list")
+@LIBRARY
+def list_command(library: str) -> None:
     """Every article, newest first: date, outlet, title, id."""
-    finish(show_articles(settings_now(), name))
+    settings = settings_now()
+    from bot.terminal.library import show_articles
+
+    run_command(show_articles(settings, library))
 
 
-async def show_articles(settings: "Settings", name: str) -> int:
-    """One article a line."""
-    from bot.terminal.render import dated, safe
-    from rag.factory import open_library
-
-    async with open_library(settings) as stored:
-        for headline in await stored.headlines(name):
-            fields = (
-                dated(headline.published),
-                safe(headline.source) or "-",
-                safe(headline.title),
-                safe(headline.article_id),
-            )
-            click.echo(" · ".join(fields))
-    return ANSWERED
-
-
-@library.command()
+@library_group.command("forget")
 @click.argument("article_id")
-@click.option("--library", "name", default=SHARED, show_default=True)
-def forget(article_id: str, name: str) -> None:
+@LIBRARY
+def forget_command(article_id: str, library: str) -> None:
     """Delete one article with everything made from it."""
-    finish(forget_article(settings_now(), article_id, name))
+    settings = settings_now()
+    from bot.terminal.library import forget_article
+
+    run_command(forget_article(settings, article_id, library))
 
 
-async def forget_article(settings: "Settings", article_id: str, name: str) -> int:
-    """Delete it, or say that it is not there."""
-    from rag.factory import open_library
-
-    async with open_library(settings, on_wait=say) as stored:
-        if await stored.forget(name, article_id):
-            click.echo(f"{article_id} is deleted.")
-            return ANSWERED
-    say(f"No article {article_id!r} in the library {name!r}: `dateline library list` shows their ids.")
-    return FAILED
-
-
-@library.command()
-@click.option("--library", "name", default=SHARED, show_default=True)
-def status(name: str) -> None:
+@library_group.command("status")
+@LIBRARY
+def status_command(library: str) -> None:
     """Counts and dates of what is stored, and where."""
-    finish(show_status(settings_now(), name))
+    settings = settings_now()
+    from bot.terminal.library import show_status
+
+    run_command(show_status(settings, library))
 
 
-async def show_status(settings: "Settings", name: str) -> int:
-    """What is stored, line by line."""
-    from bot.terminal.render import dated, safe
-    from rag.factory import open_library
+@dateline.command("replay")
+@click.argument("answer_id")
+@click.option("--again", is_flag=True, help="Ask the same question again and show what differs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the stored record as JSON.")
+def replay_command(answer_id: str, again: bool, as_json: bool) -> None:
+    """Show a stored answer with everything it was made of; the beginning of its id is enough."""
+    settings = settings_now()
+    from bot.terminal.replay import replay_answer
 
-    async with open_library(settings) as stored:
-        status = await stored.status([name])
-    click.echo(f"articles     {status.articles:,} ({dated(status.oldest)} to {dated(status.newest)})")
-    click.echo(f"chunks       {status.chunks:,}")
-    click.echo(f"unfinished   {status.unfinished:,}" + (" (run `dateline ingest` again)" if status.unfinished else ""))
-    outlets = ", ".join(f"{safe(source) or '-'} {count:,}" for source, count in status.sources)
-    click.echo(f"outlets      {outlets or '-'}")
-    click.echo(f"embedder     {status.embedder}")
-    click.echo(f"home         {settings.home}")
-    return ANSWERED
+    run_command(replay_answer(settings, answer_id, again, as_json))
 
 
-@dateline.group(name="bot", invoke_without_command=True)
+@dateline.command("gaps")
+@click.option("--since", type=DAY, help="Only questions asked on or after this day (YYYY-MM-DD, UTC).")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Most groups to show.")
+def gaps_command(since: datetime | None, limit: int) -> None:
+    """List what readers asked and the articles do not say, grouped by similarity, the most asked first."""
+    settings = settings_now()
+    from bot.terminal.feedback import show_gaps
+
+    run_command(show_gaps(settings, in_utc(since), limit))
+
+
+@dateline.group("cases")
+def cases_group() -> None:
+    """Make cases for `dateline evaluate`."""
+
+
+@cases_group.command("from-feedback")
+@click.option("--out", required=True, type=OUT_FILE, callback=existing_folder, help="File to write, .yaml or .jsonl.")
+@click.option("--since", type=DAY, help="Only votes of this day or later (YYYY-MM-DD, UTC).")
+def from_feedback_command(out: Path, since: datetime | None) -> None:
+    """Draft a case from every stored answer that was voted down, to be reviewed by a person.
+
+    An existing file is left alone: drafts may have been worked on.
+    """
+    settings = settings_now()
+    from bot.terminal.feedback import write_case_drafts
+
+    with cli_errors():
+        write_case_drafts(settings, out, in_utc(since))
+
+
+@dateline.command("evaluate")
+@click.argument("cases", nargs=-1, required=True, type=IN_FILE)
+@click.option("--corpus", multiple=True, type=IN_FILE, help="Articles to ask about, a file or folder; repeatable.")
+@click.option("--json", "json_file", type=OUT_FILE, callback=existing_folder, help="Write everything measured here.")
+@click.option("--report", type=OUT_FILE, callback=existing_folder, help="Write a page with every case and its quotes.")
+@click.option("--baseline", type=IN_FILE, help="Compare with this earlier run; a significant loss exits with 1.")
+@click.option("--thresholds", type=IN_FILE, help="Limits for metrics; a breach exits with 1.")
+@click.option("--write-baseline", type=OUT_FILE, callback=existing_folder, help="Keep this run for later comparison.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped; errors are asked again.")
+@click.option("--concurrency", default=1, show_default=True, type=click.IntRange(1, 64), help="Questions at a time.")
+@click.option("--no-model", is_flag=True, help="Extractive answers, even if a model is set.")
+@click.option("--judge", is_flag=True, help="Let a model grade the answers; printed apart from what is measured.")
+@click.option("--judge-model", default="", help="The model that grades; DATELINE_MODEL when not given.")
+@click.option("--judge-repeats", default=1, show_default=True, type=click.IntRange(1, 20), help="Grades an answer.")
+def evaluate_command(
+    cases: tuple[Path, ...],
+    corpus: tuple[Path, ...],
+    json_file: Path | None,
+    report: Path | None,
+    baseline: Path | None,
+    thresholds: Path | None,
+    write_baseline: Path | None,
+    resume: bool,
+    concurrency: int,
+    no_model: bool,
+    judge: bool,
+    judge_model: str,
+    judge_repeats: int,
+) -> None:
+    """Ask every question of CASES (.jsonl or .yaml) and say how good the answers are.
+
+    With --corpus the questions are put to a library of their own in the cache folder; yours is not touched.
+    """
+    settings = settings_now()
+    from bot.terminal.evaluate import EvaluateOptions, evaluate_cases
+
+    options = EvaluateOptions(
+        cases,
+        corpus,
+        json_file,
+        report,
+        baseline,
+        thresholds,
+        write_baseline,
+        resume,
+        concurrency,
+        no_model,
+        judge,
+        judge_model,
+        judge_repeats,
+    )
+    run_command(evaluate_cases(settings, options))
+
+
+@dateline.group("bot", invoke_without_command=True)
 @click.option("--check", is_flag=True, help="Only say what is missing: token, intents, permissions, articles.")
 @click.pass_context
-def discord_bot(context: click.Context, check: bool) -> None:
+def bot_group(context: click.Context, check: bool) -> None:
     """Run the Discord bot until Ctrl-C or SIGTERM; docs/discord.md says how to set it up."""
     if context.invoked_subcommand is None:
         settings = settings_now()
         from bot.discord.run import check_bot, run_bot
 
-        finish(check_bot(settings, click.echo) if check else run_bot(settings))
+        run_command(check_bot(settings, click.echo) if check else run_bot(settings))
 
 
-@discord_bot.command()
-def sync() -> None:
+@bot_group.command("sync")
+def sync_command() -> None:
     """Send the bot's commands to Discord if their definition changed."""
     settings = settings_now()
     from bot.discord.run import sync_commands
 
-    finish(sync_commands(settings, click.echo))
-
-
-@dateline.command()
-@click.argument("answer_id")
-@click.option("--again", is_flag=True, help="Ask the same question again and show what differs.")
-@click.option("--json", "as_json", is_flag=True, help="Print the stored record as JSON.")
-def replay(answer_id: str, again: bool, as_json: bool) -> None:
-    """Show a stored answer with everything it was made of; the beginning of its id is enough."""
-    from bot.terminal.replay import replay_answer
-
-    finish(replay_answer(settings_now(), answer_id, again, as_json))
+    run_command(sync_commands(settings, click.echo))

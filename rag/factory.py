@@ -7,22 +7,21 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from rag.answering.answerability import shipped_parameters
+from rag.answering.generative import open_model_writer
 from rag.engine import Engine, Models
 from rag.errors import SettingsError
-from rag.ingestion.indexing import Storage, check_embedder
+from rag.ingestion.indexing import Storage, check_storage
 from rag.library import Library
 from rag.models.embedder import open_embedder
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
 from vectorstore.answers import AnswerStore
 from vectorstore.database import open_database
-from vectorstore.errors import StoreMismatch
 from vectorstore.ledger import Ledger
 
 if TYPE_CHECKING:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
-    from rag.answering.generative import ModelWriter
     from rag.answering.reader import Reader
     from vectorstore.vectors import VectorStore
 
@@ -34,7 +33,7 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
     on_wait is told when another process holds the writer lock. Raises StoreError, EmbedderError, SettingsError.
     """
     threads = ThreadPoolExecutor(settings.threads, "engine")
-    writer = open_writer(settings)
+    writer = open_model_writer(settings)
     # Beside opening the library, as that is beside loading the embedding model.
     reading = asyncio.create_task(asyncio.to_thread(open_reader, settings))
     try:
@@ -81,17 +80,6 @@ def open_store(settings: Settings) -> "VectorStore":
     return VectorStore(settings.home / "vectors")
 
 
-def check_storage(storage: Storage) -> None:
-    """Raises StoreMismatch when the vectors are another model's, or fewer than the ledger knows of."""
-    check_embedder(storage)
-    known, stored = storage.ledger.indexed_chunk_count(), storage.store.count()
-    if stored < known:
-        raise StoreMismatch(
-            f"{storage.store.folder} holds {stored} vectors, the ledger knows of {known}: run `dateline rebuild` to make "
-            "them again from the stored articles."
-        )
-
-
 def open_reader(settings: Settings) -> "Reader | None":
     """The trained reader, where the judge's parameters were made for one."""
     if not shipped_parameters().reads:
@@ -113,12 +101,3 @@ def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":
     if not isinstance(reranker, BaseNodePostprocessor):
         raise SettingsError(f"DATELINE_RERANKER_CLASS={settings.reranker_class} is no LlamaIndex node postprocessor.")
     return reranker
-
-
-def open_writer(settings: Settings) -> "ModelWriter | None":
-    """The model that writes, when the settings name one."""
-    if not settings.model:
-        return None
-    from rag.answering.generative import open_model_writer
-
-    return open_model_writer(settings)

@@ -16,7 +16,15 @@ from rag.errors import EvaluationError
 from rag.evaluation.cases import Case, CaseSet, load_cases
 from rag.evaluation.corpus import Corpus, read_corpus
 from rag.evaluation.evaluate import OpenEngine, evaluate
-from rag.evaluation.gate import Limit, Thresholds, Verdict, breaches, check_comparable, judge, read_thresholds
+from rag.evaluation.gate import (
+    GateVerdict,
+    Limit,
+    Thresholds,
+    breaches,
+    check_comparable,
+    gate_verdict,
+    read_thresholds,
+)
 from rag.evaluation.outcome import Outcome
 from rag.evaluation.results import Evaluation, baseline_json, evaluation_json, read_baseline
 from rag.factory import open_engine
@@ -45,17 +53,17 @@ def made_up(right: Sequence[bool], expect_refusal: Sequence[bool] | None = None)
     return Evaluation(CaseSet("made-up.jsonl", "made up", tuple(cases)), tuple(outcomes), "", {})
 
 
-def gated(before: Evaluation, after: Evaluation, tmp_path: Path) -> Verdict:
+def gated(before: Evaluation, after: Evaluation, tmp_path: Path) -> GateVerdict:
     path = tmp_path / "baseline.json"
     path.write_text(json.dumps(baseline_json(before)), "utf-8")
     baseline = read_baseline(path)
     check_comparable(baseline, after.case_set, after.corpus_digest, path)
-    return judge(after, None, baseline)
+    return gate_verdict(after, None, baseline)
 
 
 def test_same_run_passes_without_a_change(tmp_path: Path) -> None:
     run = made_up([True, False, True])
-    assert gated(run, run, tmp_path) == Verdict()
+    assert gated(run, run, tmp_path) == GateVerdict()
     assert gated(run, run, tmp_path).passed
 
 
@@ -151,7 +159,7 @@ def test_full_results_serve_as_a_baseline_too(tmp_path: Path) -> None:
     run = made_up([True, False])
     path = tmp_path / "results.json"
     path.write_text(json.dumps(evaluation_json(run)), "utf-8")
-    assert judge(run, None, read_baseline(path)).passed
+    assert gate_verdict(run, None, read_baseline(path)).passed
 
 
 @pytest.mark.parametrize(
@@ -203,7 +211,7 @@ def test_real_engine_gives_the_same_twice_and_passes(
 ) -> None:
     again = run(Settings(home=home), corpus, own_cases)
     assert timeless(again) == timeless(whole)
-    assert gated(whole, again, tmp_path) == Verdict()
+    assert gated(whole, again, tmp_path) == GateVerdict()
     assert whole.metrics["quote_validity"].value == 1
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from rag.evaluation.cases import Case, CaseSet
-from rag.evaluation.model_judge import Judgement, correctness_prompt, judge_answers
+from rag.evaluation.model_judge import ModelGrades, correctness_prompt, grade_answers
 from rag.evaluation.outcome import Outcome, QuotedPassage
 from rag.evaluation.results import Evaluation, evaluation_json
 from rag.models.openai_client import Limits, Message, ModelServer, Server
@@ -26,13 +26,13 @@ def evaluation(count: int = 3) -> Evaluation:
     return Evaluation(CaseSet("cases.jsonl", "", tuple(cases)), tuple(outcomes), "", {})
 
 
-def judged(replies: Sequence[Reply], repeats: int = 1) -> tuple[Judgement, Standin]:
+def judged(replies: Sequence[Reply], repeats: int = 1) -> tuple[ModelGrades, Standin]:
     with serving(*replies) as standin:
 
-        async def grade() -> Judgement:
+        async def grade() -> ModelGrades:
             server = ModelServer(Server("grader", standin.base_url, ""), Limits(retries=0))
             try:
-                return await judge_answers(
+                return await grade_answers(
                     evaluation(), lambda prompt: server.text([Message("user", prompt)], 20, 200), "grader", repeats
                 )
             finally:

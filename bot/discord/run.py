@@ -14,8 +14,7 @@ from bot.discord.logs import set_up_logging
 from bot.discord.metrics import Metrics, serve_metrics
 from bot.discord.state import AsyncState
 from bot.discord.supervisor import DiscordRefused, plain_failure, stop_on_signals, supervise
-from bot.terminal.ask import seeds_folder
-from rag.engine import Engine
+from bot.seeds import load_seeds
 from rag.errors import SettingsError
 from rag.factory import open_engine
 from rag.settings import Settings
@@ -33,7 +32,7 @@ async def run_bot(settings: Settings) -> int:
     stop_on_signals(stop)
     metrics = Metrics()
     async with open_engine(settings) as engine, serve_metrics(metrics, settings.discord_port):
-        await fill_empty_library(settings, engine)
+        await load_seeds(settings, engine.library)
         await supervise(lambda: create_bot(settings, engine, metrics), token, stop, metrics)
     log.info("stopped")
     return DONE
@@ -44,7 +43,7 @@ async def check_bot(settings: Settings, say: Callable[[str], None]) -> int:
     if not check_settings(settings, say):
         return MISSING
     async with open_engine(settings) as engine:
-        await fill_empty_library(settings, engine)
+        await load_seeds(settings, engine.library)
         complete = [await check_engine(engine, say), await check_discord(settings, engine, say)]
     return DONE if all(complete) else MISSING
 
@@ -82,11 +81,3 @@ def token_of(settings: Settings) -> str:
     if not token:
         raise SettingsError("DATELINE_DISCORD_TOKEN is not set: docs/discord.md says where to find it.")
     return token
-
-
-async def fill_empty_library(settings: Settings, engine: Engine) -> None:
-    """Load seeds/ into an empty shared library, as `ask` does."""
-    seeds = seeds_folder(settings)
-    if seeds is not None and not (await engine.library.status()).articles:
-        report = await engine.library.ingest([seeds])
-        log.info("seeds loaded", extra={"articles": report.added})

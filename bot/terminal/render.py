@@ -2,21 +2,23 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
 
 from rag.answer import Answer, Citation, Headline, day_words
 from rag.prompt_injection import clean_line
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
 SHOWN_HITS = 10
 
 
-def answer_lines(answer: Answer, explain: bool = False) -> list["Text"]:
-    """The answer as styled lines; printed without a terminal they are plain and always the same."""
-    from rich.text import Text
+def make_console() -> Console:
+    """stdout as rich sees it: colours on a terminal only, NO_COLOR respected, nothing guessed from the text."""
+    return Console(highlight=False, markup=False, emoji=False)
 
+
+def answer_lines(answer: Answer, explain: bool = False) -> list[Text]:
+    """The answer as styled lines; printed without a terminal they are plain and always the same."""
     lines: list[Text] = []
     if answer.remarks:
         lines += [Text(safe(answer.remarks), style="italic"), Text()]
@@ -41,10 +43,8 @@ def answer_lines(answer: Answer, explain: bool = False) -> list["Text"]:
     return lines
 
 
-def refusal_lines(answer: Answer) -> list["Text"]:
+def refusal_lines(answer: Answer) -> list[Text]:
     """What is said when the articles do not say."""
-    from rich.text import Text
-
     refusal = answer.refusal
     if refusal is None:
         return []
@@ -55,10 +55,8 @@ def refusal_lines(answer: Answer) -> list["Text"]:
     return lines
 
 
-def quoted(citation: Citation) -> "Text":
+def quoted(citation: Citation) -> Text:
     """The quote word for word with its number, the answering words emphasised."""
-    from rich.text import Text
-
     text = Text("  “")
     position = 0
     for start, end in sorted(citation.emphasis):
@@ -71,18 +69,14 @@ def quoted(citation: Citation) -> "Text":
     return text
 
 
-def source_line(citation: Citation) -> "Text":
+def source_line(citation: Citation) -> Text:
     """The number, title, outlet, date and link of a citation."""
-    from rich.text import Text
-
     words = headline_words(citation)
     return Text(f"[{citation.number}] ", style="bold").append(words, style="not bold")
 
 
-def copy_line(copy: Headline) -> "Text":
+def copy_line(copy: Headline) -> Text:
     """Where else the same passage was printed."""
-    from rich.text import Text
-
     return Text(f"    also: {headline_words(copy)}", style="dim")
 
 
@@ -94,10 +88,8 @@ def headline_words(headline: Headline | Citation) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def explanation_lines(answer: Answer) -> list["Text"]:
+def explanation_lines(answer: Answer) -> list[Text]:
     """How the answer came about: stages, scores, timings."""
-    from rich.text import Text
-
     explanation = answer.explanation
     lines = [f"question     {safe(answer.standalone_question)}"]
     if explanation.rewritten:
@@ -143,10 +135,8 @@ def count_words(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def joined(lines: Iterable["Text"]) -> "Text":
+def joined(lines: Iterable[Text]) -> Text:
     """The lines as one text."""
-    from rich.text import Text
-
     return Text("\n").join(lines)
 
 

@@ -5,8 +5,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.terminal.render import safe
-from rag.evaluation.gate import CaseChange, Change, Verdict
-from rag.evaluation.model_judge import Judgement
+from rag.evaluation.gate import CaseChange, Change, GateVerdict
+from rag.evaluation.model_judge import ModelGrades
 from rag.evaluation.report import SLICE_COLUMNS, interval_text, value_text
 from rag.evaluation.results import Evaluation, summary_json
 from rag.evaluation.scores import METRICS, METRICS_BY_NAME
@@ -21,12 +21,12 @@ def evaluation_view(evaluation: Evaluation) -> RenderableType:
     parts: list[RenderableType] = [metrics_table(evaluation)]
     if evaluation.slices:
         parts.append(slices_table(evaluation))
-    parts.append(one_line(f"{evaluation.case_set.name}: {counted}; {evaluation.wall_seconds:.1f} s"))
+    parts.append(safe_text(f"{evaluation.case_set.name}: {counted}; {evaluation.wall_seconds:.1f} s"))
     notes = [outcome.note for outcome in evaluation.outcomes if outcome.note]
     if notes:
-        parts.append(one_line(f"{len(notes)} answers carry a note, the first one: {notes[0]}"))
+        parts.append(safe_text(f"{len(notes)} answers carry a note, the first one: {notes[0]}"))
     parts += [
-        one_line(f"error in {case.id} ({case.place}): {outcome.error}")
+        safe_text(f"error in {case.id} ({case.place}): {outcome.error}")
         for case, outcome in evaluation.errors[:ERRORS_SHOWN]
     ]
     if len(evaluation.errors) > ERRORS_SHOWN:
@@ -34,7 +34,7 @@ def evaluation_view(evaluation: Evaluation) -> RenderableType:
     return Group(*parts)
 
 
-def one_line(text: str) -> Text:
+def safe_text(text: str) -> Text:
     """A line that may hold anybody's words."""
     return Text(safe(text))
 
@@ -60,11 +60,11 @@ def slices_table(evaluation: Evaluation) -> Table:
         column.justify = "right"
     for tag, measured in evaluation.slices.items():
         values = [value_text(measured[name], METRICS_BY_NAME[name].unit) for name in SLICE_COLUMNS]
-        table.add_row(one_line(tag), *values, str(measured["correct"].n))
+        table.add_row(safe_text(tag), *values, str(measured["correct"].n))
     return table
 
 
-def verdict_view(verdict: Verdict) -> RenderableType:
+def verdict_view(verdict: GateVerdict) -> RenderableType:
     """What got better and worse, metric by metric and case by case, and whether the gate lets this run in."""
     lines = [f"threshold: {breach}" for breach in verdict.breaches]
     lines += [change_line(change) for change in verdict.changes]
@@ -88,12 +88,12 @@ def case_line(change: CaseChange) -> str:
     return f"{'better' if change.better else 'worse'}: {change.case_id} ({change.question}){why}"
 
 
-def judgement_view(judgement: Judgement) -> RenderableType:
+def model_grades_view(grades: ModelGrades) -> RenderableType:
     """What a model thought of the answers, under its name."""
-    lines = [f"Judged by the model {judgement.judge!r}, {judgement.repeats} times each; not part of the metrics above."]
-    for name, measured in (("correctness", judgement.correctness), ("faithfulness", judgement.faithfulness)):
+    lines = [f"Judged by the model {grades.judge!r}, {grades.repeats} times each; not part of the metrics above."]
+    for name, measured in (("correctness", grades.correctness), ("faithfulness", grades.faithfulness)):
         value, interval = value_text(measured, "share"), interval_text(measured, "share")
         lines.append(f"  {name} {value} ({interval}), n = {measured.n}" if measured.n else f"  {name}: nothing graded")
-    if judgement.unreadable:
-        lines.append(f"  {judgement.unreadable} replies were neither yes nor no.")
-    return Text("\n".join([*lines, *(f"  {safe(error)}" for error in judgement.errors)]))
+    if grades.unreadable:
+        lines.append(f"  {grades.unreadable} replies were neither yes nor no.")
+    return Text("\n".join([*lines, *(f"  {safe(error)}" for error in grades.errors)]))

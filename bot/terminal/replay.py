@@ -3,8 +3,8 @@
 import difflib
 import sys
 
-from bot.terminal.ask import make_console
-from bot.terminal.render import answer_lines, joined, safe
+from bot.terminal.errors import ANSWERED
+from bot.terminal.render import answer_lines, joined, make_console, safe
 from rag.answer import Answer
 from rag.errors import QuestionError
 from rag.factory import open_engine
@@ -23,7 +23,7 @@ async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json
             )
         if as_json:
             sys.stdout.write(stored.record + "\n")
-            return 0
+            return ANSWERED
         answer = answer_from_record(stored.record)
         console = make_console()
         console.print(f"question     {safe(answer.question)}")
@@ -33,7 +33,7 @@ async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json
         if again:
             now = await engine.ask(answer.standalone_question, scope=Scope(sources=answer.explanation.sources))
             console.print("\n" + "\n".join(differences(answer, now)))
-    return 0
+    return ANSWERED
 
 
 def differences(before: Answer, now: Answer) -> list[str]:

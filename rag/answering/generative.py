@@ -170,12 +170,5 @@ def open_model_writer(settings: Settings) -> ModelWriter | None:
         return None
     from rag.models.openai_client import Limits, ModelServer, Server
 
-    limits = Limits(
-        settings.model_connect_seconds,
-        settings.model_first_token_seconds,
-        settings.model_between_tokens_seconds,
-        settings.model_answer_seconds,
-        settings.model_retries,
-    )
-    server = Server(settings.model, settings.openai_base_url, settings.openai_api_key.get_secret_value())
-    return ModelWriter(ModelServer(server, limits), settings.model_context_tokens, settings.model_answer_tokens)
+    server = ModelServer(Server.of(settings), Limits.of(settings))
+    return ModelWriter(server, settings.model_context_tokens, settings.model_answer_tokens)

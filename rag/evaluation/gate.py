@@ -87,7 +87,7 @@ class CaseChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateVerdict:
     """What the gate found. It passes without breaches and without significant losses."""
 
     breaches: tuple[Breach, ...] = ()
@@ -208,9 +208,9 @@ def changed_cases(baseline: Baseline, evaluation: Evaluation) -> tuple[CaseChang
     return tuple(changes)
 
 
-def judge(evaluation: Evaluation, thresholds: Thresholds | None, baseline: Baseline | None) -> Verdict:
+def gate_verdict(evaluation: Evaluation, thresholds: Thresholds | None, baseline: Baseline | None) -> GateVerdict:
     """Everything the gate has to say. The baseline must be comparable, see `check_comparable`."""
-    return Verdict(
+    return GateVerdict(
         breaches(evaluation, thresholds) if thresholds else (),
         compare(baseline, evaluation) if baseline else (),
         changed_cases(baseline, evaluation) if baseline else (),

@@ -21,7 +21,7 @@ TAG = re.compile(r"</?\s*(question|expected|answer|passages)\s*>", re.IGNORECASE
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ModelGrades:
     """What a judge found. correctness, faithfulness: share of yes, over the answers it graded.
 
     unreadable: replies that were neither yes nor no. errors: what a failing model server said, once each.
@@ -61,7 +61,7 @@ class Grades:
         return sum(grades) / len(grades) if grades else None
 
 
-async def judge_answers(evaluation: Evaluation, ask: AskModel, judge: str, repeats: int) -> Judgement:
+async def grade_answers(evaluation: Evaluation, ask: AskModel, judge: str, repeats: int) -> ModelGrades:
     """Let a model grade every answer given to an answerable question. One question at a time: judges are slow servers."""
     grades = Grades(ask, repeats)
     given = [
@@ -72,7 +72,7 @@ async def judge_answers(evaluation: Evaluation, ask: AskModel, judge: str, repea
     correct = [await grades.grade(correctness_prompt(case, outcome)) for case, outcome in given]
     faithful = [await grades.grade(faithfulness_prompt(outcome)) for _, outcome in given]
     errors = tuple(f"{count} times: {error}" for error, count in grades.errors.items())
-    return Judgement(judge, repeats, share_of(correct), share_of(faithful), grades.unreadable, errors)
+    return ModelGrades(judge, repeats, share_of(correct), share_of(faithful), grades.unreadable, errors)
 
 
 def correctness_prompt(case: Case, outcome: Outcome) -> str:

@@ -115,7 +115,7 @@ def ingest(
     The caller holds the writer lock. Raises StoreError; what was stored before is kept. `stopped` is asked between
     batches.
     """
-    check_embedder(storage)
+    check_storage(storage)
     known = storage.ledger.known(library)
     seen: dict[str, str] = {}
     problems: list[ArticleProblem] = []
@@ -164,6 +164,17 @@ def check_embedder(storage: Storage) -> None:
         raise StoreMismatch(
             f"{storage.folder} was filled by the embedding model {filled_by!r}, the settings say "
             f"{storage.embedder.name!r}: run `dateline rebuild` to embed everything again, or set the old model."
+        )
+
+
+def check_storage(storage: Storage) -> None:
+    """Raises StoreMismatch when the vectors are another model's, or fewer than the ledger knows of."""
+    check_embedder(storage)
+    known, stored = storage.ledger.indexed_chunk_count(), storage.store.count()
+    if stored < known:
+        raise StoreMismatch(
+            f"{storage.store.folder} holds {stored} vectors, the ledger knows of {known}: run `dateline rebuild` to make "
+            "them again from the stored articles."
         )
 
 

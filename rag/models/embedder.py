@@ -144,7 +144,7 @@ def open_embedder(settings: Settings) -> Embedder:
             )
         kind = "embedding model"
         server = Server(settings.embedder_model, settings.embedder_base_url, key, kind, model_setting, url_setting)
-        endpoint = ServerEmbedder(server, Limits(settings.model_connect_seconds, settings.model_first_token_seconds))
+        endpoint = ServerEmbedder(server, Limits.of(settings))
         return TextEmbedder(embedder_name(settings), lambda question: endpoint.embed([question])[0], endpoint.embed)
     from rag.models.minilm import MiniLM
 

@@ -19,6 +19,7 @@ from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 from rag.errors import EmbedderError, ModelError, ModelRefused
 from rag.models.circuit_breaker import CircuitBreaker
 from rag.prompt_injection import clean_line
+from rag.settings import Settings
 from vectorstore.errors import DatelineError
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -36,6 +37,11 @@ class Server:
     model_setting: str = "DATELINE_MODEL"
     url_setting: str = "OPENAI_BASE_URL"
 
+    @classmethod
+    def of(cls, settings: Settings, model: str = "") -> "Server":
+        """The chat server that the settings name; `model` in place of the one they name."""
+        return cls(model or settings.model, settings.openai_base_url, settings.openai_api_key.get_secret_value())
+
     @property
     def address(self) -> str:
         """The URL without a name and password that may be in it."""
@@ -52,6 +58,17 @@ class Limits:
     between_tokens: float = 20.0
     answer: float = 180.0
     retries: int = 2
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """The limits that the settings name."""
+        return cls(
+            settings.model_connect_seconds,
+            settings.model_first_token_seconds,
+            settings.model_between_tokens_seconds,
+            settings.model_answer_seconds,
+            settings.model_retries,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,94 @@
+"""`dateline ingest`, `rebuild` and `library`: fill, see and change what is stored."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from bot.terminal.errors import ANSWERED, FAILED, notify
+from bot.terminal.render import count_words, dated, safe
+from rag.factory import open_library
+from rag.ingestion.indexing import OnProgress, Progress
+from rag.settings import Settings
+
+PROBLEMS_SHOWN = 50
+
+
+async def ingest_paths(settings: Settings, paths: Sequence[Path], prune: bool, library: str) -> int:
+    """Store the articles and say what was done; FAILED when one could not be read."""
+    async with open_library(settings, on_wait=notify) as stored:
+        with progress_bar() as progress:
+            report = await stored.ingest(paths, library, prune, progress)
+    for problem in report.problems[:PROBLEMS_SHOWN]:
+        notify(f"{safe(problem.place)} {safe(problem.reason)}")
+    if len(report.problems) > PROBLEMS_SHOWN:
+        notify(f"... and {len(report.problems) - PROBLEMS_SHOWN:,} more that could not be read.")
+    counts = [f"{report.added:,} added", f"{report.changed:,} changed", f"{report.unchanged:,} unchanged"]
+    counts += [f"{report.removed:,} removed"] if report.removed else []
+    click.echo(f"{', '.join(counts)}; {count_words(report.chunks, 'chunk')} made.")
+    return FAILED if report.problems else ANSWERED
+
+
+async def rebuild_library(settings: Settings) -> int:
+    """Rebuild and say how many chunks there are."""
+    async with open_library(settings, on_wait=notify) as stored:
+        with progress_bar() as progress:
+            count = await stored.rebuild(progress)
+    click.echo(f"{count_words(count, 'chunk')} made.")
+    return ANSWERED
+
+
+async def show_articles(settings: Settings, library: str) -> int:
+    """One article a line."""
+    async with open_library(settings) as stored:
+        for headline in await stored.headlines(library):
+            outlet, title, article_id = safe(headline.source) or "-", safe(headline.title), safe(headline.article_id)
+            click.echo(f"{dated(headline.published)} · {outlet} · {title} · {article_id}")
+    return ANSWERED
+
+
+async def forget_article(settings: Settings, article_id: str, library: str) -> int:
+    """Delete an article, or say that it is not there."""
+    async with open_library(settings, on_wait=notify) as stored:
+        if await stored.forget(library, article_id):
+            click.echo(f"{article_id} is deleted.")
+            return ANSWERED
+    notify(f"No article {article_id!r} in the library {library!r}: `dateline library list` shows their ids.")
+    return FAILED
+
+
+async def show_status(settings: Settings, library: str) -> int:
+    """What is stored, line by line."""
+    async with open_library(settings) as stored:
+        found = await stored.status([library])
+    outlets = ", ".join(f"{safe(source) or '-'} {count:,}" for source, count in found.sources)
+    click.echo(f"articles     {found.articles:,} ({dated(found.oldest)} to {dated(found.newest)})")
+    click.echo(f"chunks       {found.chunks:,}")
+    click.echo(f"unfinished   {found.unfinished:,}" + (" (run `dateline ingest` again)" if found.unfinished else ""))
+    click.echo(f"outlets      {outlets or '-'}")
+    click.echo(f"embedder     {found.embedder}")
+    click.echo(f"home         {settings.home}")
+    return ANSWERED
+
+
+@contextmanager
+def progress_bar() -> Iterator[OnProgress | None]:
+    """A bar on stderr while articles are read and indexed; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(progress: Progress) -> None:
+            if progress.step not in tasks:
+                tasks[progress.step] = bar.add_task(progress.step, total=progress.total)
+            bar.update(tasks[progress.step], completed=progress.done, total=progress.total)
+
+        yield show
