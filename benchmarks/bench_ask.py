@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from rag.factory import open_engine, open_library
 from rag.ingestion.indexing import check_embedder
 from rag.models.embedder import Passage
-from rag.models.minilm import MiniLM, bert_tokenizer
+from rag.models.minilm import MiniLM
+from rag.models.wordpiece import bert_tokenizer
 from rag.question import Understood
 from rag.sentences import sentence_spans
 from rag.settings import Settings

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
-DAY = click.DateTime(formats=["%Y-%m-%d"])
-IN_FILE = click.Path(path_type=Path)
-OUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+DAY_TYPE = click.DateTime(formats=["%Y-%m-%d"])
+INPUT_FILE = click.Path(path_type=Path)
+OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 LIBRARY = click.option(
     "--library", default="shared", show_default=True, help="The library that the articles belong to."
 )
@@ -167,7 +167,7 @@ def replay_command(answer_id: str, again: bool, as_json: bool) -> None:
 
 
 @dateline.command("gaps")
-@click.option("--since", type=DAY, help="Only questions asked on or after this day (YYYY-MM-DD, UTC).")
+@click.option("--since", type=DAY_TYPE, help="Only questions asked on or after this day (YYYY-MM-DD, UTC).")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Most groups to show.")
 def gaps_command(since: datetime | None, limit: int) -> None:
     """List what readers asked and the articles do not say, grouped by similarity, the most asked first."""
@@ -183,8 +183,10 @@ def cases_group() -> None:
 
 
 @cases_group.command("from-feedback")
-@click.option("--out", required=True, type=OUT_FILE, callback=existing_folder, help="File to write, .yaml or .jsonl.")
-@click.option("--since", type=DAY, help="Only votes of this day or later (YYYY-MM-DD, UTC).")
+@click.option(
+    "--out", required=True, type=OUTPUT_FILE, callback=existing_folder, help="File to write, .yaml or .jsonl."
+)
+@click.option("--since", type=DAY_TYPE, help="Only votes of this day or later (YYYY-MM-DD, UTC).")
 def from_feedback_command(out: Path, since: datetime | None) -> None:
     """Draft a case from every stored answer that was voted down, to be reviewed by a person.
 
@@ -198,13 +200,17 @@ def from_feedback_command(out: Path, since: datetime | None) -> None:
 
 
 @dateline.command("evaluate")
-@click.argument("cases", nargs=-1, required=True, type=IN_FILE)
-@click.option("--corpus", multiple=True, type=IN_FILE, help="Articles to ask about, a file or folder; repeatable.")
-@click.option("--json", "json_file", type=OUT_FILE, callback=existing_folder, help="Write everything measured here.")
-@click.option("--report", type=OUT_FILE, callback=existing_folder, help="Write a page with every case and its quotes.")
-@click.option("--baseline", type=IN_FILE, help="Compare with this earlier run; a significant loss exits with 1.")
-@click.option("--thresholds", type=IN_FILE, help="Limits for metrics; a breach exits with 1.")
-@click.option("--write-baseline", type=OUT_FILE, callback=existing_folder, help="Keep this run for later comparison.")
+@click.argument("cases", nargs=-1, required=True, type=INPUT_FILE)
+@click.option("--corpus", multiple=True, type=INPUT_FILE, help="Articles to ask about, a file or folder; repeatable.")
+@click.option("--json", "json_file", type=OUTPUT_FILE, callback=existing_folder, help="Write everything measured here.")
+@click.option(
+    "--report", type=OUTPUT_FILE, callback=existing_folder, help="Write a page with every case and its quotes."
+)
+@click.option("--baseline", type=INPUT_FILE, help="Compare with this earlier run; a significant loss exits with 1.")
+@click.option("--thresholds", type=INPUT_FILE, help="Limits for metrics; a breach exits with 1.")
+@click.option(
+    "--write-baseline", type=OUTPUT_FILE, callback=existing_folder, help="Keep this run for later comparison."
+)
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped; errors are asked again.")
 @click.option("--concurrency", default=1, show_default=True, type=click.IntRange(1, 64), help="Questions at a time.")
 @click.option("--no-model", is_flag=True, help="Extractive answers, even if a model is set.")

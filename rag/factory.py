@@ -12,7 +12,7 @@ from rag.engine import Engine, Models
 from rag.errors import SettingsError
 from rag.ingestion.indexing import Storage, check_storage
 from rag.library import Library
-from rag.models.embedder import open_embedder
+from rag.models.embedding import open_embedder
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
 from vectorstore.answers import AnswerStore

@@ -27,7 +27,7 @@ class KeepsAnswers(Protocol):
         ...
 
     async def find(self, answer_id: str) -> StoredAnswer | None:
-        """A stored answer by its id or the beginning of it; rag.records reads its record."""
+        """A stored answer by its id or the beginning of it; rag.answer reads its record."""
         ...
 
     async def refused(

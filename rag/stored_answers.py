@@ -1,14 +1,18 @@
 """The answers that were shown: kept for follow-ups, replay, gaps and votes, deleted when their time is over."""
 
 import asyncio
+import logging
 import time
 from datetime import datetime
 
-from rag.answer import Answer, Turn
+from pydantic import ValidationError
+
+from rag.answer import Answer, Turn, answer_from_record, answer_to_record
 from rag.protocols import HISTORY_TURNS
-from rag.records import answer_to_record, readable_answer
 from rag.settings import Settings
 from vectorstore.answers import TERMINAL, AnswerStore, StoredAnswer
+
+log = logging.getLogger("dateline.engine")
 
 
 class StoredAnswers:
@@ -50,3 +54,12 @@ class StoredAnswers:
     async def forget_asker(self, asked_by: str) -> int:
         """Delete every stored answer to this asker; returns how many."""
         return await asyncio.to_thread(self.store.delete_asked_by, asked_by)
+
+
+def readable_answer(stored: StoredAnswer) -> Answer | None:
+    """The answer that was stored, None for a record of another shape: one of those must not end a conversation."""
+    try:
+        return answer_from_record(stored.record)
+    except ValidationError:
+        log.warning("stored answer of another shape passed over", extra={"answer_id": stored.id})
+        return None

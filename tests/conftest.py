@@ -7,7 +7,8 @@ import pytest
 
 from rag.ingestion.indexing import Storage
 from rag.library import Library
-from rag.models.embedder import Embedder, open_embedder
+from rag.models.embedder import Embedder
+from rag.models.embedding import open_embedder
 from rag.settings import Settings
 from vectorstore.database import open_database
 from vectorstore.ledger import Ledger

@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from rag.answer import Answer, Turn
+from rag.answer import Answer, Turn, answer_from_record, answer_to_record
 from rag.engine import Engine, checked_question
 from rag.errors import QuestionError
 from rag.factory import open_engine
 from rag.question import Understood
-from rag.records import answer_from_record, answer_to_record
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
 from tests.conftest import SEEDS

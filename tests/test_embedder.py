@@ -5,7 +5,8 @@ import pytest
 from llama_index.core.embeddings import MockEmbedding
 
 from rag.errors import EmbedderError, SettingsError
-from rag.models.embedder import Embedder, Passage, TextEmbedder, open_embedder
+from rag.models.embedder import Embedder, Passage
+from rag.models.embedding import TextEmbedder, open_embedder
 from rag.models.minilm import MODEL_SHA256, MiniLM
 from rag.settings import Settings
 from tests.fakes.fake_model_server import embeddings, serving

@@ -13,9 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.cli import dateline
-from rag.answer import Answer, Citation, Refusal
+from rag.answer import Answer, Citation, Refusal, answer_to_record
 from rag.evaluation.cases import load_cases
-from rag.records import answer_to_record
 from tests.fakes.fake_model_server import answer, failure, serving
 from vectorstore.answers import AnswerStore, StoredAnswer
 from vectorstore.bot_state import BotState, Vote

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.answer import Answer, Citation, Refusal
+from rag.answer import Answer, Citation, Refusal, answer_to_record
 from rag.errors import EvaluationError
 from rag.evaluation.cases import load_cases
 from rag.evaluation.gaps import SAME_GAP, case_draft, drafts_text, find_gaps, group_similar
-from rag.models.embedder import open_embedder
-from rag.records import answer_to_record
+from rag.models.embedding import open_embedder
 from rag.settings import Settings
 from vectorstore.answers import StoredAnswer
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.evaluation import metrics
-from rag.evaluation.bootstrap import column, interval, mcnemar_exact, paired_bootstrap, whole
+from rag.evaluation.bootstrap import column, interval, mcnemar_exact, on_all, paired_bootstrap
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from rag.evaluation.bootstrap import column, interval, mcnemar_exact, paired_boo
     ],
 )
 def test_alias_is_found_by_whole_words(text: str, alias: str, held: bool) -> None:
-    assert metrics.holds(metrics.words(text), alias) is held
+    assert metrics.contains_alias(metrics.words(text), alias) is held
 
 
 def test_every_group_needs_one_alias() -> None:
@@ -153,7 +153,7 @@ def test_mcnemar_takes_thousands_of_changes() -> None:
 def test_interval_holds_the_mean_and_repeats() -> None:
     columns = {"score": column([1.0] * 60 + [0.0] * 40 + [None] * 10)}
     low, high = interval(lambda given: metrics.mean(given["score"]), columns)
-    assert low < whole(lambda given: metrics.mean(given["score"]), columns) == 0.6 < high
+    assert low < on_all(lambda given: metrics.mean(given["score"]), columns) == 0.6 < high
     assert (low, high) == interval(lambda given: metrics.mean(given["score"]), columns)
     # The normal approximation of the same interval: 0.6 +- 1.96 * sqrt(0.24 / 100).
     assert (low, high) == pytest.approx((0.504, 0.696), abs=0.02)

@@ -22,7 +22,7 @@ from rag.errors import ArticleError
 from rag.ingestion.chunking import chunk_splitter, chunks_of
 from rag.ingestion.indexing import IngestReport, check_embedder
 from rag.library import Library
-from rag.models.minilm import bert_tokenizer
+from rag.models.wordpiece import bert_tokenizer
 from tests.conftest import SEED_ID, SEEDS
 from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
 from vectorstore.ledger import KnownArticle

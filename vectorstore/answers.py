@@ -14,7 +14,7 @@ TERMINAL = ""
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """One answer as stored. `answered_at` is epoch seconds; `record` the whole answer as JSON (rag/records.py).
+    """One answer as stored. `answered_at` is epoch seconds; `record` the whole answer as JSON (rag/answer.py).
 
     asked_by and conversation are opaque keys of whoever asked ("discord:<user id>"), TERMINAL for the terminal.
     """

@@ -11,7 +11,7 @@ from bot.discord.admission import remember
 from bot.discord.state import PRIVATE, AsyncState
 from rag.answer import Answer, Turn
 from rag.protocols import AnswersQuestions
-from rag.records import readable_answer
+from rag.stored_answers import readable_answer
 from vectorstore.bot_state import ShownAnswer
 
 TURNS = 5

@@ -5,10 +5,9 @@ import sys
 
 from bot.terminal.errors import ANSWERED
 from bot.terminal.render import answer_lines, joined, make_console, safe
-from rag.answer import Answer
+from rag.answer import Answer, answer_from_record
 from rag.errors import QuestionError
 from rag.factory import open_engine
-from rag.records import answer_from_record
 from rag.settings import Settings
 from vectorstore.values import Scope
 
@@ -32,11 +31,11 @@ async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json
             console.print(f"prompt       {answer.draft.prompt_version}\ndraft        {safe(answer.draft.text)}")
         if again:
             now = await engine.ask(answer.standalone_question, scope=Scope(sources=answer.explanation.sources))
-            console.print("\n" + "\n".join(differences(answer, now)))
+            console.print("\n" + "\n".join(diff_lines(answer, now)))
     return ANSWERED
 
 
-def differences(before: Answer, now: Answer) -> list[str]:
+def diff_lines(before: Answer, now: Answer) -> list[str]:
     """What an answer says now that it did not say before, line by line."""
     lines = list(difflib.unified_diff(plain(before), plain(now), "then", "now", lineterm="", n=1))
     return lines or ["Asked again, the answer is the same."]

@@ -13,7 +13,7 @@ Statistic = Callable[[Mapping[str, Columns]], Columns]
 """From named columns (resamples x cases) to one number for each resample."""
 
 RESAMPLES = 1_000
-SEED = 20_251_017
+BOOTSTRAP_SEED = 20_251_017
 
 
 class Drawn(Mapping[str, Columns]):
@@ -43,7 +43,7 @@ def interval(statistic: Statistic, columns: Mapping[str, Columns]) -> tuple[floa
     return float(low), float(high)
 
 
-def whole(statistic: Statistic, columns: Mapping[str, Columns]) -> float:
+def on_all(statistic: Statistic, columns: Mapping[str, Columns]) -> float:
     """The statistic of the cases as they are."""
     return float(statistic(Drawn(columns, np.arange(length(columns))[None, :]))[0])
 
@@ -71,7 +71,7 @@ def mcnemar_exact(lost: int, won: int) -> float:
 @lru_cache(maxsize=32)
 def draws(cases: int) -> NDArray[np.int64]:
     """The same draws of case numbers for the same number of cases, always."""
-    return np.random.default_rng(SEED).integers(0, cases, size=(RESAMPLES, cases))
+    return np.random.default_rng(BOOTSTRAP_SEED).integers(0, cases, size=(RESAMPLES, cases))
 
 
 def length(columns: Mapping[str, Columns]) -> int:

@@ -9,7 +9,7 @@ import platformdirs
 
 from rag.errors import EvaluationError
 from rag.ingestion.read_articles import ArticleProblem, read_paths
-from rag.models.embedder import embedder_name
+from rag.models.embedding import embedder_name
 from rag.settings import Settings
 
 

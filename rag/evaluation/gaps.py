@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from rag.records import answer_from_record
+from rag.answer import answer_from_record
 from vectorstore.answers import StoredAnswer
 
 Embed = Callable[[str], NDArray[np.float32]]

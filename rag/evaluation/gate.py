@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag.errors import EvaluationError
-from rag.evaluation.bootstrap import mcnemar_exact, paired_bootstrap, whole
+from rag.evaluation.bootstrap import mcnemar_exact, on_all, paired_bootstrap
 from rag.evaluation.cases import CaseSet
 from rag.evaluation.explain import why_failed
 from rag.evaluation.metrics import Columns
@@ -179,7 +179,7 @@ def change_in(metric: Metric, before: Mapping[str, Columns], after: Mapping[str,
     earlier = {name: before[name] for name in shared}
     if metric.counted not in shared:
         return None
-    value_before, value_after = whole(metric.statistic, earlier), whole(metric.statistic, shared)
+    value_before, value_after = on_all(metric.statistic, earlier), on_all(metric.statistic, shared)
     if np.isnan(value_before) or np.isnan(value_after) or value_before == value_after:
         return None
     worse = (value_after < value_before) == metric.higher_is_better

@@ -16,7 +16,7 @@ Columns = NDArray[np.float64]
 
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 # Han, kana, Hangul and Thai write words without spaces: each character counts as a word.
-WORD = re.compile(r"\d+\.\d+|[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
+SCORED_WORD = re.compile(r"\d+\.\d+|[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
 MARKER = re.compile(r"\s*\[\d+\]")
 ARTICLES = {"a", "an", "the"}
 ENOUGH_OVERLAP = 0.5
@@ -28,10 +28,10 @@ def words(text: str) -> list[str]:
     "1,200" is one word, "1200"; "3.5" is one word. SQuAD's normalisation, extended to other punctuation and scripts.
     """
     folded = THOUSANDS.sub("", unicodedata.normalize("NFKC", text).casefold())
-    return [word for word in WORD.findall(folded) if word not in ARTICLES]
+    return [word for word in SCORED_WORD.findall(folded) if word not in ARTICLES]
 
 
-def holds(text_words: Sequence[str], alias: str) -> bool:
+def contains_alias(text_words: Sequence[str], alias: str) -> bool:
     """Whether the words of `alias` stand in the text next to each other, in order. Without words it never does."""
     sought = words(alias)
     last = len(text_words) - len(sought)
@@ -41,7 +41,7 @@ def holds(text_words: Sequence[str], alias: str) -> bool:
 def groups_present(texts: Sequence[str], groups: Sequence[Sequence[str]]) -> bool:
     """Whether one alias of every group appears in one of the texts (short-answer recall as in NQ and TriviaQA)."""
     split = [words(text) for text in texts]
-    return all(any(holds(text_words, alias) for text_words in split for alias in group) for group in groups)
+    return all(any(contains_alias(text_words, alias) for text_words in split for alias in group) for group in groups)
 
 
 def squad_words(text: str) -> list[str]:
@@ -177,7 +177,7 @@ def risk_coverage_area(probability: Columns, refusal_expected: Columns) -> Colum
     the share of unanswerable ones among those taken so far; the area is the mean over all coverages.
     """
     return np.array(
-        [risk_curve(*row).mean() if len(row[0]) else np.nan for row in judged(probability, refusal_expected)]
+        [risk_curve(*row).mean() if len(row[0]) else np.nan for row in without_unscored(probability, refusal_expected)]
     )
 
 
@@ -191,7 +191,7 @@ def risk_curve(probability: Columns, refusal_expected: Columns) -> Columns:
 
 def answerability_auc(probability: Columns, refusal_expected: Columns) -> Columns:
     """Chance that an answerable question is more probable than an unanswerable one, ties half (Mann-Whitney U)."""
-    return np.array([area_under_roc(*row) for row in judged(probability, refusal_expected)])
+    return np.array([area_under_roc(*row) for row in without_unscored(probability, refusal_expected)])
 
 
 def area_under_roc(probability: Columns, refusal_expected: Columns) -> float:
@@ -205,7 +205,7 @@ def area_under_roc(probability: Columns, refusal_expected: Columns) -> float:
     return float(wins.sum() / (len(answerable) * len(unanswerable)))
 
 
-def judged(probability: Columns, refusal_expected: Columns) -> list[tuple[Columns, Columns]]:
-    """Each row without the cases that were not judged."""
+def without_unscored(probability: Columns, refusal_expected: Columns) -> list[tuple[Columns, Columns]]:
+    """Each row without the cases that have no probability."""
     rows = zip(probability, refusal_expected, strict=True)
     return [(row[~np.isnan(row)], expected[~np.isnan(row)]) for row, expected in rows]

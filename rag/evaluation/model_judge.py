@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from rag.evaluation import metrics
-from rag.evaluation.bootstrap import column, interval, whole
+from rag.evaluation.bootstrap import column, interval, on_all
 from rag.evaluation.cases import Case
 from rag.evaluation.outcome import Outcome
 from rag.evaluation.results import Evaluation
@@ -14,10 +14,10 @@ from rag.evaluation.scores import Measured
 from vectorstore.errors import DatelineError
 
 AskModel = Callable[[str], Awaitable[str]]
-"""From a prompt to the model's whole reply. Raises ModelError."""
+"""From a prompt to the model's on_all reply. Raises ModelError."""
 
 GRADE = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
-TAG = re.compile(r"</?\s*(question|expected|answer|passages)\s*>", re.IGNORECASE)
+PROMPT_TAG = re.compile(r"</?\s*(question|expected|answer|passages)\s*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +79,19 @@ def correctness_prompt(case: Case, outcome: Outcome) -> str:
     """Is the answer right, given what was expected?"""
     groups = [f"- one of: {' / '.join(group)}" for group in case.answers]
     expected = "\n".join([*groups, *(f"- {quote}" for quote in case.gold_quotes)])
-    return fill("correctness.txt", question=case.question, expected=expected, answer=outcome.text)
+    return fill_template("correctness.txt", question=case.question, expected=expected, answer=outcome.text)
 
 
 def faithfulness_prompt(outcome: Outcome) -> str:
     """Does the answer say only what its quotes say?"""
     passages = "\n".join(f"[{passage.number}] {passage.quote}" for passage in outcome.citations)
-    return fill("faithfulness.txt", passages=passages, answer=outcome.text)
+    return fill_template("faithfulness.txt", passages=passages, answer=outcome.text)
 
 
-def fill(name: str, **material: str) -> str:
+def fill_template(name: str, **material: str) -> str:
     """A prompt file with its material put in; material cannot close the tags that it stands between."""
     prompt = files("rag.evaluation").joinpath(name).read_text("utf-8")
-    return prompt.format(**{field: TAG.sub("", text) for field, text in material.items()})
+    return prompt.format(**{field: PROMPT_TAG.sub("", text) for field, text in material.items()})
 
 
 def share_of(grades: Sequence[float | None]) -> Measured:
@@ -101,4 +101,4 @@ def share_of(grades: Sequence[float | None]) -> Measured:
         return Measured(float("nan"), float("nan"), float("nan"), 0)
     columns = {"grade": column(grades)}
     low, high = interval(lambda given: metrics.mean(given["grade"]), columns)
-    return Measured(whole(lambda given: metrics.mean(given["grade"]), columns), low, high, n)
+    return Measured(on_all(lambda given: metrics.mean(given["grade"]), columns), low, high, n)

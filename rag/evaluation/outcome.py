@@ -9,7 +9,7 @@ from rag.evaluation.cases import Case
 from rag.evaluation.metrics import without_markers
 from vectorstore.values import Article
 
-ReadArticle = Callable[[str, str], Awaitable[Article | None]]
+FetchArticle = Callable[[str, str], Awaitable[Article | None]]
 """An article of a library by its id: `engine.library.article`."""
 
 
@@ -68,7 +68,7 @@ class Outcome:
     completion_tokens: int | None = None
 
 
-async def outcome_of(case: Case, answer: Answer, read_article: ReadArticle, libraries: tuple[str, ...]) -> Outcome:
+async def outcome_of(case: Case, answer: Answer, read_article: FetchArticle, libraries: tuple[str, ...]) -> Outcome:
     """The outcome of an answer, its quotes compared with the stored articles."""
     citations = [await quoted_passage(citation, read_article) for citation in answer.citations]
     golds = [await read_article(library, gold) for gold in case.gold_articles for library in libraries]
@@ -95,7 +95,7 @@ async def outcome_of(case: Case, answer: Answer, read_article: ReadArticle, libr
     )
 
 
-async def quoted_passage(citation: Citation, read_article: ReadArticle) -> QuotedPassage:
+async def quoted_passage(citation: Citation, read_article: FetchArticle) -> QuotedPassage:
     """A citation, compared with the article it names."""
     article = await read_article(citation.library, citation.article_id)
     return QuotedPassage(

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from rag.answer import Answer, Turn
 from rag.errors import EvaluationError
 from rag.evaluation.cases import Case
-from rag.evaluation.outcome import Outcome, ReadArticle, outcome_of
+from rag.evaluation.outcome import FetchArticle, Outcome, outcome_of
 from vectorstore.errors import DatelineError
 from vectorstore.values import Scope
 
@@ -31,7 +31,7 @@ class Ask(Protocol):
 async def run_cases(
     cases: Sequence[Case],
     ask: Ask,
-    read_article: ReadArticle,
+    read_article: FetchArticle,
     keep: Keep,
     finished: Mapping[str, Outcome],
     concurrency: int = 1,
@@ -49,7 +49,7 @@ async def run_cases(
     return [outcomes[case.id] for case in cases]
 
 
-async def run_case(case: Case, ask: Ask, read_article: ReadArticle) -> Outcome:
+async def run_case(case: Case, ask: Ask, read_article: FetchArticle) -> Outcome:
     """The outcome of one case; whatever goes wrong is an outcome, too."""
     scope = Scope(asked_at=case.asked_at)
     # gather() hands errors over as values: one broken question must not end an evaluation of hundreds.

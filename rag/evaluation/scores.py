@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.evaluation import metrics
-from rag.evaluation.bootstrap import Statistic, column, interval, whole
+from rag.evaluation.bootstrap import Statistic, column, interval, on_all
 from rag.evaluation.cases import Case
 from rag.evaluation.metrics import Columns
 from rag.evaluation.outcome import Outcome
@@ -43,7 +43,7 @@ def mean_of(name: str, meaning: str, higher_is_better: bool = True, unit: str = 
 
 
 def over_set(name: str, meaning: str, counted: str, higher_is_better: bool, unit: str, statistic: Statistic) -> Metric:
-    """A metric that needs the whole set at once."""
+    """A metric that needs the on_all set at once."""
     return Metric(name, meaning, statistic, higher_is_better, False, unit, counted)
 
 
@@ -227,7 +227,7 @@ def measure(scores: Sequence[Scores]) -> dict[str, Measured]:
         if n == 0:
             measured[metric.name] = Measured(math.nan, math.nan, math.nan, 0)
         else:
-            measured[metric.name] = Measured(whole(metric.statistic, columns), *interval(metric.statistic, columns), n)
+            measured[metric.name] = Measured(on_all(metric.statistic, columns), *interval(metric.statistic, columns), n)
     return measured
 
 

@@ -80,7 +80,7 @@ class Storage:
     @cached_property
     def splitter(self) -> "SentenceSplitter":
         """Made when something is ingested, not when a question is asked."""
-        from rag.models.minilm import bert_tokenizer
+        from rag.models.wordpiece import bert_tokenizer
 
         return chunk_splitter(bert_tokenizer(), self.chunk_tokens)
 

@@ -45,10 +45,10 @@ class Unreadable(Exception):
     """Why one article cannot be read; becomes an ArticleProblem."""
 
 
-Reading = Iterator[ReadArticle | ArticleProblem]
+ReadResults = Iterator[ReadArticle | ArticleProblem]
 
 
-def read_paths(paths: Sequence[Path], library: str = SHARED_LIBRARY) -> Reading:
+def read_paths(paths: Sequence[Path], library: str = SHARED_LIBRARY) -> ReadResults:
     """Every article under these files and folders, in an order that is always the same."""
     for path in paths:
         if path.is_dir():
@@ -63,7 +63,7 @@ def read_paths(paths: Sequence[Path], library: str = SHARED_LIBRARY) -> Reading:
             yield ArticleProblem(str(path), f"is not a {', '.join(SUFFIXES)} file: convert it, or give its folder.")
 
 
-def read_file(path: Path, name: str, library: str = SHARED_LIBRARY) -> Reading:
+def read_file(path: Path, name: str, library: str = SHARED_LIBRARY) -> ReadResults:
     """The articles of one file; `name` becomes the id of an article that does not bring its own."""
     origin = str(path.resolve())
     try:
@@ -73,10 +73,10 @@ def read_file(path: Path, name: str, library: str = SHARED_LIBRARY) -> Reading:
         yield ArticleProblem(str(path), f"cannot be read ({error.strerror}).")
 
 
-def read_open_file(file: BinaryIO, name: str, library: str, origin: str, place: str) -> Reading:
+def read_open_file(file: BinaryIO, name: str, library: str, origin: str, place: str) -> ReadResults:
     """The articles of one open file, by the suffix of its name."""
     if name.lower().endswith(".jsonl"):
-        yield from read_corpus(file, library, origin, place)
+        yield from read_json_lines(file, library, origin, place)
         return
     try:
         content = file.read(MAX_BYTES + 1)
@@ -89,7 +89,7 @@ def read_open_file(file: BinaryIO, name: str, library: str, origin: str, place: 
         yield ArticleProblem(place, str(error))
 
 
-def read_corpus(file: BinaryIO, library: str, origin: str, place: str) -> Reading:
+def read_json_lines(file: BinaryIO, library: str, origin: str, place: str) -> ReadResults:
     """One article a line. A second article with an id of this file is reported, not stored."""
     lines_by_id: dict[str, int] = {}
     number = 0

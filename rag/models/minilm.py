@@ -12,35 +12,17 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
-from tokenizers.decoders import WordPiece as WordPieceDecoder
-from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
-from tokenizers.processors import BertProcessing
 
 from rag.errors import EmbedderError
 from rag.models.embedder import MINILM, Matrix, Passage, PassageVectors, Vector, unit
 from rag.models.onnx import open_session
+from rag.models.wordpiece import bert_tokenizer
 from vectorstore.values import Span
 
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
-VOCABULARY = "bert-base-uncased-vocab.txt"
 MAX_TOKENS = 256
 # Batches of 1-8, sorted by length, are as fast as larger ones and use far less memory (measured).
 BATCH = 8
-
-
-def bert_tokenizer() -> Tokenizer:
-    """BERT uncased WordPiece over the vocabulary shipped in rag/data/, with [CLS] and [SEP]."""
-
-    lines = files("rag.data").joinpath(VOCABULARY).read_text("utf-8").split("\n")
-    vocabulary = {token: number for number, token in enumerate(lines) if token}
-    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer = BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = BertPreTokenizer()
-    tokenizer.decoder = WordPieceDecoder()
-    tokenizer.post_processor = BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
-    return tokenizer
 
 
 def verified_model_path() -> Path:

@@ -10,10 +10,19 @@ from pathlib import Path
 
 from bot.discord.client import DatelineBot, create_bot
 from bot.discord.metrics import Metrics
-from rag.answer import Answer, Citation, DraftText, Headline, Refusal, StreamEvent, Turn
+from rag.answer import (
+    Answer,
+    Citation,
+    DraftText,
+    Headline,
+    Refusal,
+    StreamEvent,
+    Turn,
+    answer_from_record,
+    answer_to_record,
+)
 from rag.ingestion.indexing import IngestReport
 from rag.library import LibraryStatus
-from rag.records import answer_from_record, answer_to_record
 from rag.settings import Settings
 from tests.fakes.fake_discord import StandIn, stand_in
 from vectorstore.answers import StoredAnswer
