@@ -218,7 +218,6 @@ def answer_json(answer: Answer) -> dict[str, object]:
 
 
 def headline_json(headline: Headline) -> dict[str, object]:
-    """The documented JSON form of a headline."""
     return {
         "article_id": headline.article_id,
         "title": headline.title,

@@ -66,7 +66,6 @@ class Library:
     def ingest_paths(
         self, paths: Sequence[Path], library: str, prune: bool, progress: OnProgress | None
     ) -> IngestReport:
-        """The work of `ingest`."""
         with self.writing():
             report, seen = ingest(self.storage, read_paths(paths, library), library, progress)
             if prune:
@@ -109,7 +108,6 @@ class Library:
         return report
 
     def add_upload(self, name: str, content: bytes, library: str, url: str, stopped: ShouldStop) -> IngestReport:
-        """The work of `add`."""
         readings: list[ReadArticle | ArticleProblem] = [
             with_url(reading, url)
             for reading in read_open_file(io.BytesIO(content), name, library, f"{UPLOAD}{name}", name)
@@ -147,7 +145,6 @@ class Library:
         return await asyncio.to_thread(self.forget_article, library, article_id, stopped)
 
     def forget_article(self, library: str, article_id: str, stopped: ShouldStop) -> bool:
-        """The work of `forget`."""
         if self.storage.ledger.article(library, article_id) is None:
             return False
         with self.writing(stopped):
@@ -160,7 +157,6 @@ class Library:
         return await asyncio.to_thread(self.rebuild_all, progress)
 
     def rebuild_all(self, progress: OnProgress | None) -> int:
-        """The work of `rebuild`."""
         with self.writing():
             count = rebuild(self.storage, progress)
             self.lexical()

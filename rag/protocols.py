@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from rag.answer import Answer, Headline, StreamEvent, Turn
-from rag.ingestion.indexing import IngestReport
+from rag.ingestion.indexing import IngestReport, OnProgress
 from rag.library import LibraryStatus
 from vectorstore.answers import TERMINAL, StoredAnswer
 from vectorstore.lock import ShouldStop, never_stop
@@ -44,6 +45,16 @@ class KeepsAnswers(Protocol):
 class KeepsArticles(Protocol):
     """What bot/ needs of the library (`engine.library`): article ids are unique within one library."""
 
+    async def ingest(
+        self,
+        paths: Sequence[Path],
+        library: str = SHARED_LIBRARY,
+        prune: bool = False,
+        progress: OnProgress | None = None,
+    ) -> IngestReport:
+        """Store every article under these files and folders; `prune` deletes those that are gone from them."""
+        ...
+
     async def add(
         self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: ShouldStop = never_stop
     ) -> IngestReport:
@@ -81,6 +92,10 @@ class AnswersQuestions(Protocol):
     @property
     def answers(self) -> KeepsAnswers:
         """The answers it gave."""
+        ...
+
+    async def ask(self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None) -> Answer:
+        """One proven answer or refusal. Raises DatelineError."""
         ...
 
     def stream(

@@ -130,7 +130,6 @@ class Settings(BaseSettings):
 
     @property
     def ledger_url(self) -> str:
-        """SQLAlchemy URL of the ledger."""
         return self.database_url or f"sqlite:///{self.home / 'ledger.sqlite3'}"
 
 
@@ -148,7 +147,6 @@ def load_settings(env_file: Path = Path(".env")) -> Settings:
 
 
 def variable_name(field_name: str) -> str:
-    """The environment variable that sets a field."""
     upper = field_name.upper()
     return upper if upper.startswith("OPENAI_") else f"{PREFIX}{upper}"
 

@@ -91,7 +91,6 @@ class Ledger:
             return connection.execute(select(facts.c.value).where(facts.c.name == name)).scalar() or ""
 
     def set_metadata(self, name: str, value: str) -> None:
-        """Remember a fact."""
         with self.transaction() as connection:
             write_metadata(connection, name, value)
 
@@ -161,7 +160,6 @@ class Ledger:
             return [(row.story, row.text) for row in rows]
 
     def article(self, library: str, article_id: str) -> Article | None:
-        """One article with its text."""
         query = select(articles).where(articles.c.library == library, articles.c.id == article_id)
         with self.transaction() as connection:
             row = connection.execute(query).first()
@@ -176,7 +174,6 @@ class Ledger:
         return [article_of(row) for row in rows]
 
     def counts(self, libraries: Sequence[str]) -> LedgerCounts:
-        """What is stored in these libraries."""
         here = articles.c.library.in_(libraries)
         totals = select(
             func.count(), func.count(articles.c.indexed), func.min(articles.c.published), func.max(articles.c.published)
@@ -346,7 +343,6 @@ def chunk_row(indexed: IndexedChunk) -> dict[str, object]:
 
 
 def article_row(article: Article) -> dict[str, object]:
-    """An article's own columns."""
     return {
         "library": article.library,
         "id": article.id,
@@ -383,7 +379,6 @@ def moment(epoch: float | None) -> datetime | None:
 
 
 def write_metadata(connection: Connection, name: str, value: str) -> None:
-    """Remember a fact within a transaction."""
     put(connection, facts, {"name": name, "value": value})
 
 

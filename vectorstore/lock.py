@@ -15,7 +15,6 @@ STOPPED_BEFORE = "This was stopped before it began, and nothing was changed: do 
 
 
 def never_stop() -> bool:
-    """Work that nothing stops."""
     return False
 
 

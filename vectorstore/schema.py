@@ -168,7 +168,6 @@ Migration = Callable[[Connection], None]
 
 
 def create_first_version(connection: Connection) -> None:
-    """Version 1: every table as released first."""
     metadata.create_all(connection)
 
 

@@ -55,7 +55,6 @@ class VectorStore:
             self.collection = self.open_collection()
 
     def close(self) -> None:
-        """Give the folder's files and memory back."""
         with chroma_errors(self.folder):
             from chromadb.api.client import Client
 
@@ -107,14 +106,12 @@ class VectorStore:
             self.collection = self.open_collection()
 
     def count(self) -> int:
-        """How many chunks have a vector."""
         return self.use(lambda collection: collection.count())
 
     def upsert(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
-        """Store chunks' vectors [n, dimension] under their ids, in the place of what was there."""
         for start in range(0, len(chunks), MAX_AT_ONCE):
-            some = chunks[start : start + MAX_AT_ONCE]
-            self.use(partial(upsert, some, vectors[start : start + MAX_AT_ONCE]))
+            batch = chunks[start : start + MAX_AT_ONCE]
+            self.use(partial(upsert, batch, vectors[start : start + MAX_AT_ONCE]))
 
     def ids_of(self, library: str, article_ids: Sequence[str]) -> set[str]:
         """The ids of every chunk stored for these articles."""
@@ -124,7 +121,6 @@ class VectorStore:
         return set(self.use(lambda collection: collection.get(where=where, include=[]))["ids"])
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
-        """Delete these chunks' vectors; ids that are not there are passed over."""
         for start in range(0, len(chunk_ids), MAX_AT_ONCE):
             self.use(partial(delete, list(chunk_ids[start : start + MAX_AT_ONCE])))
 
@@ -154,7 +150,6 @@ class VectorStore:
         return sorted(neighbours, key=lambda neighbour: (-neighbour.similarity, neighbour.chunk_id))
 
     def filtered(self, query: NDArray[np.float32], limit: int, where: "Where") -> "QueryResult":
-        """Chroma's own answer within a filter."""
         return self.use(
             lambda collection: collection.query(
                 query_embeddings=query, n_results=limit, where=where, include=["distances"]
@@ -174,13 +169,11 @@ class VectorStore:
 
 
 def upsert(chunks: Sequence[Chunk], vectors: NDArray[np.float32], collection: "Collection") -> None:
-    """Chunks with their vectors into the collection."""
     ids, fields = [chunk.id for chunk in chunks], [filter_fields(chunk) for chunk in chunks]
     collection.upsert(ids=ids, embeddings=vectors, metadatas=fields)
 
 
 def delete(chunk_ids: list[str], collection: "Collection") -> None:
-    """These chunks out of the collection."""
     collection.delete(ids=chunk_ids)
 
 

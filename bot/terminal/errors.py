@@ -22,7 +22,6 @@ class CliError(click.ClickException):
     exit_code = FAILED
 
     def show(self, file: IO[str] | None = None) -> None:
-        """The sentence and nothing else."""
         click.echo(self.message, err=True, file=file)
 
 

@@ -129,11 +129,9 @@ class ShownProgress:
         self.errors = 0
 
     def on_ingest(self, progress: Progress) -> None:
-        """How far the corpus is."""
         self.bar.update(self.task, description=progress.step, completed=progress.done, total=progress.total)
 
     def on_outcome(self, outcome: Outcome) -> None:
-        """One more case is there."""
         self.finished += 1
         self.right += score(self.cases[outcome.case_id], outcome)["correct"] or 0.0
         self.errors += bool(outcome.error)

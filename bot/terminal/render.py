@@ -76,7 +76,6 @@ def source_line(citation: Citation) -> Text:
 
 
 def copy_line(copy: Headline) -> Text:
-    """Where else the same passage was printed."""
     return Text(f"    also: {headline_words(copy)}", style="dim")
 
 
@@ -136,10 +135,8 @@ def count_words(count: int, one: str, many: str = "") -> str:
 
 
 def joined(lines: Iterable[Text]) -> Text:
-    """The lines as one text."""
     return Text("\n").join(lines)
 
 
 def dated(moment: datetime | None) -> str:
-    """A day in words, or a dash."""
     return day_words(moment) if moment else "-"

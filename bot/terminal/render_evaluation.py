@@ -35,7 +35,6 @@ def evaluation_view(evaluation: Evaluation) -> RenderableType:
 
 
 def safe_text(text: str) -> Text:
-    """A line that may hold anybody's words."""
     return Text(safe(text))
 
 
@@ -77,13 +76,11 @@ def verdict_view(verdict: GateVerdict) -> RenderableType:
 
 
 def change_line(change: Change) -> str:
-    """One metric that changed."""
     side = "LOSS" if change.is_significant_loss else "worse" if change.worse else "better"
     return f"{side}: {change.name} {change.before:.3f} -> {change.after:.3f} (p = {change.p:.3f}, {change.test})"
 
 
 def case_line(change: CaseChange) -> str:
-    """One case that changed."""
     why = "" if change.better else f": {change.why}"
     return f"{'better' if change.better else 'worse'}: {change.case_id} ({change.question}){why}"
 

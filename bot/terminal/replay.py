@@ -42,5 +42,4 @@ def diff_lines(before: Answer, now: Answer) -> list[str]:
 
 
 def plain(answer: Answer) -> list[str]:
-    """The answer's lines without styles."""
     return [line.plain for line in answer_lines(answer)]

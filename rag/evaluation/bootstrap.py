@@ -75,10 +75,8 @@ def draws(cases: int) -> NDArray[np.int64]:
 
 
 def length(columns: Mapping[str, Columns]) -> int:
-    """How many cases the columns hold."""
     return len(next(iter(columns.values())))
 
 
 def column(values: Sequence[float | None]) -> Columns:
-    """Scores as an array, NaN for None."""
     return np.array([math.nan if value is None else value for value in values], dtype=np.float64)

@@ -75,7 +75,6 @@ class WrittenCase(BaseModel):
     @field_validator("answers", "gold_articles", "gold_quotes", "history", "tags", "note", mode="before")
     @classmethod
     def blank_for_null(cls, value: object, info: object) -> object:
-        """Null stands for nothing written."""
         if value is None:
             return "" if getattr(info, "field_name", "") == "note" else []
         return value
@@ -188,7 +187,6 @@ def first_problem(error: ValidationError) -> str:
 
 
 def case_of(written: WrittenCase, place: str) -> Case:
-    """The case that was written."""
     return Case(
         id=written.id,
         question=written.question,

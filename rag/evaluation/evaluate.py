@@ -3,54 +3,22 @@
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from rag.evaluation.cases import Case, CaseSet, check_gold
 from rag.evaluation.corpus import Corpus, cache_folder, corpus_settings
 from rag.evaluation.outcome import Outcome
 from rag.evaluation.results import Evaluation, measured_settings
-from rag.evaluation.run import Ask, Keep, partial_run, run_cases
-from rag.ingestion.indexing import IngestReport, OnProgress
+from rag.evaluation.run import Keep, partial_run, run_cases
+from rag.ingestion.indexing import OnProgress
+from rag.protocols import AnswersQuestions
 from rag.settings import Settings
-from vectorstore.values import SHARED_LIBRARY, Article
+from vectorstore.values import SHARED_LIBRARY
 
-
-class Ingest(Protocol):
-    """`engine.library.ingest`."""
-
-    def __call__(
-        self,
-        paths: Sequence[Path],
-        library: str = SHARED_LIBRARY,
-        prune: bool = False,
-        progress: OnProgress | None = None,
-    ) -> Awaitable[IngestReport]: ...
-
-
-class EvaluatedLibrary(Protocol):
-    """What an evaluation needs of a library."""
-
-    @property
-    def ingest(self) -> Ingest: ...
-
-    async def article(self, library: str, article_id: str) -> Article | None: ...
-
-
-class EvaluatedEngine(Protocol):
-    """What an evaluation needs of an engine: rag.engine.Engine, or one that a test has broken on purpose."""
-
-    @property
-    def ask(self) -> Ask: ...
-
-    @property
-    def library(self) -> EvaluatedLibrary: ...
-
-
-OpenEngine = Callable[[Settings], AbstractAsyncContextManager[EvaluatedEngine]]
+OpenEngine = Callable[[Settings], AbstractAsyncContextManager[AnswersQuestions]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +64,7 @@ async def evaluate(
                 if on_outcome:
                     on_outcome(outcome)
             started = time.perf_counter()
-            outcomes = await run_cases(
-                case_set.cases, engine.ask, engine.library.article, keep, partial.finished, concurrency
-            )
+            outcomes = await run_cases(case_set.cases, engine, keep, partial.finished, concurrency)
             wall_seconds = time.perf_counter() - started
         cited = [passage.article_id for outcome in outcomes for passage in outcome.citations]
         texts = await stored_texts(engine, [*cited, *gold_articles(case_set.cases)])
@@ -107,11 +73,10 @@ async def evaluate(
 
 
 def gold_articles(cases: Sequence[Case]) -> list[str]:
-    """Every gold article of the cases."""
     return [article_id for case in cases for article_id in case.gold_articles]
 
 
-async def stored_texts(engine: EvaluatedEngine, article_ids: Sequence[str]) -> dict[str, str]:
+async def stored_texts(engine: AnswersQuestions, article_ids: Sequence[str]) -> dict[str, str]:
     """The texts of those of these articles that the shared library holds."""
     articles = [await engine.library.article(SHARED_LIBRARY, article_id) for article_id in dict.fromkeys(article_ids)]
     return {article.id: article.text for article in articles if article}

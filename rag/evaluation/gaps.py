@@ -72,7 +72,6 @@ def group_similar(vectors: NDArray[np.float32], same: float) -> list[list[int]]:
 
 
 def gap_of(questions: Sequence[str], asked: Mapping[str, Sequence[StoredAnswer]]) -> Gap:
-    """One group as a gap."""
     stored = [one for question in questions for one in asked[question]]
     return Gap(questions[0], len(stored), tuple(questions), max(one.answered_at for one in stored))
 
@@ -101,7 +100,6 @@ def case_draft(stored: StoredAnswer, reasons: Sequence[str]) -> dict[str, object
 
 
 def drafts_text(drafts: Sequence[Mapping[str, object]], as_yaml: bool) -> str:
-    """The drafts as a case file."""
     if as_yaml:
         return yaml.safe_dump([dict(draft) for draft in drafts], sort_keys=False, allow_unicode=True, width=100)
     return "".join(json.dumps(draft, ensure_ascii=False) + "\n" for draft in drafts)

@@ -96,12 +96,10 @@ class GateVerdict:
 
     @property
     def losses(self) -> tuple[Change, ...]:
-        """The changes that block."""
         return tuple(change for change in self.changes if change.is_significant_loss)
 
     @property
     def passed(self) -> bool:
-        """Whether this run may go in."""
         return not self.breaches and not self.losses
 
 
@@ -136,7 +134,6 @@ def breaches(evaluation: Evaluation, thresholds: Thresholds) -> tuple[Breach, ..
 
 
 def broken(where: str, metrics: Mapping[str, Measured], limits: Mapping[str, Limit]) -> list[Breach]:
-    """The limits that these metrics break."""
     found = []
     for name, limit in limits.items():
         value = metrics[name].value if name in metrics else math.nan

@@ -69,7 +69,6 @@ def words_f1(given: Sequence[str], expected: Sequence[str]) -> float:
 
 
 def without_markers(text: str) -> str:
-    """An answer's text without its [n]."""
     return MARKER.sub("", text)
 
 

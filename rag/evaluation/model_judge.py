@@ -95,7 +95,6 @@ def fill_template(name: str, **material: str) -> str:
 
 
 def share_of(grades: Sequence[float | None]) -> Measured:
-    """Mean and interval of the grades."""
     n = sum(grade is not None for grade in grades)
     if n == 0:
         return Measured(float("nan"), float("nan"), float("nan"), 0)

@@ -34,7 +34,6 @@ class QuotedPassage:
 
     @property
     def article_ids(self) -> tuple[str, ...]:
-        """The cited article and its named copies."""
         return (self.article_id, *self.copies)
 
 

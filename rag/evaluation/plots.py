@@ -64,5 +64,4 @@ def line_plot(
 
 
 def tick(value: float) -> str:
-    """A number on an axis."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"

@@ -152,7 +152,6 @@ def value_text(measured: Measured | None, unit: str) -> str:
 
 
 def interval_text(measured: Measured, unit: str) -> str:
-    """The 95 % interval."""
     return f"{number_text(measured.low, unit)} – {number_text(measured.high, unit)}" if measured.n else ""
 
 

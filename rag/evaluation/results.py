@@ -34,12 +34,10 @@ class Evaluation:
 
     @cached_property
     def scores(self) -> tuple[Scores, ...]:
-        """The scores of each case, in order."""
         return tuple(score(case, outcome) for case, outcome in self.pairs)
 
     @cached_property
     def metrics(self) -> dict[str, Measured]:
-        """Every metric over the whole set."""
         return measure(self.scores)
 
     @cached_property
@@ -49,12 +47,10 @@ class Evaluation:
 
     @property
     def pairs(self) -> list[tuple[Case, Outcome]]:
-        """Each case with its outcome."""
         return list(zip(self.case_set.cases, self.outcomes, strict=True))
 
     @property
     def errors(self) -> list[tuple[Case, Outcome]]:
-        """The cases that ended in an error."""
         return [(case, outcome) for case, outcome in self.pairs if outcome.error]
 
 
@@ -161,7 +157,6 @@ def case_json(case: Case, outcome: Outcome, scores: Scores) -> dict[str, object]
 
 
 def citation_json(passage: QuotedPassage) -> dict[str, object]:
-    """A citation as shown."""
     return {
         "number": passage.number,
         "article_id": passage.article_id,

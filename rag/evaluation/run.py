@@ -1,18 +1,18 @@
 """Ask every case of a set, a few at a time, and keep each outcome as soon as it is there: a run can be resumed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
-from rag.answer import Answer, Turn
 from rag.errors import EvaluationError
 from rag.evaluation.cases import Case
-from rag.evaluation.outcome import FetchArticle, Outcome, outcome_of
+from rag.evaluation.outcome import Outcome, outcome_of
+from rag.protocols import AnswersQuestions
 from vectorstore.errors import DatelineError
 from vectorstore.values import Scope
 
@@ -20,18 +20,9 @@ OUTCOMES = TypeAdapter(Outcome)
 Keep = Callable[[Outcome], None]
 
 
-class Ask(Protocol):
-    """`Engine.ask`."""
-
-    def __call__(
-        self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None
-    ) -> Awaitable[Answer]: ...
-
-
 async def run_cases(
     cases: Sequence[Case],
-    ask: Ask,
-    read_article: FetchArticle,
+    engine: AnswersQuestions,
     keep: Keep,
     finished: Mapping[str, Outcome],
     concurrency: int = 1,
@@ -42,22 +33,22 @@ async def run_cases(
 
     async def work() -> None:
         for case in waiting:
-            outcomes[case.id] = await run_case(case, ask, read_article)
+            outcomes[case.id] = await run_case(case, engine)
             keep(outcomes[case.id])
 
     await asyncio.gather(*(work() for _ in range(concurrency)))
     return [outcomes[case.id] for case in cases]
 
 
-async def run_case(case: Case, ask: Ask, read_article: FetchArticle) -> Outcome:
+async def run_case(case: Case, engine: AnswersQuestions) -> Outcome:
     """The outcome of one case; whatever goes wrong is an outcome, too."""
     scope = Scope(asked_at=case.asked_at)
     # gather() hands errors over as values: one broken question must not end an evaluation of hundreds.
-    [answer] = await asyncio.gather(ask(case.question, case.history, scope), return_exceptions=True)
+    [answer] = await asyncio.gather(engine.ask(case.question, case.history, scope), return_exceptions=True)
     if isinstance(answer, BaseException):
         known = isinstance(answer, DatelineError)
         return Outcome(case.id, error=str(answer) if known else f"{type(answer).__name__}: {answer}")
-    return await outcome_of(case, answer, read_article, scope.libraries)
+    return await outcome_of(case, answer, engine.library.article, scope.libraries)
 
 
 class PartialRun:

@@ -1,8 +1,9 @@
 """From outcomes to numbers: the scores of each case, and the table of metrics made from them."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rag.evaluation import metrics
 from rag.evaluation.bootstrap import Statistic, column, interval, on_all
@@ -42,10 +43,16 @@ def mean_of(name: str, meaning: str, higher_is_better: bool = True, unit: str = 
     return Metric(name, meaning, lambda columns: metrics.mean(columns[name]), higher_is_better, True, unit, name)
 
 
-def over_set(name: str, meaning: str, counted: str, higher_is_better: bool, unit: str, statistic: Statistic) -> Metric:
-    """A metric that needs the on_all set at once."""
-    return Metric(name, meaning, statistic, higher_is_better, False, unit, counted)
+def over_set(
+    name: str, meaning: str, statistic: Callable[..., Columns], *scores: str, higher: bool = False, unit: str = "share"
+) -> Metric:
+    """A metric that needs the whole set at once: a statistic of these scores' columns, counted by the first of them."""
+    return Metric(
+        name, meaning, lambda columns: statistic(*map(columns.__getitem__, scores)), higher, False, unit, scores[0]
+    )
 
+
+P50, P95 = partial(metrics.percentile, share=50), partial(metrics.percentile, share=95)
 
 METRICS: tuple[Metric, ...] = (
     mean_of("correct", "answered right where the articles do, refused where they do not"),
@@ -74,42 +81,39 @@ METRICS: tuple[Metric, ...] = (
     over_set(
         "refusal_balanced_accuracy",
         "mean of refusal_recall and answer_rate",
+        metrics.balanced_accuracy,
         "right_refusal",
-        True,
-        "share",
-        lambda columns: metrics.balanced_accuracy(columns["right_refusal"], columns["refusal_expected"]),
+        "refusal_expected",
+        higher=True,
     ),
     over_set(
         "risk_coverage_area",
         "share of unanswerable questions among the most probable, mean over coverages",
+        metrics.risk_coverage_area,
         "probability",
-        False,
-        "share",
-        lambda columns: metrics.risk_coverage_area(columns["probability"], columns["refusal_expected"]),
+        "refusal_expected",
     ),
     over_set(
         "answerability_auc",
         "chance that an answerable question is held more probable than an unanswerable one",
+        metrics.answerability_auc,
         "probability",
-        True,
-        "share",
-        lambda columns: metrics.answerability_auc(columns["probability"], columns["refusal_expected"]),
+        "refusal_expected",
+        higher=True,
     ),
     over_set(
         "latency_p50_ms",
         "half of the answers took no longer",
+        P50,
         "latency_ms",
-        False,
-        "ms",
-        lambda columns: metrics.percentile(columns["latency_ms"], 50),
+        unit="ms",
     ),
     over_set(
         "latency_p95_ms",
         "19 of 20 answers took no longer",
+        P95,
         "latency_ms",
-        False,
-        "ms",
-        lambda columns: metrics.percentile(columns["latency_ms"], 95),
+        unit="ms",
     ),
     mean_of("prompt_tokens", "tokens read by the model for an answer", False, "tokens"),
     mean_of("completion_tokens", "tokens written by the model for an answer", False, "tokens"),
@@ -207,7 +211,6 @@ def is_right(scores: Scores) -> bool:
 
 
 def share(truths: Iterable[bool]) -> float:
-    """Mean of some truths."""
     listed = [float(truth) for truth in truths]
     return sum(listed) / len(listed)
 

@@ -155,7 +155,6 @@ def markdown_article(text: str, name: str, library: str) -> Article:
 
 
 def corpus_article(line: str, library: str) -> Article:
-    """One line of corpus.jsonl."""
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -27,7 +27,6 @@ class TextEmbedder:
         self.embed_texts = embed_texts
 
     def embed_question(self, question: str) -> Vector:
-        """One unit vector."""
         return self.units(self.call(self.embed_query, question))
 
     def embed_passages(self, passages: Sequence[Passage]) -> list[PassageVectors]:
@@ -64,7 +63,6 @@ class TextEmbedder:
 
 
 def stack(rows: Iterable[Vector], count: int, dimension: int) -> Matrix:
-    """The next `count` rows as a matrix."""
     iterator = iter(rows)
     taken = [next(iterator) for _ in range(count)]
     return np.stack(taken) if taken else np.zeros((0, dimension), dtype=np.float32)

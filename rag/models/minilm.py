@@ -60,7 +60,6 @@ class MiniLM(BaseEmbedding):
         self._tokenizer.enable_truncation(MAX_TOKENS)
 
     def embed_question(self, question: str) -> Vector:
-        """One unit vector."""
         return self.embed_passages([Passage(question)])[0].vector
 
     def embed_passages(self, passages: Sequence[Passage]) -> list[PassageVectors]:

@@ -206,7 +206,6 @@ class ModelServer:
                 self.refused_parameters = refused | {new[0]}
 
     async def close(self) -> None:
-        """Give up the connections."""
         await self.client.close()
 
 
@@ -233,7 +232,6 @@ class ServerEmbedder:
         return vectors
 
     def embed_batch(self, texts: list[str]) -> list[list[float]]:
-        """The vectors of one request."""
         try:
             # Floats: base64, the client's default, is unknown to several servers.
             reply = self.client.embeddings.create(model=self.server.model, input=texts, encoding_format="float")
@@ -246,7 +244,6 @@ class ServerEmbedder:
         return vectors
 
     def close(self) -> None:
-        """Give up the connections."""
         self.client.close()
 
 
