@@ -63,7 +63,7 @@ def test_one_vote_a_user_that_can_be_changed_with_a_reason(tmp_path: Path) -> No
             field = modal["components"][0]["components"][0]["custom_id"]
             sent = await parts.discord.submit(modal["custom_id"], {field: "wrong year"})
             assert "changed" in await told(parts, sent)
-            votes = parts.bot.door.state.votes_on(answer_id)
+            votes = parts.bot.state.blocking.votes_on(answer_id)
             assert [(vote.user, vote.useful, vote.reason) for vote in votes] == [(11, False, "wrong year")]
 
     asyncio.run(check())
@@ -170,7 +170,7 @@ def test_an_answer_of_another_server_is_not_shown_voted_on_or_continued(tmp_path
             )
             await parts.discord.answered(sent)
             assert parts.engine.asked[-1][1] == ()
-            assert parts.bot.door.state.votes_in(50) == (0, 0)
+            assert parts.bot.state.blocking.votes_in(50) == (0, 0)
 
     asyncio.run(check())
 

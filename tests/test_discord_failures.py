@@ -32,7 +32,7 @@ def raising(error: Exception) -> ScriptedEngine:
 
 def without_table(parts: Running, table: str) -> None:
     """Take a table out of the bot's database: every use of it fails from then on."""
-    with parts.bot.door.state.database.begin() as connection:
+    with parts.bot.state.blocking.database.begin() as connection:
         connection.execute(text(f"DROP TABLE {table}"))
 
 
@@ -93,7 +93,7 @@ def test_an_answer_that_cannot_be_rendered_tells_who_asked(tmp_path: Path) -> No
             assert "this number" in texts_of(
                 await parts.discord.answered(await parts.discord.slash("ask", {"question": "q"}))
             )
-            assert parts.bot.desk.tickets == {}
+            assert parts.bot.queue.slots == {}
 
     asyncio.run(check())
 
@@ -130,14 +130,14 @@ def test_two_changes_of_settings_at_once_are_both_made(tmp_path: Path) -> None:
             given = [await parts.discord.slash("settings", one, permissions=MANAGE) for one in options]
             for one in given:
                 await told(parts, one)
-            settings = parts.bot.book.of(50)
+            settings = parts.bot.guild_settings.of(50)
             assert (settings.language, settings.daily_budget) == ("de", 7)
             assert (settings.auto_thread, settings.model) == (True, False)
-            (stored,) = parts.bot.door.state.all_server_settings()
+            (stored,) = parts.bot.state.blocking.all_guild_settings()
             assert stored == settings
             assert "Questions a day: no limit" in await run_command(parts, "settings", {"daily_budget": 0})
             await run_command(parts, "settings", {"daily_budget": -1})
-            assert parts.bot.book.of(50).daily_budget is None
+            assert parts.bot.guild_settings.of(50).daily_budget is None
 
     asyncio.run(check())
 

@@ -299,7 +299,7 @@ def test_waits_between_tries_grow_up_to_a_limit(caplog: pytest.LogCaptureFixture
                 if tries == 9:
                     stop.set()
                 settings = bot_settings(discord, tmp_path, discord_api_base="http://127.0.0.1:9/api")
-                return create_bot(settings, ScriptedEngine(), None, Metrics())
+                return create_bot(settings, ScriptedEngine(), Metrics())
 
             await supervise(make, "token", stop, Metrics(), first_wait=0.01, longest_wait=0.08)
 

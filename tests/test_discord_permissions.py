@@ -35,42 +35,42 @@ class Clock:
         return self.now
 
 
-def reason_of(desk: QuestionQueue, user: int) -> str:
+def reason_of(queue: QuestionQueue, user: int) -> str:
     with pytest.raises(Rejected) as caught:
-        desk.admit(user)
+        queue.admit(user)
     return caught.value.sentence
 
 
 def test_the_desk_takes_one_question_a_user_and_waits_between_them() -> None:
     async def check() -> None:
         clock = Clock()
-        desk = QuestionQueue(10.0, 1, 1, clock)
-        first = desk.admit(1)
-        assert reason_of(desk, 1) == "one_at_a_time"
-        second = desk.admit(2)
-        assert reason_of(desk, 3) == "queue_full"
-        await desk.take_place(first)
-        assert (desk.position(first), desk.position(second)) == (0, 1)
-        desk.leave(first)
-        assert reason_of(desk, 1) == "wait_cooldown"
+        queue = QuestionQueue(10.0, 1, 1, clock)
+        first = queue.admit(1)
+        assert reason_of(queue, 1) == "one_at_a_time"
+        second = queue.admit(2)
+        assert reason_of(queue, 3) == "queue_full"
+        await queue.wait_for_turn(first)
+        assert (queue.position(first), queue.position(second)) == (0, 1)
+        queue.leave(first)
+        assert reason_of(queue, 1) == "wait_cooldown"
         clock.now += 10
-        desk.leave(second)
-        desk.leave(desk.admit(1))
-        await desk.drain(0.1)
-        assert reason_of(desk, 4) == "closing"
+        queue.leave(second)
+        queue.leave(queue.admit(1))
+        await queue.drain(0.1)
+        assert reason_of(queue, 4) == "closing"
 
     asyncio.run(check())
 
 
 def test_what_the_desk_remembers_is_bounded() -> None:
     async def check() -> None:
-        desk = QuestionQueue(10.0, 1, 1)
+        queue = QuestionQueue(10.0, 1, 1)
         for user in range(REMEMBERED + 500):
-            desk.leave(desk.admit(user))
-            desk.may_notify(user)
-        assert len(desk.last_asked) == len(desk.last_told) == REMEMBERED
-        assert desk.tickets == {}
-        assert desk.waiting == []
+            queue.leave(queue.admit(user))
+            queue.may_notify(user)
+        assert len(queue.last_asked) == len(queue.last_notified) == REMEMBERED
+        assert queue.slots == {}
+        assert queue.waiting == []
 
     asyncio.run(check())
 
@@ -283,11 +283,11 @@ def test_what_is_held_in_memory_is_bounded(tmp_path: Path) -> None:
                 await parts.discord.answered(await parts.discord.slash("ask", {"question": "q"}, user=n + 1))
             await parts.settled()
             bot = parts.bot
-            assert len(bot.memory.recent) == RECENT
+            assert len(bot.history.recent) == RECENT
             assert bot._connection._view_store._views == {}
             assert bot._connection._view_store._modals == {}
             assert len(bot.cached_messages) == 0
-            assert bot.desk.tickets == {}
+            assert bot.queue.slots == {}
 
     asyncio.run(check())
 
@@ -307,7 +307,7 @@ async def main():
     engine = ScriptedEngine(drafting(*["A draft. "] * 1000, pause=0.1))
     settings = Settings(_env_file=None, home=Path(sys.argv[1]), discord_api_base=sys.argv[2],
                         discord_gateway_url=sys.argv[3], discord_guild_ready_seconds=0.05, discord_drain_seconds=1.0)
-    await supervise(lambda: create_bot(settings, engine, None, metrics), "token", stop, metrics)
+    await supervise(lambda: create_bot(settings, engine, metrics), "token", stop, metrics)
 
 asyncio.run(main())
 """

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, Dialect, Executable, create_engine, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from vectorstore.bot_state import AuditEntry, BotState, ServerSettings, ShownAnswer, Vote
+from vectorstore.bot_state import AuditEntry, BotState, GuildSettings, ShownAnswer, Vote
 from vectorstore.database import open_database, put
 from vectorstore.errors import StoreMismatch
 from vectorstore.schema import daily_questions, migrate
@@ -24,11 +24,11 @@ def state(tmp_path: Path) -> Iterator[BotState]:
 
 
 def test_settings_come_back_equal_with_the_entry_of_the_change(state: BotState) -> None:
-    settings = ServerSettings(BIG, (BIG, 2), (3,), "de", False, 7, True, False)
+    settings = GuildSettings(BIG, (BIG, 2), (3,), "de", False, 7, True, False)
     entry = AuditEntry(BIG, 11, 5.0, "settings", "language: de")
-    state.save_server_settings(ServerSettings(BIG), AuditEntry(BIG, 11, 4.0, "settings", "nothing"))
-    state.save_server_settings(settings, entry)
-    assert state.all_server_settings() == [settings]
+    state.save_guild_settings(GuildSettings(BIG), AuditEntry(BIG, 11, 4.0, "settings", "nothing"))
+    state.save_guild_settings(settings, entry)
+    assert state.all_guild_settings() == [settings]
     assert state.audit(BIG, 10)[0] == entry
     assert len(state.audit(BIG, 1)) == 1
     assert state.audit(1, 10) == []

@@ -9,7 +9,7 @@ import pytest
 from test_discord_process import bot_process, finished
 
 from bot.discord.client import create_bot
-from bot.discord.library_writes import MAX_WAITING, Writes
+from bot.discord.library_writes import MAX_WAITING, LibraryWrites
 from rag.factory import open_engine
 from tests.fakes.discord_harness import MANAGE, bot_settings, texts_of
 from tests.fakes.fake_discord import Interaction, Option, StandIn, stand_in
@@ -35,7 +35,7 @@ async def told(discord: StandIn, given: Interaction, seconds: float = 60) -> str
 
 def test_changes_are_made_one_at_a_time_and_too_many_are_turned_away() -> None:
     async def check() -> None:
-        writes = Writes()
+        writes = LibraryWrites()
         running = most = 0
 
         async def one() -> None:
@@ -55,7 +55,7 @@ def test_changes_are_made_one_at_a_time_and_too_many_are_turned_away() -> None:
 
 def test_draining_lets_a_change_finish_and_then_stops_it() -> None:
     async def check() -> None:
-        writes = Writes()
+        writes = LibraryWrites()
         finished_in_time = asyncio.Event()
 
         async def short() -> None:

@@ -1,4 +1,4 @@
-"""Who may ask now: cooldown, one running question a user, a bounded queue. Knows nothing of Discord."""
+"""Who may ask now: allowed channels and roles, cooldown, one running question per user, a bounded queue."""
 
 import asyncio
 import time
@@ -6,12 +6,17 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# Users whose last question is remembered; by then the oldest cooldown is long over.
+import discord
+
+from vectorstore.bot_state import GuildSettings
+
+# Users whose last question is remembered; beyond this many, the oldest cooldown has long expired.
 REMEMBERED = 5_000
+NOTICE_SECONDS = 10
 
 
 class Rejected(Exception):
-    """A question that is not taken: `sentence` names the words that say why (bot/discord/translations.py)."""
+    """A question that is not admitted; `sentence` names the field of Translations that says why."""
 
     def __init__(self, sentence: str, **values: object) -> None:
         super().__init__(sentence)
@@ -21,91 +26,104 @@ class Rejected(Exception):
 
 @dataclass(eq=False)
 class Slot:
-    """A question that was taken, from admission until its answer is shown."""
+    """An admitted question's place in the queue, held until its answer is shown."""
 
     user: int
     task: "asyncio.Task[object] | None" = None
-    place: bool = False
+    running: bool = False
     arrived: float = field(default_factory=time.perf_counter)
 
 
 class QuestionQueue:
-    """Takes questions, lets a few run at once and the others wait in order."""
+    """Admits questions, runs a few at once and lets the others wait in order."""
 
     def __init__(
-        self, cooldown_seconds: float, places: int, queue_limit: int, clock: Callable[[], float] = time.monotonic
+        self, cooldown_seconds: float, at_once: int, queue_limit: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.cooldown_seconds = cooldown_seconds
-        self.places = asyncio.Semaphore(places)
-        self.most = places + queue_limit
+        self.permits = asyncio.Semaphore(at_once)
+        self.capacity = at_once + queue_limit
         self.clock = clock
         self.open = True
-        self.tickets: dict[int, Slot] = {}
+        self.slots: dict[int, Slot] = {}
         self.waiting: list[Slot] = []
         self.last_asked: OrderedDict[int, float] = OrderedDict()
-        self.last_told: OrderedDict[int, float] = OrderedDict()
+        self.last_notified: OrderedDict[int, float] = OrderedDict()
         self.empty = asyncio.Event()
         self.empty.set()
 
     def admit(self, user: int) -> Slot:
-        """Take a user's question. Raises Rejected."""
+        """Take a slot for a user's question; `leave` gives it back. Raises Rejected."""
         if not self.open:
             raise Rejected("closing")
-        if user in self.tickets:
+        if user in self.slots:
             raise Rejected("one_at_a_time")
         left = self.cooldown_seconds - (self.clock() - self.last_asked.get(user, float("-inf")))
         if left > 0:
             raise Rejected("wait_cooldown", seconds=max(1, round(left)))
-        if len(self.tickets) >= self.most:
+        if len(self.slots) >= self.capacity:
             raise Rejected("queue_full")
-        ticket = self.tickets[user] = Slot(user)
+        slot = self.slots[user] = Slot(user)
         remember(self.last_asked, user, self.clock())
-        self.waiting.append(ticket)
+        self.waiting.append(slot)
         self.empty.clear()
-        return ticket
+        return slot
 
     def may_notify(self, user: int) -> bool:
-        """Whether to say in a channel why a user is turned away: once in ten seconds, or refusals become a flood."""
+        """Whether to say in a channel why a user is rejected: at most once in ten seconds, to avoid a flood."""
         now = self.clock()
-        if now - self.last_told.get(user, float("-inf")) < 10:
+        if now - self.last_notified.get(user, float("-inf")) < NOTICE_SECONDS:
             return False
-        remember(self.last_told, user, now)
+        remember(self.last_notified, user, now)
         return True
 
-    async def take_place(self, ticket: Slot) -> None:
-        """Wait until this question's turn has come."""
-        await self.places.acquire()
-        ticket.place = True
-        self.waiting.remove(ticket)
+    async def wait_for_turn(self, slot: Slot) -> None:
+        """Wait until this question may run."""
+        await self.permits.acquire()
+        slot.running = True
+        self.waiting.remove(slot)
 
-    def position(self, ticket: Slot) -> int:
-        """How many questions run before this one, itself counted; 0 once it runs."""
-        return self.waiting.index(ticket) + 1 if ticket in self.waiting else 0
+    def position(self, slot: Slot) -> int:
+        """1 for the question that runs next; 0 once it runs."""
+        return self.waiting.index(slot) + 1 if slot in self.waiting else 0
 
-    def leave(self, ticket: Slot) -> None:
-        """The answer is shown, or never will be."""
-        if ticket.place:
-            self.places.release()
-            ticket.place = False
-        elif ticket in self.waiting:
-            self.waiting.remove(ticket)
-        if self.tickets.get(ticket.user) is ticket:
-            del self.tickets[ticket.user]
-        if not self.tickets:
+    def leave(self, slot: Slot) -> None:
+        """Give a slot back."""
+        if slot.running:
+            self.permits.release()
+            slot.running = False
+        elif slot in self.waiting:
+            self.waiting.remove(slot)
+        if self.slots.get(slot.user) is slot:
+            del self.slots[slot.user]
+        if not self.slots:
             self.empty.set()
 
     async def drain(self, seconds: float, apology_seconds: float = 5.0) -> None:
-        """Take no more questions; let those taken finish for so long, then interrupt the rest, who say so."""
+        """Admit no more; let running questions finish for `seconds`, then cancel the rest, which apologise."""
         self.open = False
         await wait_at_most(self.empty, seconds)
-        for ticket in list(self.tickets.values()):
-            if ticket.task is not None:
-                ticket.task.cancel()
+        for slot in list(self.slots.values()):
+            if slot.task is not None:
+                slot.task.cancel()
         await wait_at_most(self.empty, apology_seconds)
 
 
+def check_place(settings: GuildSettings, channels: set[int], roles: set[int]) -> None:
+    """Raises Rejected where a guild's admins do not want the bot to answer."""
+    if settings.channels and not channels & set(settings.channels):
+        raise Rejected("wrong_channel", channels=" ".join(f"<#{channel}>" for channel in settings.channels[:5]))
+    if settings.roles and not roles & set(settings.roles):
+        raise Rejected("wrong_role")
+
+
+def role_ids(user: discord.User | discord.Member) -> set[int]:
+    """The roles that the event itself carries; empty for a user in private."""
+    return {role.id for role in user.roles} if isinstance(user, discord.Member) else set()
+
+
 async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
-    """Wait for an event, but not longer."""
+    """Wait for an event with a time limit. asyncio.wait_for would cancel and raise."""
     waiter = asyncio.ensure_future(event.wait())
     await asyncio.wait({waiter}, timeout=seconds)
     waiter.cancel()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bot.discord.translations import Words
+from bot.discord.translations import Translations
 from rag.answer import Answer
 
 PASSAGES, UP, DOWN, FOLLOW_UP, NEWER = "passages", "up", "down", "follow", "newer"
@@ -36,14 +36,14 @@ def read_custom_id(given: str) -> tuple[str, str] | None:
     return (match["action"], match["answer"]) if match else None
 
 
-def answer_buttons(answer: Answer, words: Words) -> Buttons:
+def answer_buttons(answer: Answer, translations: Translations) -> Buttons:
     """What can be done with an answer; a refusal has no passages."""
-    passages = [Button(words.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []
-    newer = [Button(words.newer_only, custom_id(NEWER, answer.id))] if answer.as_of is not None else []
+    passages = [Button(translations.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []
+    newer = [Button(translations.newer_only, custom_id(NEWER, answer.id))] if answer.as_of is not None else []
     return [
         *passages,
-        Button(f"👍 {words.useful}", custom_id(UP, answer.id)),
-        Button(f"👎 {words.not_useful}", custom_id(DOWN, answer.id)),
-        Button(words.follow_up, custom_id(FOLLOW_UP, answer.id)),
+        Button(f"👍 {translations.useful}", custom_id(UP, answer.id)),
+        Button(f"👎 {translations.not_useful}", custom_id(DOWN, answer.id)),
+        Button(translations.follow_up, custom_id(FOLLOW_UP, answer.id)),
         *newer,
     ]

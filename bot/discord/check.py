@@ -61,7 +61,7 @@ async def check_discord(settings: Settings, engine: AnswersQuestions, say: Say) 
             return False
         say(f"ok       token: this is {bot.user}")
         say(f"ok       intents: {', '.join(name for name, on in intents_for(settings) if on)}")
-        return all([await check_invitation(bot, say), *(check_server(guild, say) for guild in bot.guilds)])
+        return all([await check_invitation(bot, say), *(check_guild(guild, say) for guild in bot.guilds)])
     finally:
         ready.cancel()
         await bot.close()
@@ -75,7 +75,7 @@ async def check_invitation(bot: CheckBot, say: Say) -> bool:
     return bool(bot.guilds)
 
 
-def check_server(guild: discord.Guild, say: Say) -> bool:
+def check_guild(guild: discord.Guild, say: Say) -> bool:
     """Whether the bot may do in a server what it needs to, in the server and in each channel it can see."""
     if guild.unavailable or guild.me is None:
         say(f"note     server {guild.id}: Discord does not show it just now; check again later.")

@@ -13,21 +13,22 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.discord.admission import QuestionQueue, Rejected, Slot
-from bot.discord.answering import Asking
+from bot.discord.answering import AnswerService
 from bot.discord.cogs.ask import AskTree, add_user_commands, sync_if_changed
 from bot.discord.cogs.buttons import handle_component, handle_modal
 from bot.discord.cogs.library import add_admin_commands
 from bot.discord.cogs.mentions import handle_message
 from bot.discord.cogs.settings import check_place, role_ids
-from bot.discord.conversation import Asked, Memory
-from bot.discord.library_writes import Writes
+from bot.discord.conversation import ConversationHistory, Question
+from bot.discord.library_writes import LibraryWrites
 from bot.discord.markdown import escape, one_line, shorten
 from bot.discord.metrics import Metrics
 from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, tell_privately
 from bot.discord.state import PRIVATE, AsyncState, GuildSettingsCache
-from bot.discord.translations import Words, words_of
+from bot.discord.translations import Translations, translations_for
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings
+from vectorstore.bot_state import BotState
 from vectorstore.errors import DatelineError
 
 log = logging.getLogger("dateline.bot")
@@ -95,19 +96,19 @@ class DatelineBot(commands.AutoShardedBot):
         """Everything that needs a running loop: database, desk, and commands when their definition changed."""
         settings = self.settings
         sys.setswitchinterval(SWITCH_SECONDS)
-        self.door = await AsyncState.open(settings.ledger_url)
-        self.book = GuildSettingsCache(self.door, settings.discord_daily_budget)
-        await self.book.load()
-        self.desk = QuestionQueue(
+        self.state = await AsyncState.open(settings.ledger_url)
+        self.guild_settings = GuildSettingsCache(self.state, settings.discord_daily_budget)
+        await self.guild_settings.load()
+        self.queue = QuestionQueue(
             settings.discord_cooldown_seconds, settings.discord_questions_at_once, settings.discord_queue_limit
         )
-        self.memory = Memory(self.engine, self.door)
-        self.writes = Writes()
-        self.asking = Asking(
+        self.history = ConversationHistory(self.engine, self.state)
+        self.library_writes = LibraryWrites()
+        self.answers = AnswerService(
             self.engine,
-            self.memory,
-            self.desk,
-            self.book,
+            self.history,
+            self.queue,
+            self.guild_settings,
             self.metrics,
             settings.discord_answer_seconds,
         )
@@ -123,7 +124,7 @@ class DatelineBot(commands.AutoShardedBot):
             oldest = time.time() - self.settings.answer_retention_days * 86_400
             day = time.strftime("%Y-%m-%d", time.gmtime(oldest))
             try:
-                await self.door.run(self.door.state.forget_before, oldest, day)
+                await self.state.run(BotState.forget_before, oldest, day)
             except DatelineError as error:
                 log.error("what is old not deleted, tried again in a day", extra={"failure": type(error).__name__})
             await asyncio.sleep(RETENTION_EVERY)
@@ -138,34 +139,34 @@ class DatelineBot(commands.AutoShardedBot):
         """Finish the running questions and changes in a bounded time, or say that they will not be."""
         if hasattr(self, "desk"):
             seconds = self.settings.discord_drain_seconds
-            await asyncio.gather(self.desk.drain(seconds), self.writes.drain(seconds))
-            await self.memory.settle()
+            await asyncio.gather(self.queue.drain(seconds), self.library_writes.drain(seconds))
+            await self.history.flush()
         for task in self.background:
             task.cancel()
         self.metrics.gateway(connected=False)
         await super().close()
         if hasattr(self, "door"):
-            await self.door.close()
+            await self.state.close()
 
     # Who may ask
 
-    def words(self, server: int | None) -> Words:
+    def translations(self, guild: int | None) -> Translations:
         """The words of a server's language."""
-        return words_of(self.book.of(server or PRIVATE).language)
+        return translations_for(self.guild_settings.of(guild or PRIVATE).language)
 
-    def admit(self, asked: Asked, channels: set[int], roles: set[int]) -> Slot:
+    def admit(self, asked: Question, channels: set[int], roles: set[int]) -> Slot:
         """Take a question, at once and without waiting for anything. Raises Rejected.
 
         channels: the channel's id and, for a thread, its parent's. roles: the asker's.
         """
-        if asked.server == PRIVATE and not self.settings.discord_direct_messages:
+        if asked.guild == PRIVATE and not self.settings.discord_direct_messages:
             raise Rejected("no_direct_messages")
-        settings = self.book.of(asked.server)
+        settings = self.guild_settings.of(asked.guild)
         check_place(settings, channels, roles)
-        self.book.check_budget(asked.server)
-        ticket = self.desk.admit(asked.user)
-        self.book.spend(asked.server)
-        return ticket
+        self.guild_settings.check_budget(asked.guild)
+        slot = self.queue.admit(asked.user)
+        self.guild_settings.consume(asked.guild)
+        return slot
 
     def first_sight(self, event: int) -> bool:
         """False for a message or interaction that was seen before: RESUME sends events again."""
@@ -178,21 +179,21 @@ class DatelineBot(commands.AutoShardedBot):
 
     # Interactions
 
-    async def ask_by_interaction(self, interaction: discord.Interaction, asked: Asked) -> None:
+    async def ask_by_interaction(self, interaction: discord.Interaction, asked: Question) -> None:
         """Take a question from a command, button or modal, acknowledge it, answer it."""
         arrived = time.perf_counter()
         channel = interaction.channel
         channels = {asked.channel, getattr(channel, "parent_id", None) or asked.channel}
-        words = self.words(interaction.guild_id)
+        translations = self.translations(interaction.guild_id)
         try:
-            ticket = self.admit(asked, channels, role_ids(interaction.user))
+            slot = self.admit(asked, channels, role_ids(interaction.user))
         except Rejected as reason:
             self.metrics.questions.labels("turned_away").inc()
-            await tell_privately(interaction, words.say(reason.sentence, **reason.values))
+            await tell_privately(interaction, translations.say(reason.sentence, **reason.values))
             return
         fallback = None
         if isinstance(channel, discord.abc.Messageable):
-            intro = words.asked.format(
+            intro = translations.asked.format(
                 user=escape(one_line(interaction.user.display_name)),
                 question=escape(shorten(one_line(asked.question), 600)),
             )
@@ -204,13 +205,13 @@ class DatelineBot(commands.AutoShardedBot):
         except SEND_FAILURES as error:
             log.warning("acknowledgement failed", extra={"failure": type(error).__name__})
             if fallback is None:
-                self.desk.leave(ticket)
+                self.queue.leave(slot)
                 return
             reply = fallback
         except BaseException:
-            self.desk.leave(ticket)
+            self.queue.leave(slot)
             raise
-        await self.asking.answer(ticket, asked, reply)
+        await self.answers.answer(slot, asked, reply)
 
     async def on_interaction(self, interaction: discord.Interaction["DatelineBot"]) -> None:
         """Buttons and modals, by their custom id alone: they work after a restart. Commands are the tree's."""

@@ -7,7 +7,7 @@ import discord
 
 from bot.discord.markdown import shorten_escaped
 from bot.discord.replies import tell_privately
-from bot.discord.translations import Words
+from bot.discord.translations import Translations
 from rag.errors import ArticleError, ModelError, QuestionError
 from vectorstore.errors import DatelineError, StoreBusy, StoreStopped
 
@@ -18,7 +18,7 @@ FOR_ADMINS = (*FOR_USERS, StoreBusy)
 """The rest names folders and databases, and tells to do what only the operator can."""
 
 
-def failure_words(error: BaseException, words: Words, admin: bool = False, **logged: object) -> str:
+def user_message(error: BaseException, translations: Translations, admin: bool = False, **logged: object) -> str:
     """A failure in plain words for whoever asked; what they are not told is logged under the number they are told."""
     if isinstance(error, FOR_ADMINS if admin else FOR_USERS):
         log.warning("not done", extra={"failure": type(error).__name__, **logged})
@@ -30,11 +30,15 @@ def failure_words(error: BaseException, words: Words, admin: bool = False, **log
         exc_info=None if isinstance(error, DatelineError) else error,
         extra={"number": number, "reason": reason, **logged},
     )
-    return words.try_again.format(number=number)
+    return translations.try_again.format(number=number)
 
 
-async def tell_failure(
-    interaction: discord.Interaction, error: BaseException, words: Words, admin: bool = False, **logged: object
+async def report_error(
+    interaction: discord.Interaction,
+    error: BaseException,
+    translations: Translations,
+    admin: bool = False,
+    **logged: object,
 ) -> None:
     """The same, said to the user of an interaction alone."""
-    await tell_privately(interaction, shorten_escaped(failure_words(error, words, admin, **logged), 1_900))
+    await tell_privately(interaction, shorten_escaped(user_message(error, translations, admin, **logged), 1_900))

@@ -18,7 +18,7 @@ STOPPING_SECONDS = 20.0
 """How long a change may take to see that it was stopped: it looks between batches of passages."""
 
 
-class Writes:
+class LibraryWrites:
     """Lets one change in, a few wait, and turns further ones away."""
 
     def __init__(self) -> None:

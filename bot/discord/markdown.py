@@ -12,7 +12,7 @@ MAX_LINK = 400
 # Everything that opens formatting, a link, a mention, a timestamp or an emoji anywhere in a line.
 ANYWHERE = re.compile(r"[\\*_~`|\[\]<>]|:(?=//|\w+:)")
 LINE_START = re.compile(r"^(\s*)([#>+\-]|\d{1,9}(?=[.)]))", re.MULTILINE)
-MARK = re.compile(r"\[(\d{1,3})\]")
+CITATION_MARK = re.compile(r"\[(\d{1,3})\]")
 BREAKS = (
     re.compile(r"\n\n+"),
     re.compile(r"\n"),
@@ -66,7 +66,7 @@ def escape_answer(text: str, numbers: frozenset[int]) -> str:
     pieces: list[str] = []
     end = 0
     cleaned = clean(text)
-    for mark in MARK.finditer(cleaned):
+    for mark in CITATION_MARK.finditer(cleaned):
         if int(mark[1]) in numbers:
             pieces.append(keep_edges(cleaned[end : mark.start()]))
             pieces.append(mark[0])

@@ -15,7 +15,7 @@ from bot.discord.markdown import (
     split_text,
     units,
 )
-from bot.discord.translations import Words
+from bot.discord.translations import Translations
 from rag.answer import Answer, Citation, Headline
 from vectorstore.values import Span
 
@@ -62,21 +62,21 @@ class Page:
         return sum(units(text) for text in texts)
 
 
-def answer_pages(answer: Answer, words: Words) -> list[Page]:
+def answer_pages(answer: Answer, translations: Translations) -> list[Page]:
     """The answer as one to three messages; what does not fit is in the last one's file."""
     if answer.refusal is not None:
-        return [refusal_page(answer, words)]
-    title = f"{words.as_of.format(date=words.date(answer.as_of))} {words.the_articles_say}"
+        return [refusal_page(answer, translations)]
+    title = f"{translations.as_of.format(date=translations.date(answer.as_of))} {translations.the_articles_say}"
     if answer.as_of is None:
-        title = words.the_articles_say.capitalize()
+        title = translations.the_articles_say.capitalize()
     numbers = frozenset(citation.number for citation in answer.citations)
     text = escape_answer(answer.text, numbers) or "…"
     if answer.remarks:
         text += f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*"
     bodies = split_text(text, BODY)
     pages = [Page(title, body, GREEN) for body in bodies]
-    pages = add_fields(pages, [source_field(citation, words) for citation in answer.citations], GREEN)
-    return finish(pages, answer, words)
+    pages = add_fields(pages, [source_field(citation, translations) for citation in answer.citations], GREEN)
+    return finish(pages, answer, translations)
 
 
 def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[Page]:
@@ -92,34 +92,36 @@ def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[
     return pages
 
 
-def finish(pages: list[Page], answer: Answer, words: Words) -> list[Page]:
+def finish(pages: list[Page], answer: Answer, translations: Translations) -> list[Page]:
     """The pages with a footer on the last, and the whole answer as a file where they are too many."""
     footer = f"{shorten(one_line(answer.id), 40)} · {shorten(one_line(answer.model), 80)}"
     if len(pages) <= MAX_PAGES:
         return [*pages[:-1], replace(pages[-1], footer=footer)]
     kept = pages[:MAX_PAGES]
     last = kept[-1]
-    body = f"{last.body}\n\n{words.continued_in_file}".strip()
-    return [*kept[:-1], replace(last, body=body, footer=footer, file=answer_text(answer, words))]
+    body = f"{last.body}\n\n{translations.continued_in_file}".strip()
+    return [*kept[:-1], replace(last, body=body, footer=footer, file=answer_text(answer, translations))]
 
 
-def source_field(citation: Citation, words: Words) -> Field:
+def source_field(citation: Citation, translations: Translations) -> Field:
     """[n], outlet and date; below them the linked title and the words quoted from it."""
     outlet = shorten_escaped(one_line(citation.source), 160)
-    name = f"[{citation.number}] " + " · ".join(part for part in (outlet, words.date(citation.published)) if part)
+    name = f"[{citation.number}] " + " · ".join(
+        part for part in (outlet, translations.date(citation.published)) if part
+    )
     title = link(citation.title, citation.url)
-    copies = copies_line(citation.copies, words)
+    copies = copies_line(citation.copies, translations)
     room = FIELD_VALUE - units(title) - units(copies) - 8
     quoted = emphasised(citation.quote, citation.emphasis, room)
     return Field(name, f"{title}{copies}\n> {quoted}" if quoted else title + copies)
 
 
-def copies_line(copies: Sequence[Headline], words: Words) -> str:
+def copies_line(copies: Sequence[Headline], translations: Translations) -> str:
     """Where else the same words appeared, so that copies do not look like confirmations."""
     sources = list(dict.fromkeys(one_line(copy.source) for copy in copies if one_line(copy.source)))
     if not sources:
         return ""
-    return " · " + words.also_in.format(sources=shorten_escaped(", ".join(sources), 120))
+    return " · " + translations.also_in.format(sources=shorten_escaped(", ".join(sources), 120))
 
 
 def emphasised(quote: str, spans: Sequence[Span], limit: int) -> str:
@@ -167,35 +169,35 @@ def bold_piece(text: str) -> str:
     return f"{before}**{core}**{after}" if core else before
 
 
-def refusal_page(answer: Answer, words: Words) -> Page:
+def refusal_page(answer: Answer, translations: Translations) -> Page:
     """Why there is no answer, and the nearest headlines, said not to answer."""
     assert answer.refusal is not None
     body = shorten_escaped(answer.refusal.reason, 1_500)
     if answer.as_of is not None:
-        body = f"{body}\n{words.as_of.format(date=words.date(answer.as_of))}".strip()
+        body = f"{body}\n{translations.as_of.format(date=translations.date(answer.as_of))}".strip()
     if answer.remarks:
         body += f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*"
-    lines = [headline_line(headline, words) for headline in answer.refusal.nearest[:NEAREST]]
+    lines = [headline_line(headline, translations) for headline in answer.refusal.nearest[:NEAREST]]
     if not lines:
-        body = f"{body}\n{words.nothing_nearest}".strip()
+        body = f"{body}\n{translations.nothing_nearest}".strip()
     # Five lines may not fit one field; each has one of its own then, under the same name.
     joined = "\n".join(lines)
     values = [joined] if units(joined) <= FIELD_VALUE else lines
-    fields = tuple(Field(words.nearest, value) for value in values if value)
+    fields = tuple(Field(translations.nearest, value) for value in values if value)
     footer = f"{shorten(one_line(answer.id), 40)} · {shorten(one_line(answer.model), 80)}"
-    return Page(words.the_articles_do_not_say, body or "…", GREY, fields, footer)
+    return Page(translations.the_articles_do_not_say, body or "…", GREY, fields, footer)
 
 
-def headline_line(headline: Headline, words: Words) -> str:
+def headline_line(headline: Headline, translations: Translations) -> str:
     """One headline on one line: linked title, outlet, date."""
     outlet = shorten_escaped(one_line(headline.source), 120)
-    parts = (link(headline.title, headline.url), outlet, words.date(headline.published))
+    parts = (link(headline.title, headline.url), outlet, translations.date(headline.published))
     return "• " + " · ".join(part for part in parts if part)
 
 
-def error_page(message: str, words: Words) -> Page:
+def error_page(message: str, translations: Translations) -> Page:
     """A failure in words."""
-    return Page(words.went_wrong, shorten_escaped(message, 2_000) or "…", RED)
+    return Page(translations.went_wrong, shorten_escaped(message, 2_000) or "…", RED)
 
 
 IN_FILE = "… all in the attached file."
@@ -209,9 +211,9 @@ def notice_page(title: str, body: str) -> Page:
     return Page(title, f"{pieces[0]}\n{IN_FILE}", BLUE, file=body, file_name="all.txt")
 
 
-def draft_text(text: str, words: Words) -> str:
+def draft_text(text: str, translations: Translations) -> str:
     """The end of a model's unproven draft as message content, marked as one."""
-    head = f"*{words.draft}*\n"
+    head = f"*{translations.draft}*\n"
     tail = clean(text)
     room = CONTENT - units(head) - 2
     escaped = escape(tail)
@@ -221,11 +223,16 @@ def draft_text(text: str, words: Words) -> str:
     return head + escaped
 
 
-def answer_text(answer: Answer, words: Words) -> str:
+def answer_text(answer: Answer, translations: Translations) -> str:
     """The whole answer as plain text, for a file."""
-    lines = [words.as_of.format(date=words.date(answer.as_of)), "", clean(answer.text), ""]
+    lines = [translations.as_of.format(date=translations.date(answer.as_of)), "", clean(answer.text), ""]
     for citation in answer.citations:
-        head = (one_line(citation.title), one_line(citation.source), words.date(citation.published), citation.url)
+        head = (
+            one_line(citation.title),
+            one_line(citation.source),
+            translations.date(citation.published),
+            citation.url,
+        )
         lines += [
             f"[{citation.number}] " + " · ".join(part for part in head if part),
             f"    {one_line(citation.quote)}",
@@ -241,6 +248,6 @@ def plain_messages(page: Page) -> list[str]:
     return split_text("\n\n".join(part for part in parts if part), CONTENT)
 
 
-def shorten_for_name(question: str) -> str:
+def thread_name(question: str) -> str:
     """A question as a thread's name: at most 100 units, never empty. Names are shown without markup."""
     return shorten(one_line(question), 100) or "…"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.discord.markdown import clean, link, one_line, shorten_escaped, split_text
 from bot.discord.render import BODY, GREEN, MAX_PAGES, Page, emphasised
-from bot.discord.translations import Words
+from bot.discord.translations import Translations
 from rag.answer import Citation
 from vectorstore.values import Article, Span
 
@@ -13,21 +13,21 @@ PARAGRAPH = 600
 """Most characters shown on either side of a quote: what a reader takes in at a glance."""
 
 
-def passage_pages(passages: Sequence[tuple[Citation, Article | None]], words: Words) -> list[Page]:
+def passage_pages(passages: Sequence[tuple[Citation, Article | None]], translations: Translations) -> list[Page]:
     """Each quote in the paragraph around it, the quoted words in bold; what does not fit is in the last page's file."""
     texts = []
     for citation, article in passages:
         outlet = shorten_escaped(one_line(citation.source), 160)
-        parts = (link(citation.title, citation.url), outlet, words.date(citation.published))
+        parts = (link(citation.title, citation.url), outlet, translations.date(citation.published))
         head = f"[{citation.number}] " + " · ".join(part for part in parts if part)
         texts.append(f"{head}\n> {in_its_paragraph(citation, article)}")
     bodies = split_text("\n\n".join(texts), BODY)
-    pages = [Page(words.passages, body, GREEN) for body in bodies]
+    pages = [Page(translations.passages, body, GREEN) for body in bodies]
     if len(pages) <= MAX_PAGES:
         return pages
     last = pages[MAX_PAGES - 1]
     whole = "\n\n".join(f"[{citation.number}] {clean(citation.quote)}" for citation, _ in passages)
-    body = f"{last.body}\n\n{words.continued_in_file}"
+    body = f"{last.body}\n\n{translations.continued_in_file}"
     return [*pages[: MAX_PAGES - 1], replace(last, body=body, file=whole, file_name="passages.txt")]
 
 

@@ -71,7 +71,7 @@ class SyncBot(DatelineBot):
 
     async def setup_hook(self) -> None:
         """Send them when they changed."""
-        self.door = await AsyncState.open(self.settings.ledger_url)
+        self.state = await AsyncState.open(self.settings.ledger_url)
         self.sent = await sync_if_changed(self)
 
 

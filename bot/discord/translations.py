@@ -5,7 +5,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Translations:
     """Everything that a user reads of the bot's own making around an answer. Braces are filled in where it is shown."""
 
     months: tuple[str, ...]
@@ -58,7 +58,7 @@ class Words:
         return f"{moment.day} {self.months[moment.month - 1]} {moment.year}"
 
 
-ENGLISH = Words(
+ENGLISH = Translations(
     months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     as_of="As of {date}",
     the_articles_say="the articles say",
@@ -98,7 +98,7 @@ ENGLISH = Words(
     asked="{user} asked: {question}",
 )
 
-GERMAN = Words(
+GERMAN = Translations(
     months=("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."),
     as_of="Stand {date}",
     the_articles_say="die Artikel sagen",
@@ -141,6 +141,6 @@ GERMAN = Words(
 LANGUAGES = {"en": ENGLISH, "de": GERMAN}
 
 
-def words_of(language: str) -> Words:
+def translations_for(language: str) -> Translations:
     """The words of a language, English for one that is not known."""
     return LANGUAGES.get(language, ENGLISH)

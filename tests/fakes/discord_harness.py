@@ -176,7 +176,7 @@ class Running:
 
     async def settled(self) -> None:
         """Wait until every question taken is answered and kept."""
-        await self.discord.until(lambda: not self.bot.desk.tickets and not self.bot.memory.keeping)
+        await self.discord.until(lambda: not self.bot.queue.slots and not self.bot.history.keeping)
 
 
 @contextlib.asynccontextmanager

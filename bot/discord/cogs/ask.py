@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 
-from bot.discord.conversation import Asked
-from bot.discord.errors import tell_failure
+from bot.discord.conversation import Question
+from bot.discord.errors import report_error
 from bot.discord.render import notice_page
 from bot.discord.replies import show_privately, tell_privately
 from bot.discord.state import PRIVATE
+from vectorstore.bot_state import BotState
 
 if TYPE_CHECKING:
     from bot.discord.client import DatelineBot
@@ -50,9 +51,9 @@ class AskTree(app_commands.CommandTree["DatelineBot"]):
             await tell_privately(interaction, "This command has changed. Please try again in a minute.")
             return
         command = interaction.command.qualified_name if interaction.command else ""
-        words = interaction.client.words(interaction.guild_id)
+        translations = interaction.client.translations(interaction.guild_id)
         admin = interaction.permissions.manage_guild
-        await tell_failure(interaction, error.__cause__ or error, words, admin, command=command)
+        await report_error(interaction, error.__cause__ or error, translations, admin, command=command)
 
     async def interaction_check(self, interaction: discord.Interaction["DatelineBot"], /) -> bool:
         """False for an interaction that RESUME sent again."""
@@ -89,7 +90,7 @@ def add_user_commands(bot: "DatelineBot") -> None:
     async def complete_source(
         interaction: discord.Interaction["DatelineBot"], typed: str
     ) -> list[app_commands.Choice[str]]:
-        status = await bot.engine.library.status(bot.asking.libraries(interaction.guild_id or PRIVATE))
+        status = await bot.engine.library.status(bot.answers.libraries(interaction.guild_id or PRIVATE))
         names = [name for name, _ in status.sources if name and typed.lower() in name.lower() and len(name) <= 100]
         return [app_commands.Choice(name=name, value=name) for name in names[:25]]
 
@@ -101,7 +102,7 @@ def add_user_commands(bot: "DatelineBot") -> None:
     @bot.tree.command(name="forget-me", description="Delete your stored questions and votes")
     async def forget_me(interaction: discord.Interaction["DatelineBot"]) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        questions, votes = await bot.memory.forget(interaction.user.id)
+        questions, votes = await bot.history.forget(interaction.user.id)
         body = (
             f"Deleted: {questions} stored questions with their answers, and {votes} votes. "
             "Messages in channels are Discord's; delete yours there. "
@@ -117,15 +118,15 @@ def asked_in(
     since: datetime | None = None,
     until: datetime | None = None,
     sources: tuple[str, ...] = (),
-) -> Asked:
+) -> Question:
     """A question of an interaction, with the place it was asked in."""
-    own_memory = isinstance(interaction.channel, discord.Thread | discord.DMChannel)
-    return Asked(
+    own_history = isinstance(interaction.channel, discord.Thread | discord.DMChannel)
+    return Question(
         question,
         interaction.user.id,
         interaction.guild_id or PRIVATE,
         interaction.channel_id or 0,
-        own_memory,
+        own_history,
         follows,
         since,
         until,
@@ -143,9 +144,9 @@ async def sync_if_changed(bot: "DatelineBot") -> bool:
     name = f"discord_commands:{bot.application_id}"
     definition = json.dumps([command.to_dict(bot.tree) for command in bot.tree.get_commands()], sort_keys=True)
     digest = hashlib.sha256(definition.encode()).hexdigest()
-    if await bot.door.run(bot.door.state.metadata, name) == digest:
+    if await bot.state.run(BotState.metadata, name) == digest:
         return False
     await bot.tree.sync()
-    await bot.door.run(bot.door.state.set_metadata, name, digest)
+    await bot.state.run(BotState.set_metadata, name, digest)
     log.info("commands synced")
     return True

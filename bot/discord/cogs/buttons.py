@@ -12,13 +12,13 @@ import discord
 from bot.discord import buttons as discord_buttons
 from bot.discord.buttons import QUESTION, REASON, custom_id, read_custom_id
 from bot.discord.cogs.ask import asked_in
-from bot.discord.errors import tell_failure
+from bot.discord.errors import report_error
 from bot.discord.render_passages import passage_pages
 from bot.discord.replies import SEND_FAILURES, show_privately, tell_privately
 from bot.discord.state import PRIVATE
-from bot.discord.translations import Words
+from bot.discord.translations import Translations
 from rag.answer import Answer
-from vectorstore.bot_state import Vote
+from vectorstore.bot_state import BotState, Vote
 
 if TYPE_CHECKING:
     from bot.discord.client import DatelineBot
@@ -30,31 +30,35 @@ MAX_REASON = 1_000
 
 async def handle_component(bot: "DatelineBot", interaction: discord.Interaction["DatelineBot"]) -> None:
     """A button was pressed; any custom id may arrive, from older programs too."""
-    words = bot.words(interaction.guild_id)
+    translations = bot.translations(interaction.guild_id)
     read = read_custom_id(str(raw_data(interaction).get("custom_id", "")))
     if read is None:
-        await tell_privately(interaction, words.stale)
+        await tell_privately(interaction, translations.stale)
         return
     action, answer_id = read
-    async with told_of_failure(interaction, words, action, answer_id):
+    async with report_errors(interaction, translations, action, answer_id):
         match action:
             case discord_buttons.PASSAGES:
                 await show_passages(bot, interaction, answer_id)
             case discord_buttons.UP:
                 await vote(bot, interaction, answer_id, useful=True, reason="")
             case discord_buttons.DOWN:
-                await ask_for_text(interaction, REASON, answer_id, words.what_was_wrong, words.why_not_useful, False)
+                await ask_for_text(
+                    interaction, REASON, answer_id, translations.what_was_wrong, translations.why_not_useful, False
+                )
             case discord_buttons.FOLLOW_UP:
-                await ask_for_text(interaction, QUESTION, answer_id, words.follow_up, words.your_question, True)
+                await ask_for_text(
+                    interaction, QUESTION, answer_id, translations.follow_up, translations.your_question, True
+                )
             case discord_buttons.NEWER:
                 await ask_newer(bot, interaction, answer_id)
             case _:
-                await tell_privately(interaction, words.stale)
+                await tell_privately(interaction, translations.stale)
 
 
 @asynccontextmanager
-async def told_of_failure(
-    interaction: discord.Interaction["DatelineBot"], words: Words, action: str, answer_id: str
+async def report_errors(
+    interaction: discord.Interaction["DatelineBot"], translations: Translations, action: str, answer_id: str
 ) -> AsyncIterator[None]:
     """Whatever fails, who pressed is told."""
     try:
@@ -62,24 +66,24 @@ async def told_of_failure(
     except SEND_FAILURES as error:
         log.warning("press not answered", extra={"action": action, "failure": type(error).__name__})
     except Exception as error:  # noqa: BLE001  # failure_words logs it whole
-        await tell_failure(interaction, error, words, action=action, answer_id=answer_id)
+        await report_error(interaction, error, translations, action=action, answer_id=answer_id)
 
 
 async def handle_modal(bot: "DatelineBot", interaction: discord.Interaction["DatelineBot"]) -> None:
     """A modal was sent off, perhaps one that was opened before a restart."""
-    words = bot.words(interaction.guild_id)
+    translations = bot.translations(interaction.guild_id)
     data = raw_data(interaction)
     read = read_custom_id(str(data.get("custom_id", "")))
     text = first_value(data.get("components", [])).strip()
     if read is None or read[0] not in (REASON, QUESTION):
-        await tell_privately(interaction, words.stale)
+        await tell_privately(interaction, translations.stale)
         return
     action, answer_id = read
-    async with told_of_failure(interaction, words, action, answer_id):
+    async with report_errors(interaction, translations, action, answer_id):
         if action == REASON:
             await vote(bot, interaction, answer_id, useful=False, reason=text[:MAX_REASON])
         elif not text:
-            await tell_privately(interaction, words.no_question)
+            await tell_privately(interaction, translations.no_question)
         else:
             await bot.ask_by_interaction(interaction, asked_in(interaction, text, follows=answer_id))
 
@@ -104,27 +108,27 @@ def first_value(components: object) -> str:
 
 async def recall(bot: "DatelineBot", interaction: discord.Interaction["DatelineBot"], answer_id: str) -> Answer | None:
     """The answer of a press, when it was given in this very server or private channel."""
-    return await bot.memory.recall(answer_id, interaction.guild_id or PRIVATE, interaction.channel_id or 0)
+    return await bot.history.recall(answer_id, interaction.guild_id or PRIVATE, interaction.channel_id or 0)
 
 
 async def show_passages(bot: "DatelineBot", interaction: discord.Interaction["DatelineBot"], answer_id: str) -> None:
     """Each quote in the paragraph around it, for the presser alone."""
     await interaction.response.defer(ephemeral=True, thinking=True)
-    words = bot.words(interaction.guild_id)
+    translations = bot.translations(interaction.guild_id)
     answer = await recall(bot, interaction, answer_id)
     if answer is None or not answer.citations:
-        await tell_privately(interaction, words.stale)
+        await tell_privately(interaction, translations.stale)
         return
-    visible = bot.asking.libraries(interaction.guild_id or PRIVATE)
+    visible = bot.answers.libraries(interaction.guild_id or PRIVATE)
     passages = [
         (citation, await bot.engine.library.article(citation.library, citation.article_id))
         for citation in answer.citations
         if citation.library in visible
     ]
     if not passages:
-        await tell_privately(interaction, words.stale)
+        await tell_privately(interaction, translations.stale)
         return
-    await show_privately(interaction, passage_pages(passages, words))
+    await show_privately(interaction, passage_pages(passages, translations))
 
 
 async def vote(
@@ -136,16 +140,16 @@ async def vote(
 ) -> None:
     """Count a vote on one of the bot's own answers; a second one of the same user replaces the first."""
     await interaction.response.defer(ephemeral=True, thinking=True)
-    words = bot.words(interaction.guild_id)
+    translations = bot.translations(interaction.guild_id)
     if await recall(bot, interaction, answer_id) is None:
-        await tell_privately(interaction, words.stale)
+        await tell_privately(interaction, translations.stale)
         return
-    server = interaction.guild_id or PRIVATE
-    cast = Vote(answer_id, interaction.user.id, server, useful, reason, time.time())
-    changed = await bot.door.run(bot.door.state.vote, cast)
+    guild = interaction.guild_id or PRIVATE
+    cast = Vote(answer_id, interaction.user.id, guild, useful, reason, time.time())
+    changed = await bot.state.run(BotState.vote, cast)
     bot.metrics.votes.labels("yes" if useful else "no").inc()
     log.info("vote", extra={"answer_id": answer_id, "useful": useful})
-    await tell_privately(interaction, words.vote_changed if changed else words.thanks)
+    await tell_privately(interaction, translations.vote_changed if changed else translations.thanks)
 
 
 async def ask_for_text(
@@ -172,7 +176,7 @@ async def ask_newer(bot: "DatelineBot", interaction: discord.Interaction["Dateli
     """Ask the same again, of articles newer than the answer's newest."""
     answer = await recall(bot, interaction, answer_id)
     if answer is None or answer.as_of is None:
-        await tell_privately(interaction, bot.words(interaction.guild_id).stale)
+        await tell_privately(interaction, bot.translations(interaction.guild_id).stale)
         return
     question = answer.standalone_question or answer.question
     since = answer.as_of + timedelta(seconds=1)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import discord
 from discord import app_commands
 
-from bot.discord.answering import server_library
+from bot.discord.answering import guild_library
 from bot.discord.cogs.settings import add_settings_command, is_admin
-from bot.discord.conversation import server_prefix
+from bot.discord.conversation import guild_prefix
 from bot.discord.download import Download, anywhere, download, is_public
-from bot.discord.errors import failure_words
+from bot.discord.errors import user_message
 from bot.discord.markdown import clean, escape, link, one_line, shorten_escaped
 from bot.discord.render import IN_FILE, Page, notice_page
 from bot.discord.replies import SEND_FAILURES, show_privately
@@ -24,7 +24,7 @@ from rag.ingestion.indexing import IngestReport
 from rag.ingestion.read_articles import SUFFIXES
 from rag.library import LibraryStatus
 from rag.settings import Settings
-from vectorstore.bot_state import AuditEntry
+from vectorstore.bot_state import AuditEntry, BotState
 from vectorstore.errors import DatelineError
 from vectorstore.lock import ShouldStop
 
@@ -64,7 +64,7 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
     async def add(interaction: "Interaction", file: discord.Attachment | None = None, url: str | None = None) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         given = await fetch(file, url, bot.settings)
-        library = server_library(interaction.guild_id or 0)
+        library = guild_library(interaction.guild_id or 0)
 
         async def work(stopped: ShouldStop) -> Page:
             report = await bot.engine.library.add(given.name, given.content, library, given.url, stopped)
@@ -78,7 +78,7 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
     @app_commands.check(is_admin)
     async def list_articles(interaction: "Interaction") -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        headlines = await bot.engine.library.headlines(server_library(interaction.guild_id or 0))
+        headlines = await bot.engine.library.headlines(guild_library(interaction.guild_id or 0))
         lines = []
         for headline in headlines[:LISTED]:
             outlet = shorten_escaped(one_line(headline.source), 60)
@@ -97,7 +97,7 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
     @app_commands.check(is_admin)
     async def forget(interaction: "Interaction", article: str) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        library = server_library(interaction.guild_id or 0)
+        library = guild_library(interaction.guild_id or 0)
 
         async def work(stopped: ShouldStop) -> Page:
             gone = await bot.engine.library.forget(library, article, stopped)
@@ -114,7 +114,7 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
     async def complete_article(interaction: "Interaction", typed: str) -> list[app_commands.Choice[str]]:
         if not interaction.permissions.manage_guild:
             return []
-        headlines = await bot.engine.library.headlines(server_library(interaction.guild_id or 0))
+        headlines = await bot.engine.library.headlines(guild_library(interaction.guild_id or 0))
         return [
             app_commands.Choice(
                 name=clean(one_line(headline.title))[:100] or headline.article_id, value=headline.article_id
@@ -127,16 +127,16 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
     @app_commands.check(is_admin)
     async def status(interaction: "Interaction") -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        server = interaction.guild_id or 0
-        own = await bot.engine.library.status((server_library(server),))
+        guild = interaction.guild_id or 0
+        own = await bot.engine.library.status((guild_library(guild),))
         lines = ["**This server's own articles**", *status_lines(own)]
-        if bot.book.of(server).shared_library:
+        if bot.guild_settings.of(guild).shared_library:
             lines += ["**The shared library**", *status_lines(await bot.engine.library.status())]
         else:
             lines.append("The shared library is turned off here.")
-        useful, not_useful = await bot.door.run(bot.door.state.votes_in, server)
-        asked = bot.book.questions.get(server, 0)
-        budget = bot.book.budget(server)
+        useful, not_useful = await bot.state.run(BotState.votes_in, guild)
+        asked = bot.guild_settings.questions.get(guild, 0)
+        budget = bot.guild_settings.budget(guild)
         lines.append(f"Questions today: {asked} of {budget or 'any number'}. Votes: {useful} 👍, {not_useful} 👎.")
         await show_privately(interaction, [notice_page("Library", "\n".join(lines))])
 
@@ -144,7 +144,7 @@ def library_commands(bot: "DatelineBot") -> app_commands.Group:
     @app_commands.check(is_admin)
     async def show_log(interaction: "Interaction") -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        entries = await bot.door.run(bot.door.state.audit, interaction.guild_id or 0, LOGGED)
+        entries = await bot.state.run(BotState.audit, interaction.guild_id or 0, LOGGED)
         lines = [
             f"{datetime.fromtimestamp(entry.happened_at, UTC):%Y-%m-%d %H:%M} · user {entry.user} · "
             f"{escape(entry.action)} · {shorten_escaped(one_line(entry.details), 120)}"
@@ -165,7 +165,7 @@ def add_gaps_command(bot: "DatelineBot") -> None:
     async def gaps(interaction: "Interaction") -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         since = datetime.now(UTC) - timedelta(days=30)
-        refused = await bot.engine.answers.refused(since, server_prefix(interaction.guild_id or 0), GAPS_READ)
+        refused = await bot.engine.answers.refused(since, guild_prefix(interaction.guild_id or 0), GAPS_READ)
         asked = Counter(one_line(stored.standalone_question or stored.question) for stored in refused)
         lines = [f"{count} × {shorten_escaped(question, 180)}" for question, count in asked.most_common(GAPS)]
         body = "\n".join(lines) or "None: every question was answered."
@@ -174,19 +174,19 @@ def add_gaps_command(bot: "DatelineBot") -> None:
 
 async def change(bot: "DatelineBot", interaction: "Interaction", work: Callable[[ShouldStop], Awaitable[Page]]) -> None:
     """Change the library when it is one's turn; the admin knows how it went before the bot may end."""
-    async with bot.writes.turn() as stopped:
+    async with bot.library_writes.turn() as stopped:
         try:
             page = await work(stopped)
         except DatelineError as error:
-            words = bot.words(interaction.guild_id)
-            page = notice_page("Not done", escape(failure_words(error, words, True, server=interaction.guild_id)))
+            translations = bot.translations(interaction.guild_id)
+            page = notice_page("Not done", escape(user_message(error, translations, True, server=interaction.guild_id)))
         await show_privately(interaction, [page])
 
 
 async def record(bot: "DatelineBot", interaction: "Interaction", action: str, details: str) -> None:
     """Write a change to the audit log."""
     entry = AuditEntry(interaction.guild_id or 0, interaction.user.id, time.time(), action, details)
-    await bot.door.run(bot.door.state.record, entry)
+    await bot.state.run(BotState.record, entry)
 
 
 async def fetch(file: discord.Attachment | None, url: str | None, settings: Settings) -> Download:

@@ -12,8 +12,8 @@ import discord
 
 from bot.discord.admission import Rejected
 from bot.discord.cogs.settings import check_place, role_ids
-from bot.discord.conversation import Asked
-from bot.discord.render import shorten_for_name
+from bot.discord.conversation import Question
+from bot.discord.render import thread_name
 from bot.discord.replies import SEND_FAILURES, ChannelReply, permissions_in
 from bot.discord.state import PRIVATE
 
@@ -30,36 +30,36 @@ async def handle_message(bot: "DatelineBot", message: discord.Message) -> None:
     if not is_asked(bot, message) or not bot.first_sight(message.id):
         return
     question = re.sub(rf"<@!?{bot.user.id}>", " ", message.content).strip()
-    server = message.guild.id if message.guild else PRIVATE
+    guild = message.guild.id if message.guild else PRIVATE
     channels = {message.channel.id, getattr(message.channel, "parent_id", None) or message.channel.id}
-    words = bot.words(server)
+    translations = bot.translations(guild)
     if not question:
         unread = message.reference is not None and not message.content
         with contextlib.suppress(Rejected):
-            check_place(bot.book.of(server), channels, role_ids(message.author))
-            if bot.desk.may_notify(message.author.id):
-                await tell(message, words.cannot_read if unread else words.no_question)
+            check_place(bot.guild_settings.of(guild), channels, role_ids(message.author))
+            if bot.queue.may_notify(message.author.id):
+                await tell(message, translations.cannot_read if unread else translations.no_question)
         return
     follows = ""
     if is_reply(message) and message.reference is not None and message.reference.message_id is not None:
-        follows = await bot.memory.shown_in(message.reference.message_id, message.channel.id)
-    own_memory = isinstance(message.channel, discord.Thread | discord.DMChannel)
-    asked = Asked(question, message.author.id, server, message.channel.id, own_memory, follows)
+        follows = await bot.history.shown_in(message.reference.message_id, message.channel.id)
+    own_history = isinstance(message.channel, discord.Thread | discord.DMChannel)
+    asked = Question(question, message.author.id, guild, message.channel.id, own_history, follows)
     try:
-        ticket = bot.admit(asked, channels, role_ids(message.author))
+        slot = bot.admit(asked, channels, role_ids(message.author))
     except Rejected as reason:
         bot.metrics.questions.labels("turned_away").inc()
-        if bot.desk.may_notify(message.author.id):
-            await tell(message, words.say(reason.sentence, **reason.values))
+        if bot.queue.may_notify(message.author.id):
+            await tell(message, translations.say(reason.sentence, **reason.values))
         return
     try:
         asked, reply = await place_for(bot, message, asked)
     except BaseException:
-        bot.desk.leave(ticket)
+        bot.queue.leave(slot)
         raise
     typing = asyncio.create_task(keep_typing(reply.channel))
     try:
-        await bot.asking.answer(ticket, asked, reply)
+        await bot.answers.answer(slot, asked, reply)
     finally:
         typing.cancel()
 
@@ -80,19 +80,19 @@ def is_asked(bot: "DatelineBot", message: discord.Message) -> bool:
     return own_thread and bot.settings.discord_message_content and bool(message.content)
 
 
-async def place_for(bot: "DatelineBot", message: discord.Message, asked: Asked) -> tuple[Asked, ChannelReply]:
+async def place_for(bot: "DatelineBot", message: discord.Message, asked: Question) -> tuple[Question, ChannelReply]:
     """Where to answer a message: in a new thread where the server wants that and it works, else below it."""
     here = ChannelReply(message.channel, str(message.id), message)
-    wanted = bot.book.of(asked.server).auto_thread and isinstance(message.channel, discord.TextChannel)
+    wanted = bot.guild_settings.of(asked.guild).auto_thread and isinstance(message.channel, discord.TextChannel)
     permissions = permissions_in(message.channel)
     if not wanted or (permissions is not None and not permissions.create_public_threads):
         return asked, here
     try:
-        thread = await message.create_thread(name=shorten_for_name(asked.question), auto_archive_duration=1440)
+        thread = await message.create_thread(name=thread_name(asked.question), auto_archive_duration=1440)
     except (*SEND_FAILURES, ValueError) as error:
         log.warning("no thread made", extra={"failure": type(error).__name__})
         return asked, here
-    moved = replace(asked, channel=thread.id, own_memory=True, beside=asked.channel)
+    moved = replace(asked, channel=thread.id, own_history=True, origin_channel=asked.channel)
     return moved, ChannelReply(thread, str(message.id))
 
 

@@ -10,7 +10,7 @@ from bot.discord.admission import Rejected
 from bot.discord.render import Page, notice_page
 from bot.discord.replies import show_privately
 from bot.discord.translations import LANGUAGES
-from vectorstore.bot_state import ServerSettings
+from vectorstore.bot_state import GuildSettings
 
 if TYPE_CHECKING:
     from bot.discord.client import DatelineBot
@@ -60,8 +60,8 @@ def add_settings_command(bot: "DatelineBot") -> None:
     ) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         # Two changes at once must not each begin from what was before both.
-        async with bot.book.changing:
-            before = bot.book.of(interaction.guild_id or 0)
+        async with bot.guild_settings.changing:
+            before = bot.guild_settings.of(interaction.guild_id or 0)
             after = replace(
                 before,
                 channels=changed(before.channels, allow_channel, drop_channel),
@@ -74,8 +74,10 @@ def add_settings_command(bot: "DatelineBot") -> None:
             if daily_budget is not None:
                 after = replace(after, daily_budget=None if daily_budget < 0 else daily_budget)
             if after != before:
-                await bot.book.change(after, interaction.user.id, differences(before, after))
-        await show_privately(interaction, [settings_page(after, bot.book.budget(after.server), after != before)])
+                await bot.guild_settings.change(after, interaction.user.id, differences(before, after))
+        await show_privately(
+            interaction, [settings_page(after, bot.guild_settings.budget(after.server), after != before)]
+        )
 
 
 def changed(
@@ -86,14 +88,14 @@ def changed(
     return tuple(dict.fromkeys([*kept, *([added.id] if added else [])]))
 
 
-def differences(before: ServerSettings, after: ServerSettings) -> str:
+def differences(before: GuildSettings, after: GuildSettings) -> str:
     """What a change changed, for the audit log."""
-    names = [field.name for field in fields(ServerSettings)]
+    names = [field.name for field in fields(GuildSettings)]
     pairs = [(name, getattr(before, name), getattr(after, name)) for name in names]
     return "; ".join(f"{name}: {old} -> {new}" for name, old, new in pairs if old != new)
 
 
-def settings_page(settings: ServerSettings, budget: int, was_changed: bool) -> Page:
+def settings_page(settings: GuildSettings, budget: int, was_changed: bool) -> Page:
     """A server's settings in words."""
     lines = [
         "Channels: " + (" ".join(f"<#{channel}>" for channel in settings.channels) or "all"),
@@ -107,7 +109,7 @@ def settings_page(settings: ServerSettings, budget: int, was_changed: bool) -> P
     return notice_page("Settings changed" if was_changed else "Settings", "\n".join(lines))
 
 
-def check_place(settings: ServerSettings, channels: set[int], roles: set[int]) -> None:
+def check_place(settings: GuildSettings, channels: set[int], roles: set[int]) -> None:
     """Raises Rejected where the admins of a server did not want the bot to answer."""
     if settings.channels and not channels & set(settings.channels):
         raise Rejected("wrong_channel", channels=" ".join(f"<#{channel}>" for channel in settings.channels[:5]))
