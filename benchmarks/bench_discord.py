@@ -41,7 +41,7 @@ def use_test_parts() -> None:
 async def serve_scripted() -> None:
     """A bot whose engine answers at once, until it is killed: what is measured then is the bot's own memory."""
     use_test_parts()
-    from bot.discord.client import create_bot
+    from bot.client import create_bot
     from rag.settings import load_settings
     from tests.fakes.discord_harness import ScriptedAnswers, ScriptedEngine
 

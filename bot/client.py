@@ -1,5 +1,5 @@
 """Where an embedding program finds the Discord bot: `bot.client.create_bot(settings, engine)`, unstarted."""
 
-from bot.discord.client import create_bot
+from bot.discord.run import create_bot
 
 __all__ = ["create_bot"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.discord.client import DatelineBot, create_bot
+from bot.client import create_bot
+from bot.discord.client import DatelineBot
 from bot.discord.metrics import Metrics
 from bot.discord.supervisor import DiscordRefused, supervise
 from rag.answer import StreamEvent

@@ -296,7 +296,7 @@ IN_MID_ANSWER = """
 import asyncio, sys
 from pathlib import Path
 from tests.fakes.discord_harness import ScriptedEngine, drafting
-from bot.discord.client import create_bot
+from bot.client import create_bot
 from bot.discord.metrics import Metrics
 from bot.discord.supervisor import stop_on_signals, supervise
 from rag.settings import Settings

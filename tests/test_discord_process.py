@@ -14,7 +14,8 @@ from urllib.request import urlopen
 import discord as discord_library
 import pytest
 
-from bot.discord.check import NEEDED, check_discord, check_engine, names
+from bot.discord.check import check_discord, check_engine
+from bot.discord.permissions import NEEDED, permission_names
 from bot.discord.run import check_bot, run_bot, sync_commands
 from bot.discord.supervisor import DiscordRefused
 from rag.errors import SettingsError
@@ -204,7 +205,7 @@ def test_the_guide_names_the_permissions_and_settings_that_the_program_has() -> 
     assert f"permissions={NEEDED.value}" in guide
     assert f"permissions={NEEDED.value}`" in (ROOT / "README.md").read_text()
     assert NEEDED.value == PERMISSIONS
-    assert all(f"| {name} |" in guide for name in names(NEEDED.value).split(", "))
+    assert all(f"| {name} |" in guide for name in permission_names(NEEDED.value).split(", "))
     assert discord_library.Permissions(PERMISSIONS) == NEEDED
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from bot.discord.client import create_bot
+from bot.client import create_bot
 from rag.factory import open_engine
 from tests.fakes.discord_harness import MANAGE, bot_settings, custom_ids, pressed, texts_of
 from tests.fakes.fake_discord import Option, StandIn, stand_in

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_discord_process import bot_process, finished
 
-from bot.discord.client import create_bot
+from bot.client import create_bot
 from bot.discord.library_writes import MAX_WAITING, LibraryWrites
 from rag.factory import open_engine
 from tests.fakes.discord_harness import MANAGE, bot_settings, texts_of

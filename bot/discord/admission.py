@@ -117,6 +117,11 @@ def check_place(settings: GuildSettings, channels: set[int], roles: set[int]) ->
         raise Rejected("wrong_role")
 
 
+def channel_ids(channel_id: int, channel: object) -> set[int]:
+    """A channel's id and, for a thread, its parent's."""
+    return {channel_id, getattr(channel, "parent_id", None) or channel_id}
+
+
 def role_ids(user: discord.User | discord.Member) -> set[int]:
     """The roles that the event itself carries; empty for a user in private."""
     return {role.id for role in user.roles} if isinstance(user, discord.Member) else set()

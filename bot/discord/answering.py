@@ -1,25 +1,30 @@
-"""The path of one question through the bot: its turn, its draft as it grows, its answer shown once, and kept."""
+"""The path of one question through the bot: admitted, queued, streamed as a draft, its answer shown once and stored."""
 
 import asyncio
 import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
-from bot.discord.admission import QuestionQueue, Slot
+import discord
+
+from bot.discord.admission import QuestionQueue, Rejected, Slot, channel_ids, check_place, role_ids
 from bot.discord.buttons import answer_buttons
-from bot.discord.conversation import ConversationHistory, Question
+from bot.discord.conversation import ConversationHistory, Place, Question
 from bot.discord.errors import user_message
+from bot.discord.markdown import escape, one_line, shorten
 from bot.discord.metrics import Metrics
 from bot.discord.render import Page, answer_pages, draft_text, error_page
-from bot.discord.replies import SEND_FAILURES, Reply
+from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, Reply, tell_privately
 from bot.discord.state import PRIVATE, GuildSettingsCache
-from bot.discord.translations import Translations, translations_for
+from bot.discord.translations import Translations
 from rag.answer import Answer, DraftText
 from rag.errors import ModelError
 from rag.protocols import AnswersQuestions
+from rag.settings import Settings
 from vectorstore.errors import DatelineError
-from vectorstore.values import SHARED_LIBRARY, Scope
+from vectorstore.values import Scope
 
 log = logging.getLogger("dateline.bot")
 
@@ -31,7 +36,7 @@ QUEUE_EVERY = 5.0
 
 
 class AnswerService:
-    """Answers questions that the desk has taken."""
+    """Admits questions, has each answered by a session of its own, and stores the answers."""
 
     def __init__(
         self,
@@ -40,139 +45,200 @@ class AnswerService:
         queue: QuestionQueue,
         guild_settings: GuildSettingsCache,
         metrics: Metrics,
-        answer_seconds: float,
+        settings: Settings,
     ) -> None:
         self.engine = engine
         self.history = history
         self.queue = queue
         self.guild_settings = guild_settings
         self.metrics = metrics
-        self.answer_seconds = answer_seconds
+        self.settings = settings
 
-    async def answer(self, slot: Slot, asked: Question, reply: Reply) -> None:
-        """Answer a question that was taken; whatever happens, the asker is told and the ticket given back."""
-        slot.task = asyncio.current_task()
-        translations = translations_for(self.guild_settings.of(asked.guild).language)
-        outcome = "error"
-        kept: tuple[Answer, list[int]] | None = None
+    async def ask_by_interaction(self, interaction: discord.Interaction, question: Question) -> None:
+        """Admit a question from a command, button or modal, acknowledge it, answer it."""
         try:
-            answer = await self.find_answer(slot, asked, reply, translations)
+            async with self.admitted(question, interaction.channel, interaction.user) as session:
+                reply = await self.acknowledge(interaction, session)
+                if reply is not None:
+                    await session.answer(reply)
+        except Rejected as reason:
+            translations = self.guild_settings.translations(interaction.guild_id)
+            await tell_privately(interaction, translations.say(reason.sentence, **reason.values))
+
+    @contextlib.asynccontextmanager
+    async def admitted(
+        self, question: Question, channel: object, user: discord.User | discord.Member
+    ) -> AsyncIterator["AnswerSession"]:
+        """Hold a question's slot in the queue for the length of the block, then store its answer. Raises Rejected."""
+        guild = question.place.guild
+        try:
+            if guild == PRIVATE and not self.settings.discord_direct_messages:
+                raise Rejected("no_direct_messages")
+            channels = channel_ids(question.place.channel, channel)
+            check_place(self.guild_settings.of(guild), channels, role_ids(user))
+            self.guild_settings.check_budget(guild)
+            slot = self.queue.admit(question.user)
+        except Rejected:
+            self.metrics.questions.labels("turned_away").inc()
+            raise
+        self.guild_settings.consume(guild)
+        session = AnswerSession(self, slot, question)
+        try:
+            yield session
+        finally:
+            self.queue.leave(slot)
+            self.metrics.queue_length.set(len(self.queue.waiting))
+        # Only now: the asker sees the answer and may ask again. The next question's history waits for the storing.
+        if session.shown is not None:
+            await self.store(session.shown, session)
+
+    async def acknowledge(self, interaction: discord.Interaction, session: "AnswerSession") -> Reply | None:
+        """Defer, which Discord wants within three seconds; if that fails the channel gets the answer, if there is one."""
+        fallback = None
+        if isinstance(interaction.channel, discord.abc.Messageable):
+            intro = session.translations.asked.format(
+                user=escape(one_line(interaction.user.display_name)),
+                question=escape(shorten(one_line(session.question.text), 600)),
+            )
+            fallback = ChannelReply(interaction.channel, str(interaction.id), intro=intro)
+        try:
+            await interaction.response.defer(thinking=True)
+        except SEND_FAILURES as error:
+            log.warning("acknowledgement failed", extra={"failure": type(error).__name__})
+            return fallback
+        self.metrics.defer_seconds.observe(time.perf_counter() - session.slot.arrived)
+        return InteractionReply(interaction, fallback)
+
+    async def store(self, shown: tuple[Answer, list[int]], session: "AnswerSession") -> None:
+        """Store an answer that was shown; its asker has it already, so a failure is the operator's to see."""
+        answer, messages = shown
+        if self.history.forgotten_since(session.question.user, session.slot.arrived):
+            self.history.evict(answer)
+            return
+        try:
+            await self.history.store(answer, session.question, messages)
+        except DatelineError as error:
+            log.error("answer not kept", extra={"answer_id": answer.id, "failure": type(error).__name__})
+
+
+class AnswerSession:
+    """One admitted question: waits for its turn, streams the answer, shows it.
+
+    `shown` is the answer with the ids of its messages, once it is shown.
+    """
+
+    def __init__(self, service: AnswerService, slot: Slot, question: Question) -> None:
+        self.service = service
+        self.metrics = service.metrics
+        self.slot = slot
+        self.question = question
+        self.translations = service.guild_settings.translations(question.place.guild)
+        self.shown: tuple[Answer, list[int]] | None = None
+
+    async def answer(self, reply: Reply) -> None:
+        """Answer the question; whatever happens, the asker gets a reply."""
+        self.slot.task = asyncio.current_task()
+        outcome = "error"
+        try:
+            answer = await self.find_answer(reply)
             if isinstance(answer, Page):
                 await self.show_failure(reply, answer)
             else:
-                kept = answer, await self.show(answer, asked, reply, translations)
+                self.shown = answer, await self.show(answer, reply)
                 outcome = "refusal" if answer.refused else "answer"
         except asyncio.CancelledError:
             outcome = "interrupted"
-            await self.show_failure(reply, error_page(translations.interrupted, translations))
+            await self.show_failure(reply, error_page(self.translations.interrupted, self.translations))
             raise
         except SEND_FAILURES as error:
             outcome = "unsent"
             self.metrics.send_errors.inc()
-            log.error("answer not shown", extra={"failure": type(error).__name__, "server": asked.guild})
-        except Exception as error:  # noqa: BLE001  # failure_words logs it whole
-            await self.show_failure(
-                reply, error_page(user_message(error, translations, server=asked.guild), translations)
-            )
+            log.error("answer not shown", extra={"failure": type(error).__name__, "server": self.question.place.guild})
+        except Exception as error:  # noqa: BLE001  # user_message logs it whole
+            await self.show_failure(reply, self.failure_page(error))
         finally:
-            self.queue.leave(slot)
-            self.metrics.queue_length.set(len(self.queue.waiting))
             self.metrics.questions.labels(outcome).inc()
-            self.metrics.answer_seconds.observe(time.perf_counter() - slot.arrived)
-        # Whoever sees the answer may ask on at once; the next question's history waits for this one to be kept.
-        if kept is not None:
-            if self.history.forgotten_since(asked.user, slot.arrived):
-                self.history.evict(kept[0])
-            else:
-                await self.keep(kept[0], asked, kept[1])
+            self.metrics.answer_seconds.observe(time.perf_counter() - self.slot.arrived)
 
-    async def find_answer(self, slot: Slot, asked: Question, reply: Reply, translations: Translations) -> Answer | Page:
+    async def find_answer(self, reply: Reply) -> Answer | Page:
         """The answer, or the page that says why there is none."""
+        seconds, guild = self.service.settings.discord_answer_seconds, self.question.place.guild
         try:
-            await self.wait_for_turn(slot, reply, translations)
-            async with asyncio.timeout(self.answer_seconds):
-                await self.guild_settings.persist_count(asked.guild)
-                return await self.stream(asked, reply, translations)
+            await self.wait_for_turn(reply)
+            async with asyncio.timeout(seconds):
+                await self.service.guild_settings.persist_count(guild)
+                return await self.stream(reply)
         except TimeoutError:
-            log.error("answer took too long", extra={"seconds": self.answer_seconds, "server": asked.guild})
-            return error_page(translations.took_too_long.format(seconds=round(self.answer_seconds)), translations)
-        except Exception as error:  # noqa: BLE001  # failure_words logs it whole
-            # Nothing an engine raises may leave a user without a word or end the bot.
+            log.error("answer took too long", extra={"seconds": seconds, "server": guild})
+            return error_page(self.translations.took_too_long.format(seconds=round(seconds)), self.translations)
+        except Exception as error:  # noqa: BLE001  # user_message logs it whole
+            # Nothing an engine raises may leave a user without a reply or end the bot.
             if isinstance(error, ModelError):
                 self.metrics.model_errors.inc()
-            return error_page(user_message(error, translations, server=asked.guild), translations)
+            return self.failure_page(error)
 
-    async def wait_for_turn(self, slot: Slot, reply: Reply, translations: Translations) -> None:
+    async def wait_for_turn(self, reply: Reply) -> None:
         """Wait in the queue, with the position shown once it takes more than a moment."""
-        self.metrics.queue_length.set(len(self.queue.waiting))
-        turn = asyncio.ensure_future(self.queue.wait_for_turn(slot))
+        queue = self.service.queue
+        self.metrics.queue_length.set(len(queue.waiting))
+        turn = asyncio.ensure_future(queue.wait_for_turn(self.slot))
         try:
             done, _ = await asyncio.wait({turn}, timeout=QUEUE_SHOWN_AFTER)
             shown = 0
             while not done:
-                position = self.queue.position(slot)
+                position = queue.position(self.slot)
                 if position and position != shown:
                     shown = position
-                    await reply.say(translations.in_queue.format(position=position))
+                    await reply.say(self.translations.in_queue.format(position=position))
                 done, _ = await asyncio.wait({turn}, timeout=QUEUE_EVERY)
         finally:
             turn.cancel()
-        self.metrics.queue_length.set(len(self.queue.waiting))
+        self.metrics.queue_length.set(len(queue.waiting))
 
-    async def stream(self, asked: Question, reply: Reply, translations: Translations) -> Answer:
+    async def stream(self, reply: Reply) -> Answer:
         """Ask the engine, showing a model's draft as it grows."""
-        use_model = self.guild_settings.of(asked.guild).model
-        history = await self.history.history(asked)
-        draft = Draft(reply, translations)
+        question, service = self.question, self.service
+        history = await service.history.turns(question)
+        scope = replace(question.scope, libraries=service.guild_settings.libraries(question.place.guild))
+        use_model = service.guild_settings.of(question.place.guild).model
+        draft = LiveDraft(reply, self.translations)
         async with draft.shown():
-            async for event in self.engine.stream(asked.question, history, self.scope(asked), use_model):
+            async for event in service.engine.stream(question.text, history, scope, use_model):
                 if isinstance(event, DraftText):
                     draft.add(event)
                 else:
                     return event
         raise AssertionError("an engine's stream ends with an Answer")
 
-    def scope(self, asked: Question) -> Scope:
-        """What a question may see: its server's own articles and the shared ones, never another server's."""
-        return Scope(self.libraries(asked.guild), asked.since, asked.until, asked.sources)
-
-    def libraries(self, guild: int) -> tuple[str, ...]:
-        """The libraries that a server sees."""
-        if guild == PRIVATE:
-            return (SHARED_LIBRARY,)
-        own = guild_library(guild)
-        return (SHARED_LIBRARY, own) if self.guild_settings.of(guild).shared_library else (own,)
-
-    async def show(self, answer: Answer, asked: Question, reply: Reply, translations: Translations) -> list[int]:
+    async def show(self, answer: Answer, reply: Reply) -> list[int]:
         """Show an answer; returns the ids of its messages."""
         if answer.note:
             self.metrics.model_errors.inc()
         # Its buttons can be pressed before it is stored.
-        self.history.cache(answer, asked)
-        # Cutting a long answer takes some 10 ms: too long for a loop that has 50 others to serve.
-        pages = await asyncio.to_thread(answer_pages, answer, translations)
-        messages = await reply.finish(pages, answer_buttons(answer, translations))
-        log.info("answered", extra={"answer_id": answer.id, "refused": answer.refused, "server": asked.guild})
+        self.service.history.cache(answer, self.question)
+        # Splitting a long answer takes some 10 ms: too long for an event loop that serves 50 others.
+        pages = await asyncio.to_thread(answer_pages, answer, self.translations)
+        messages = await reply.finish(pages, answer_buttons(answer, self.translations))
+        place = self.question.place
+        log.info("answered", extra={"answer_id": answer.id, "refused": answer.refused, "server": place.guild})
         return messages
 
-    async def keep(self, answer: Answer, asked: Question, messages: list[int]) -> None:
-        """Store an answer that was shown; its asker has it already, so a failure is the operator's to see."""
-        try:
-            await self.history.keep(answer, asked, messages)
-        except DatelineError as error:
-            log.error("answer not kept", extra={"answer_id": answer.id, "failure": type(error).__name__})
+    def failure_page(self, error: Exception) -> Page:
+        """A failure in words, its details logged."""
+        message = user_message(error, self.translations, server=self.question.place.guild)
+        return error_page(message, self.translations)
 
     async def show_failure(self, reply: Reply, page: Page) -> None:
         """Say why there is no answer."""
         try:
-            await reply.finish([page], None)
+            await reply.finish([page])
         except SEND_FAILURES as error:
             self.metrics.send_errors.inc()
             log.error("failure not shown", extra={"failure": type(error).__name__})
 
 
-class Draft:
-    """A draft that grows, shown by edits at most once a second; the last edit is done before the answer is."""
+class LiveDraft:
+    """A growing draft, shown by edits at most once a second; the last edit is done before the answer is shown."""
 
     def __init__(self, reply: Reply, translations: Translations) -> None:
         self.reply = reply
@@ -182,7 +248,7 @@ class Draft:
         self.sending = asyncio.Lock()
 
     def add(self, piece: DraftText) -> None:
-        """Take a further piece."""
+        """Append a piece, or start again with it."""
         self.text = piece.text if piece.restart else self.text + piece.text
         self.changed.set()
 
@@ -199,7 +265,7 @@ class Draft:
             editor.cancel()
 
     async def edit(self) -> None:
-        """Show what has come, then wait for more; never ends by itself."""
+        """Show what has come, then wait for more, until cancelled."""
         while True:
             await self.changed.wait()
             self.changed.clear()
@@ -209,6 +275,10 @@ class Draft:
             await asyncio.sleep(EDIT_EVERY)
 
 
-def guild_library(guild: int) -> str:
-    """The library of a server's own articles."""
-    return f"discord:{guild}"
+def question_from(
+    interaction: discord.Interaction, text: str, follows: str = "", scope: Scope | None = None
+) -> Question:
+    """A question asked by an interaction, at the place where it was used."""
+    own_history = isinstance(interaction.channel, discord.Thread | discord.DMChannel)
+    place = Place(interaction.guild_id or PRIVATE, interaction.channel_id or 0, own_history)
+    return Question(text, interaction.user.id, place, follows, scope or Scope())

@@ -1,4 +1,4 @@
-"""Is everything there for the bot to run? Says what is missing of token, intents, permissions, articles; where to click."""
+"""`dateline bot --check`: what is missing of token, intents, permissions and articles, and where to click."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,48 +7,36 @@ import discord
 
 from bot.discord.client import DatelineBot, intents_for, point_elsewhere
 from bot.discord.metrics import Metrics
+from bot.discord.permissions import NEEDED, permission_names
 from bot.discord.supervisor import PORTAL, plain_failure
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings
 
 READY_SECONDS = 60.0
-NEEDED = discord.Permissions(
-    view_channel=True,
-    send_messages=True,
-    send_messages_in_threads=True,
-    create_public_threads=True,
-    embed_links=True,
-    attach_files=True,
-    read_message_history=True,
-)
-"""What an invitation asks for; each but the first two may be missing, and the bot does what is left."""
-
 Say = Callable[[str], None]
 
 
 class CheckBot(DatelineBot):
-    """The same client with the same intents, without its work: it says hello and looks."""
+    """The same client with the same intents and no cogs: it connects and looks, while another process answers."""
 
     def __init__(self, settings: Settings, engine: AnswersQuestions) -> None:
         super().__init__(settings, engine, Metrics())
         self.found = asyncio.Event()
 
     async def setup_hook(self) -> None:
-        """Nothing to set up."""
+        """Set up nothing."""
 
     async def on_ready(self) -> None:
-        """Every server is known now."""
+        """Every guild is known."""
         self.found.set()
 
-    async def on_message(self, message: discord.Message, /) -> None:
-        """Another process answers."""
-
-    async def on_interaction(self, interaction: discord.Interaction[DatelineBot]) -> None:
-        """Another process answers."""
+    def first_sight(self, event: int) -> bool:
+        """Leave every interaction to the other process."""
+        return False
 
 
 async def check_discord(settings: Settings, engine: AnswersQuestions, say: Say) -> bool:
-    """Connect as the bot would, look around, disconnect. Whether nothing is missing."""
+    """Connect as the bot would, look around, disconnect; True if nothing is missing."""
     point_elsewhere(settings)
     bot = CheckBot(settings, engine)
     running = asyncio.create_task(bot.start(settings.discord_token.get_secret_value()))
@@ -69,18 +57,18 @@ async def check_discord(settings: Settings, engine: AnswersQuestions, say: Say) 
 
 
 async def check_invitation(bot: CheckBot, say: Say) -> bool:
-    """Whether the bot is in any server; the link that invites it."""
+    """Show the link that invites the bot; True if it is in any guild."""
     link = discord.utils.oauth_url(bot.application_id or 0, permissions=NEEDED, scopes=("bot", "applications.commands"))
     say(f"ok       invite with: {link}" if bot.guilds else f"MISSING  the bot is in no server: invite it with {link}")
     return bool(bot.guilds)
 
 
 def check_guild(guild: discord.Guild, say: Say) -> bool:
-    """Whether the bot may do in a server what it needs to, in the server and in each channel it can see."""
+    """True if a guild grants every permission; channels that withhold some are notes."""
     if guild.unavailable or guild.me is None:
         say(f"note     server {guild.id}: Discord does not show it just now; check again later.")
         return True
-    missing = names(NEEDED.value & ~guild.me.guild_permissions.value)
+    missing = permission_names(NEEDED.value & ~guild.me.guild_permissions.value)
     where = f"server {guild.id}"
     if missing:
         say(f"MISSING  {where}: {missing}: Server Settings > Roles > the bot's role > Permissions.")
@@ -90,19 +78,12 @@ def check_guild(guild: discord.Guild, say: Say) -> bool:
         allowed = channel.permissions_for(guild.me)
         withheld = NEEDED.value & guild.me.guild_permissions.value & ~allowed.value
         if withheld and allowed.view_channel:
-            say(f"note     {where}, channel {channel.id}: {names(withheld)}: Edit Channel > Permissions.")
+            say(f"note     {where}, channel {channel.id}: {permission_names(withheld)}: Edit Channel > Permissions.")
     return not missing
 
 
-def names(value: int) -> str:
-    """Permissions as Discord's own screens name them."""
-    shown = (name.replace("_", " ").title() for name, on in discord.Permissions(value) if on)
-    # discord.py's older name of it.
-    return ", ".join("View Channels" if name == "Read Messages" else name for name in shown)
-
-
 def check_settings(settings: Settings, say: Say) -> bool:
-    """Whether there is a token at all."""
+    """True if there is a token at all."""
     if settings.discord_token.get_secret_value():
         return True
     say(f"MISSING  DATELINE_DISCORD_TOKEN: open your application's Bot page at {PORTAL}, press Reset Token.")
@@ -110,7 +91,7 @@ def check_settings(settings: Settings, say: Say) -> bool:
 
 
 async def check_engine(engine: AnswersQuestions, say: Say) -> bool:
-    """Whether there are articles to answer from."""
+    """True if there are articles to answer from."""
     status = await engine.library.status()
     if status.articles:
         say(f"ok       engine: {status.articles} articles in the shared library, embedder {status.embedder}")

@@ -1,31 +1,29 @@
-"""The Discord client: `create_bot(settings, engine)` makes it, unstarted. Questions go to bot/discord/answering.py."""
+"""The Discord client: lifecycle, intents, command tree, gateway events. What users do is handled by the cogs it is given."""
 
 import asyncio
+import hashlib
+import json
 import logging
 import secrets
 import sys
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import discord
 import yarl
 from discord import app_commands
 from discord.ext import commands
 
-from bot.discord.admission import QuestionQueue, Rejected, Slot
+from bot.discord.admission import QuestionQueue
 from bot.discord.answering import AnswerService
-from bot.discord.cogs.ask import AskTree, add_user_commands, sync_if_changed
-from bot.discord.cogs.buttons import handle_component, handle_modal
-from bot.discord.cogs.library import add_admin_commands
-from bot.discord.cogs.mentions import handle_message
-from bot.discord.cogs.settings import check_place, role_ids
-from bot.discord.conversation import ConversationHistory, Question
+from bot.discord.conversation import ConversationHistory
+from bot.discord.errors import report_error
 from bot.discord.library_writes import LibraryWrites
-from bot.discord.markdown import escape, one_line, shorten
 from bot.discord.metrics import Metrics
-from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, tell_privately
-from bot.discord.state import PRIVATE, AsyncState, GuildSettingsCache
-from bot.discord.translations import Translations, translations_for
+from bot.discord.replies import SEND_FAILURES, tell_privately
+from bot.discord.state import AsyncState, GuildSettingsCache
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings
 from vectorstore.bot_state import BotState
@@ -39,15 +37,12 @@ SEEN = 5_000
 """Events remembered, so that one sent again after RESUME is not answered twice."""
 RETENTION_EVERY = 24 * 3_600.0
 
-
-def create_bot(settings: Settings, engine: AnswersQuestions, metrics: Metrics | None = None) -> "DatelineBot":
-    """The unstarted bot."""
-    point_elsewhere(settings)
-    return DatelineBot(settings, engine, metrics or Metrics())
+Interaction: TypeAlias = "discord.Interaction[DatelineBot]"
+MakeCog: TypeAlias = Callable[["DatelineBot"], commands.Cog]
 
 
 def point_elsewhere(settings: Settings) -> None:
-    """Let discord.py speak to the servers that the settings name, if any, instead of Discord's own."""
+    """Let discord.py connect to the servers that the settings name, if any, instead of Discord's own."""
     if settings.discord_api_base:
         discord.http.Route.BASE = settings.discord_api_base.rstrip("/")
     if settings.discord_gateway_url:
@@ -55,7 +50,7 @@ def point_elsewhere(settings: Settings) -> None:
 
 
 def intents_for(settings: Settings) -> discord.Intents:
-    """Only what is needed, by name: servers with their channels, messages that mention the bot, private ones if set."""
+    """Only what is needed, by name: guilds with their channels, messages that mention the bot, private ones if set."""
     return discord.Intents(
         guilds=True,
         guild_messages=True,
@@ -64,14 +59,37 @@ def intents_for(settings: Settings) -> discord.Intents:
     )
 
 
-class DatelineBot(commands.AutoShardedBot):
-    """Takes commands, mentions, replies and presses, checks who may ask, and hands questions on."""
+class CommandTree(app_commands.CommandTree["DatelineBot"]):
+    """The one place where a command's failure becomes a sentence for its user."""
 
-    def __init__(self, settings: Settings, engine: AnswersQuestions, metrics: Metrics) -> None:
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
+        """Tell the user what to do; details go to the log under the number shown."""
+        if isinstance(error, app_commands.MissingPermissions | app_commands.NoPrivateMessage):
+            await tell_privately(interaction, "Only people with the Manage Server permission may do this, in a server.")
+            return
+        if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+            await tell_privately(interaction, "This command has changed. Please try again in a minute.")
+            return
+        command = interaction.command.qualified_name if interaction.command else ""
+        translations = interaction.client.guild_settings.translations(interaction.guild_id)
+        admin = interaction.permissions.manage_guild
+        await report_error(interaction, error.__cause__ or error, translations, admin, command=command)
+
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        """False for an interaction that RESUME sent again."""
+        return interaction.client.first_sight(interaction.id)
+
+
+class DatelineBot(commands.AutoShardedBot):
+    """Owns the parts that the cogs share. They are made in `setup_hook`, where a loop runs."""
+
+    def __init__(
+        self, settings: Settings, engine: AnswersQuestions, metrics: Metrics, cogs: Sequence[MakeCog] = ()
+    ) -> None:
         super().__init__(
             command_prefix=(),
             help_command=None,
-            tree_cls=AskTree,
+            tree_cls=CommandTree,
             intents=intents_for(settings),
             allowed_mentions=discord.AllowedMentions.none(),
             member_cache_flags=discord.MemberCacheFlags.none(),
@@ -86,14 +104,13 @@ class DatelineBot(commands.AutoShardedBot):
         self.settings = settings
         self.engine = engine
         self.metrics = metrics
+        self.make_cogs = cogs
         self.seen: OrderedDict[int, None] = OrderedDict()
         self.closing: asyncio.Task[None] | None = None
         self.background: list[asyncio.Task[None]] = []
-        add_user_commands(self)
-        add_admin_commands(self)
 
     async def setup_hook(self) -> None:
-        """Everything that needs a running loop: database, desk, and commands when their definition changed."""
+        """Open the database, make the shared parts, add the cogs, send their commands if the definition changed."""
         settings = self.settings
         sys.setswitchinterval(SWITCH_SECONDS)
         self.state = await AsyncState.open(settings.ledger_url)
@@ -104,19 +121,30 @@ class DatelineBot(commands.AutoShardedBot):
         )
         self.history = ConversationHistory(self.engine, self.state)
         self.library_writes = LibraryWrites()
-        self.answers = AnswerService(
-            self.engine,
-            self.history,
-            self.queue,
-            self.guild_settings,
-            self.metrics,
-            settings.discord_answer_seconds,
-        )
+        self.answers = AnswerService(self.engine, self.history, self.queue, self.guild_settings, self.metrics, settings)
+        await self.add_cogs()
         self.background.append(asyncio.create_task(self.forget_old()))
         try:
-            await sync_if_changed(self)
+            await self.sync_if_changed()
         except SEND_FAILURES as error:
             log.error("commands not synced, the old ones stay", extra={"failure": type(error).__name__})
+
+    async def add_cogs(self) -> None:
+        """Make the cogs and add their commands and listeners."""
+        for make_cog in self.make_cogs:
+            await self.add_cog(make_cog(self))
+
+    async def sync_if_changed(self) -> bool:
+        """Send the commands to Discord if their definition is not the one sent last; True if they were sent."""
+        name = f"discord_commands:{self.application_id}"
+        definition = json.dumps([command.to_dict(self.tree) for command in self.tree.get_commands()], sort_keys=True)
+        digest = hashlib.sha256(definition.encode()).hexdigest()
+        if await self.state.run(BotState.metadata, name) == digest:
+            return False
+        await self.tree.sync()
+        await self.state.run(BotState.set_metadata, name, digest)
+        log.info("commands synced")
+        return True
 
     async def forget_old(self) -> None:
         """Once a day, delete what is older than the settings keep."""
@@ -136,8 +164,8 @@ class DatelineBot(commands.AutoShardedBot):
         await asyncio.shield(self.closing)
 
     async def drain_and_close(self) -> None:
-        """Finish the running questions and changes in a bounded time, or say that they will not be."""
-        if hasattr(self, "desk"):
+        """Finish the running questions and changes in a bounded time, or tell their users that they will not be."""
+        if hasattr(self, "queue"):
             seconds = self.settings.discord_drain_seconds
             await asyncio.gather(self.queue.drain(seconds), self.library_writes.drain(seconds))
             await self.history.flush()
@@ -145,28 +173,8 @@ class DatelineBot(commands.AutoShardedBot):
             task.cancel()
         self.metrics.gateway(connected=False)
         await super().close()
-        if hasattr(self, "door"):
+        if hasattr(self, "state"):
             await self.state.close()
-
-    # Who may ask
-
-    def translations(self, guild: int | None) -> Translations:
-        """The words of a server's language."""
-        return translations_for(self.guild_settings.of(guild or PRIVATE).language)
-
-    def admit(self, asked: Question, channels: set[int], roles: set[int]) -> Slot:
-        """Take a question, at once and without waiting for anything. Raises Rejected.
-
-        channels: the channel's id and, for a thread, its parent's. roles: the asker's.
-        """
-        if asked.guild == PRIVATE and not self.settings.discord_direct_messages:
-            raise Rejected("no_direct_messages")
-        settings = self.guild_settings.of(asked.guild)
-        check_place(settings, channels, roles)
-        self.guild_settings.check_budget(asked.guild)
-        slot = self.queue.admit(asked.user)
-        self.guild_settings.consume(asked.guild)
-        return slot
 
     def first_sight(self, event: int) -> bool:
         """False for a message or interaction that was seen before: RESUME sends events again."""
@@ -177,64 +185,16 @@ class DatelineBot(commands.AutoShardedBot):
             self.seen.popitem(last=False)
         return True
 
-    # Interactions
-
-    async def ask_by_interaction(self, interaction: discord.Interaction, asked: Question) -> None:
-        """Take a question from a command, button or modal, acknowledge it, answer it."""
-        arrived = time.perf_counter()
-        channel = interaction.channel
-        channels = {asked.channel, getattr(channel, "parent_id", None) or asked.channel}
-        translations = self.translations(interaction.guild_id)
-        try:
-            slot = self.admit(asked, channels, role_ids(interaction.user))
-        except Rejected as reason:
-            self.metrics.questions.labels("turned_away").inc()
-            await tell_privately(interaction, translations.say(reason.sentence, **reason.values))
-            return
-        fallback = None
-        if isinstance(channel, discord.abc.Messageable):
-            intro = translations.asked.format(
-                user=escape(one_line(interaction.user.display_name)),
-                question=escape(shorten(one_line(asked.question), 600)),
-            )
-            fallback = ChannelReply(channel, str(interaction.id), intro=intro)
-        reply: InteractionReply | ChannelReply = InteractionReply(interaction, fallback)
-        try:
-            await interaction.response.defer(thinking=True)
-            self.metrics.defer_seconds.observe(time.perf_counter() - arrived)
-        except SEND_FAILURES as error:
-            log.warning("acknowledgement failed", extra={"failure": type(error).__name__})
-            if fallback is None:
-                self.queue.leave(slot)
-                return
-            reply = fallback
-        except BaseException:
-            self.queue.leave(slot)
-            raise
-        await self.answers.answer(slot, asked, reply)
-
-    async def on_interaction(self, interaction: discord.Interaction["DatelineBot"]) -> None:
-        """Buttons and modals, by their custom id alone: they work after a restart. Commands are the tree's."""
-        if interaction.type is discord.InteractionType.component and self.first_sight(interaction.id):
-            await handle_component(self, interaction)
-        elif interaction.type is discord.InteractionType.modal_submit and self.first_sight(interaction.id):
-            await handle_modal(self, interaction)
-
-    # Messages
-
     async def on_message(self, message: discord.Message, /) -> None:
-        """A message was written somewhere; most are not for the bot."""
-        await handle_message(self, message)
-
-    # Gateway and errors
+        """There are no text commands to look for; a cog listens for questions."""
 
     async def on_ready(self) -> None:
-        """Connected, with every server known."""
+        """Connected, and every guild is known."""
         self.metrics.gateway(connected=True)
         log.info("ready", extra={"servers": len(self.guilds), "shards": self.shard_count})
 
     async def on_connect(self) -> None:
-        """The gateway is there; servers are still being told."""
+        """Connected; guilds are still to come."""
         self.metrics.gateway(connected=True)
 
     async def on_resumed(self) -> None:
@@ -242,7 +202,7 @@ class DatelineBot(commands.AutoShardedBot):
         self.metrics.gateway(connected=True)
 
     async def on_disconnect(self) -> None:
-        """The gateway is gone; discord.py reconnects."""
+        """The connection is lost; discord.py reconnects."""
         self.metrics.gateway(connected=False)
 
     async def on_error(self, event_method: str, /, *_arguments: object, **_named: object) -> None:

@@ -1,4 +1,4 @@
-"""What users are told of a failure: the way out where it is theirs, else a number that the operator finds in the log."""
+"""What users read of a failure: the way out where they can take it, else a number that the operator finds in the log."""
 
 import logging
 import secrets
@@ -15,20 +15,20 @@ log = logging.getLogger("dateline.bot")
 
 FOR_USERS = (ArticleError, ModelError, QuestionError, StoreStopped)
 FOR_ADMINS = (*FOR_USERS, StoreBusy)
-"""The rest names folders and databases, and tells to do what only the operator can."""
+"""The other errors name folders and databases, and advise what only the operator can do."""
 
 
 def user_message(error: BaseException, translations: Translations, admin: bool = False, **logged: object) -> str:
-    """A failure in plain words for whoever asked; what they are not told is logged under the number they are told."""
+    """A failure in a sentence for the user; what it leaves out is logged under the number that it shows."""
     if isinstance(error, FOR_ADMINS if admin else FOR_USERS):
         log.warning("not done", extra={"failure": type(error).__name__, **logged})
         return str(error)
     number = secrets.token_hex(4)
-    reason = str(error) if isinstance(error, DatelineError) else type(error).__name__
+    known = isinstance(error, DatelineError)
     log.error(
         "failed",
-        exc_info=None if isinstance(error, DatelineError) else error,
-        extra={"number": number, "reason": reason, **logged},
+        exc_info=None if known else error,
+        extra={"number": number, "reason": str(error) if known else type(error).__name__, **logged},
     )
     return translations.try_again.format(number=number)
 
@@ -40,5 +40,5 @@ async def report_error(
     admin: bool = False,
     **logged: object,
 ) -> None:
-    """The same, said to the user of an interaction alone."""
+    """Show `user_message` to the user of an interaction alone."""
     await tell_privately(interaction, shorten_escaped(user_message(error, translations, admin, **logged), 1_900))

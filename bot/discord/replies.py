@@ -4,37 +4,79 @@ import asyncio
 import io
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias, TypeVar
 
 import aiohttp
 import discord
 
 from bot.discord.buttons import Buttons
+from bot.discord.permissions import permissions_in
 from bot.discord.render import Page, plain_messages
 
 log = logging.getLogger("dateline.bot")
 T = TypeVar("T")
 
 SEND_FAILURES = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError)
-"""Everything that sending can raise; 503 is not retried by discord.py, connection errors neither."""
+"""Everything that sending can raise; discord.py retries neither a 503 nor connection errors."""
 TOKEN_SECONDS = 14.5 * 60
-"""An interaction's token dies after 15 minutes."""
+"""An interaction's token expires after 15 minutes."""
 RETRY_AFTER = (0.5, 2.0)
 
 Channel: TypeAlias = discord.abc.Messageable
 
 
 class Reply(Protocol):
-    """One question's place to answer."""
+    """Where one question is answered."""
 
     async def say(self, content: str) -> None:
-        """Show a passing text, a draft or a place in the queue, instead of the one before."""
+        """Show a passing text, a draft or a place in the queue, instead of the previous one. Never raises."""
         ...
 
-    async def finish(self, pages: Sequence[Page], buttons: Buttons | None) -> list[int]:
-        """Show the final pages in its place; returns the ids of their messages, none when nothing could be sent."""
+    async def finish(self, pages: Sequence[Page], buttons: Buttons = ()) -> list[int]:
+        """Show the final pages in its place; returns the ids of their messages. Raises one of SEND_FAILURES."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to send: text, or a page as an embed; `file` is the text of its attachment, "" for none."""
+
+    content: str = ""
+    page: Page | None = None
+    file: str = ""
+    buttons: Buttons = ()
+
+    @property
+    def embeds(self) -> list[discord.Embed]:
+        """The page as Discord's embed."""
+        if self.page is None:
+            return []
+        page = self.page
+        embed = discord.Embed(title=page.title or None, description=page.body or None, colour=page.colour)
+        for field in page.fields:
+            embed.add_field(name=field.name, value=field.value, inline=False)
+        if page.footer:
+            embed.set_footer(text=page.footer)
+        return [embed]
+
+    @property
+    def files(self) -> list[discord.File]:
+        """The attachment; made for each try, because sending closes it."""
+        name = self.page.file_name if self.page else "answer.txt"
+        return [discord.File(io.BytesIO(self.file.encode()), name)] if self.file else []
+
+    @property
+    def view(self) -> discord.ui.View:
+        """The buttons. A stopped view is not stored by discord.py, or thousands of answers would stay in memory."""
+        view = discord.ui.View(timeout=None)
+        for button in self.buttons:
+            style = discord.ButtonStyle.primary if button.primary else discord.ButtonStyle.secondary
+            view.add_item(discord.ui.Button(label=button.label[:80], custom_id=button.custom_id, style=style))
+        view.stop()
+        return view
 
 
 class ChannelReply:
@@ -49,77 +91,71 @@ class ChannelReply:
         self.sent = 0
 
     async def say(self, content: str) -> None:
-        """Send or edit the first message; a passing text that Discord does not take is let go."""
-        try:
+        """Send or edit the first message."""
+        with log_failure("passing text not sent"):
             if self.message is None:
-                self.message = await self.send(0, content, None, "", None)
-                self.sent = 1
+                self.message = await self.send(Outgoing(content))
             else:
                 await self.message.edit(content=content)
-        except SEND_FAILURES as error:
-            log.warning("passing text not sent", extra={"failure": type(error).__name__})
 
-    async def finish(self, pages: Sequence[Page], buttons: Buttons | None) -> list[int]:
-        """Every page, the buttons on the last; without embeds where they are not allowed."""
+    async def finish(self, pages: Sequence[Page], buttons: Buttons = ()) -> list[int]:
+        """Every page, the buttons on the last; as plain text where embeds are not allowed."""
         permissions = permissions_in(self.channel)
-        ids: list[int] = []
-        for number, page in enumerate(pages):
-            last = buttons if number == len(pages) - 1 else None
-            file = page.file if permissions is None or permissions.attach_files else ""
-            if permissions is None or permissions.embed_links:
-                ids.append(await self.put("", page, file, last))
-                continue
-            intro = [self.intro] if self.intro and number == 0 else []
-            *texts, ending = [*intro, *plain_messages(page)]
-            ids += [await self.put(text, None, "", None) for text in texts]
-            ids.append(await self.put(ending, None, file, last))
-        return ids
+        attach = permissions is None or permissions.attach_files
+        embed = permissions is None or permissions.embed_links
+        outgoing: list[Outgoing] = []
+        if self.intro and not embed:
+            outgoing.append(Outgoing(self.intro))
+        for page in pages:
+            file = page.file if attach else ""
+            if embed:
+                # A passing text that was sent took the intro's place.
+                content = "" if outgoing or self.sent else self.intro
+                outgoing.append(Outgoing(content, page, file))
+            else:
+                *texts, ending = plain_messages(page)
+                outgoing += [*map(Outgoing, texts), Outgoing(ending, file=file)]
+        outgoing[-1] = replace(outgoing[-1], buttons=buttons)
+        return [await self.put(message) for message in outgoing]
 
-    async def put(self, content: str, page: Page | None, file: str, buttons: Buttons | None) -> int:
-        """A final message: in the place of the passing one if there is one, else a new one."""
-        if page is not None and self.sent == 0:
-            content = self.intro
+    async def put(self, outgoing: Outgoing) -> int:
+        """Edit the passing message into a final one, or send a new one."""
         if self.message is not None:
             passing, self.message = self.message, None
             try:
                 edited = await persist(
                     lambda: passing.edit(
-                        content=content or None,
-                        embed=embed_of(page) if page else None,
-                        attachments=[file_of(file, page)] if file else [],
-                        view=view_of(buttons),
+                        content=outgoing.content or None,
+                        embeds=outgoing.embeds,
+                        attachments=outgoing.files,
+                        view=outgoing.view,
                     )
                 )
             except discord.NotFound:
                 log.info("the passing message is gone, the answer goes into a new one")
             else:
                 return edited.id
-        number = self.sent
-        message = await persist(lambda: self.send(number, content, page, file, buttons))
-        self.sent += 1
-        return message.id
+        return (await persist(lambda: self.send(outgoing))).id
 
-    async def send(
-        self, number: int, content: str, page: Page | None, file: str, buttons: Buttons | None
-    ) -> discord.Message:
-        """The message of this number; the nonce makes Discord keep one of two when a failed try came through."""
-        nonce = f"{self.key}-{number}"[-25:]
-        embeds = [embed_of(page)] if page else []
-        files = [file_of(file, page)] if file else []
-        view = view_of(buttons)
-        if self.question is None or number:
-            return await self.channel.send(content or None, nonce=nonce, embeds=embeds, files=files, view=view)
-        # A question that was deleted meanwhile still gets its answer.
-        question = self.question.to_reference(fail_if_not_exists=False)
-        return await self.channel.send(
-            content or None,
-            nonce=nonce,
-            embeds=embeds,
-            files=files,
-            view=view,
-            reference=question,
-            mention_author=False,
-        )
+    async def send(self, outgoing: Outgoing) -> discord.Message:
+        """A new message; its nonce makes Discord keep one of two when a try that seemed to fail came through."""
+        content, nonce = outgoing.content or None, f"{self.key}-{self.sent}"[-25:]
+        embeds, files, view = outgoing.embeds, outgoing.files, outgoing.view
+        if self.question is None or self.sent:
+            message = await self.channel.send(content, nonce=nonce, embeds=embeds, files=files, view=view)
+        else:
+            message = await self.channel.send(
+                content,
+                nonce=nonce,
+                embeds=embeds,
+                files=files,
+                view=view,
+                # A question that was deleted meanwhile still gets its answer.
+                reference=self.question.to_reference(fail_if_not_exists=False),
+                mention_author=False,
+            )
+        self.sent += 1
+        return message
 
 
 class InteractionReply:
@@ -132,27 +168,24 @@ class InteractionReply:
 
     @property
     def expired(self) -> bool:
-        """Whether the token is too old to try."""
+        """True when the token is too old to try."""
         return time.monotonic() - self.started > TOKEN_SECONDS
 
     async def say(self, content: str) -> None:
-        """Edit the deferred message; a passing text that Discord does not take is let go."""
-        if self.expired:
-            return
-        try:
-            await self.interaction.edit_original_response(content=content)
-        except SEND_FAILURES as error:
-            log.warning("passing text not sent", extra={"failure": type(error).__name__})
+        """Edit the deferred message."""
+        if not self.expired:
+            with log_failure("passing text not sent"):
+                await self.interaction.edit_original_response(content=content)
 
-    async def finish(self, pages: Sequence[Page], buttons: Buttons | None) -> list[int]:
-        """The pages in the deferred message and behind it; what the token does not take goes to the channel."""
+    async def finish(self, pages: Sequence[Page], buttons: Buttons = ()) -> list[int]:
+        """The pages in the deferred message and after it; what the token does not take goes to the channel."""
         ids: list[int] = []
         for number, page in enumerate(pages):
-            last = buttons if number == len(pages) - 1 else None
+            last = buttons if number == len(pages) - 1 else ()
             try:
                 if self.expired:
                     raise TokenExpired
-                ids.append(await self.put(page, last, first=number == 0))
+                ids.append(await self.put(Outgoing("", page, page.file, last), first=number == 0))
             except (TokenExpired, *SEND_FAILURES) as error:
                 log.warning("interaction lost, the channel gets the answer", extra={"failure": type(error).__name__})
                 if self.fallback is None:
@@ -160,18 +193,15 @@ class InteractionReply:
                 return ids + await self.fallback.finish(pages[number:], buttons)
         return ids
 
-    async def put(self, page: Page, buttons: Buttons | None, first: bool) -> int:
-        """One final page."""
-        view = view_of(buttons)
+    async def put(self, outgoing: Outgoing, first: bool) -> int:
+        """The first page replaces the deferred message, further ones are messages after it."""
+        embeds, files, view = outgoing.embeds, outgoing.files, outgoing.view
         if first:
-            files = [file_of(page.file, page)] if page.file else []
             edited = await self.interaction.edit_original_response(
-                content=None, embed=embed_of(page), attachments=files, view=view
+                content=None, embeds=embeds, attachments=files, view=view
             )
             return edited.id
-        files = [file_of(page.file, page)] if page.file else []
-        sent = await self.interaction.followup.send(embed=embed_of(page), files=files, wait=True, view=view)
-        return sent.id
+        return (await self.interaction.followup.send(embeds=embeds, files=files, wait=True, view=view)).id
 
 
 class TokenExpired(Exception):
@@ -191,57 +221,25 @@ async def persist(send: Callable[[], Awaitable[T]]) -> T:
 
 async def tell_privately(interaction: discord.Interaction, text: str) -> None:
     """A short text that only the user of an interaction sees; a failure is logged."""
-    try:
+    with log_failure("notice not sent"):
         if interaction.response.is_done():
             await interaction.followup.send(text, ephemeral=True)
         else:
             await interaction.response.send_message(text, ephemeral=True)
-    except SEND_FAILURES as error:
-        log.warning("notice not sent", extra={"failure": type(error).__name__})
 
 
-async def show_privately(interaction: discord.Interaction, pages: Sequence[Page]) -> None:
+async def show_privately(interaction: discord.Interaction, *pages: Page) -> None:
     """Pages that only the user of a deferred interaction sees; a failure is logged."""
-    try:
+    with log_failure("pages not sent"):
         for page in pages:
-            files = [file_of(page.file, page)] if page.file else []
-            await interaction.followup.send(embed=embed_of(page), files=files, ephemeral=True, wait=True)
+            outgoing = Outgoing("", page, page.file)
+            await interaction.followup.send(embeds=outgoing.embeds, files=outgoing.files, ephemeral=True, wait=True)
+
+
+@contextmanager
+def log_failure(message: str, **logged: object) -> Iterator[None]:
+    """Log a failure to send in this block, and go on."""
+    try:
+        yield
     except SEND_FAILURES as error:
-        log.warning("pages not sent", extra={"failure": type(error).__name__})
-
-
-def permissions_in(channel: Channel) -> discord.Permissions | None:
-    """What the bot may do in a channel of a server; None where that is not known."""
-    if isinstance(channel, discord.abc.GuildChannel | discord.Thread) and channel.guild.me is not None:
-        try:
-            return channel.permissions_for(channel.guild.me)
-        except discord.ClientException:
-            # A thread whose parent is not known.
-            return None
-    return None
-
-
-def embed_of(page: Page) -> discord.Embed:
-    """A page as Discord's embed."""
-    embed = discord.Embed(title=page.title or None, description=page.body or None, colour=page.colour)
-    for field in page.fields:
-        embed.add_field(name=field.name, value=field.value, inline=False)
-    if page.footer:
-        embed.set_footer(text=page.footer)
-    return embed
-
-
-def file_of(text: str, page: Page | None) -> discord.File:
-    """A text as an attached file."""
-    return discord.File(io.BytesIO(text.encode()), page.file_name if page else "answer.txt")
-
-
-def view_of(buttons: Buttons | None) -> discord.ui.View:
-    """The buttons as a view that discord.py does not keep: presses are routed by their custom id alone."""
-    view = discord.ui.View(timeout=None)
-    for button in buttons or ():
-        style = discord.ButtonStyle.primary if button.primary else discord.ButtonStyle.secondary
-        view.add_item(discord.ui.Button(label=button.label[:80], custom_id=button.custom_id, style=style))
-    # A stopped view is not stored by discord.py: thousands of answers would otherwise stay in memory.
-    view.stop()
-    return view
+        log.warning(message, extra={**logged, "failure": type(error).__name__})

@@ -1,4 +1,4 @@
-"""`dateline bot`: run it, check it, sync its commands. Builds the parts and hands them on."""
+"""`dateline bot`: run it, check it, sync its commands. The composition root: makes the parts and connects them."""
 
 import asyncio
 import logging
@@ -8,20 +8,33 @@ import aiohttp
 import discord
 
 from bot.discord.check import check_discord, check_engine, check_settings
-from bot.discord.client import DatelineBot, create_bot, point_elsewhere
-from bot.discord.cogs.ask import sync_if_changed
+from bot.discord.client import DatelineBot, point_elsewhere
+from bot.discord.cogs.ask import AskCog
+from bot.discord.cogs.buttons import ButtonsCog
+from bot.discord.cogs.library import LibraryCog
+from bot.discord.cogs.mentions import MentionsCog
+from bot.discord.cogs.settings import SettingsCog
 from bot.discord.logs import set_up_logging
 from bot.discord.metrics import Metrics, serve_metrics
 from bot.discord.state import AsyncState
 from bot.discord.supervisor import DiscordRefused, plain_failure, stop_on_signals, supervise
 from bot.seeds import load_seeds
+from rag.engine import Engine
 from rag.errors import SettingsError
 from rag.factory import open_engine
+from rag.protocols import AnswersQuestions
 from rag.settings import Settings
 
 log = logging.getLogger("dateline.bot")
 
+COGS = (AskCog, LibraryCog, SettingsCog, MentionsCog, ButtonsCog)
 DONE, MISSING = 0, 1
+
+
+def create_bot(settings: Settings, engine: AnswersQuestions, metrics: Metrics | None = None) -> DatelineBot:
+    """The unstarted bot."""
+    point_elsewhere(settings)
+    return DatelineBot(settings, engine, metrics or Metrics(), COGS)
 
 
 async def run_bot(settings: Settings) -> int:
@@ -32,7 +45,7 @@ async def run_bot(settings: Settings) -> int:
     stop_on_signals(stop)
     metrics = Metrics()
     async with open_engine(settings) as engine, serve_metrics(metrics, settings.discord_port):
-        await load_seeds(settings, engine.library)
+        await fill_empty_library(settings, engine)
         await supervise(lambda: create_bot(settings, engine, metrics), token, stop, metrics)
     log.info("stopped")
     return DONE
@@ -43,17 +56,17 @@ async def check_bot(settings: Settings, say: Callable[[str], None]) -> int:
     if not check_settings(settings, say):
         return MISSING
     async with open_engine(settings) as engine:
-        await load_seeds(settings, engine.library)
+        await fill_empty_library(settings, engine)
         complete = [await check_engine(engine, say), await check_discord(settings, engine, say)]
     return DONE if all(complete) else MISSING
 
 
 async def sync_commands(settings: Settings, say: Callable[[str], None]) -> int:
-    """Send the commands to Discord when their definition changed since they were sent last."""
+    """Send the commands to Discord if they changed since they were sent last."""
     token = token_of(settings)
     async with open_engine(settings) as engine:
         point_elsewhere(settings)
-        bot = SyncBot(settings, engine, Metrics())
+        bot = SyncBot(settings, engine, Metrics(), COGS)
         try:
             await bot.login(token)
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
@@ -70,9 +83,10 @@ class SyncBot(DatelineBot):
     sent = False
 
     async def setup_hook(self) -> None:
-        """Send them when they changed."""
+        """Send them if they changed."""
         self.state = await AsyncState.open(self.settings.ledger_url)
-        self.sent = await sync_if_changed(self)
+        await self.add_cogs()
+        self.sent = await self.sync_if_changed()
 
 
 def token_of(settings: Settings) -> str:
@@ -81,3 +95,10 @@ def token_of(settings: Settings) -> str:
     if not token:
         raise SettingsError("DATELINE_DISCORD_TOKEN is not set: docs/discord.md says where to find it.")
     return token
+
+
+async def fill_empty_library(settings: Settings, engine: Engine) -> None:
+    """Load seeds/ into an empty shared library, as `ask` does."""
+    report = await load_seeds(settings, engine.library)
+    if report is not None:
+        log.info("seeds loaded", extra={"articles": report.added})

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.discord.admission import Rejected
+from bot.discord.translations import Translations, translations_for
 from vectorstore.bot_state import AuditEntry, BotState, GuildSettings
 from vectorstore.database import open_database
+from vectorstore.values import SHARED_LIBRARY
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +61,17 @@ class GuildSettingsCache:
         """A guild's settings, or the defaults if its admins never changed any."""
         return self.settings.get(guild) or GuildSettings(guild)
 
+    def translations(self, guild: int | None) -> Translations:
+        """The bot's sentences in a guild's language."""
+        return translations_for(self.of(guild or PRIVATE).language)
+
+    def libraries(self, guild: int) -> tuple[str, ...]:
+        """What a guild's questions may see: its own articles and the shared ones, never another guild's."""
+        if guild == PRIVATE:
+            return (SHARED_LIBRARY,)
+        own = guild_library(guild)
+        return (SHARED_LIBRARY, own) if self.of(guild).shared_library else (own,)
+
     async def change(self, settings: GuildSettings, user: int, details: str) -> None:
         """Store a guild's settings together with the audit entry of the change."""
         entry = AuditEntry(settings.server, user, time.time(), "settings", details)
@@ -85,6 +98,11 @@ class GuildSettingsCache:
     async def persist_count(self, guild: int) -> None:
         """Count a question in the database."""
         await self.state.run(BotState.count_question, guild, today())
+
+
+def guild_library(guild: int) -> str:
+    """The library of a guild's own articles."""
+    return f"discord:{guild}"
 
 
 def today() -> str:

@@ -1,4 +1,4 @@
-"""The bot's own words in the languages a server can choose, and how they write a date."""
+"""The bot's own sentences and date format, in the languages a guild can choose."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Translations:
-    """Everything that a user reads of the bot's own making around an answer. Braces are filled in where it is shown."""
+    """Every sentence and label of the bot around an answer; braces are filled in where it is shown."""
 
     months: tuple[str, ...]
     as_of: str
@@ -47,12 +47,12 @@ class Translations:
     asked: str
 
     def say(self, name: str, **values: object) -> str:
-        """One of the sentences above by its name, its braces filled in."""
+        """A sentence by its field's name, its braces filled in."""
         sentence: str = getattr(self, name)
         return sentence.format(**values)
 
     def date(self, moment: datetime | None) -> str:
-        """A day as a reader of this language writes it."""
+        """A day as this language writes it."""
         if moment is None:
             return self.undated
         return f"{moment.day} {self.months[moment.month - 1]} {moment.year}"
@@ -142,5 +142,5 @@ LANGUAGES = {"en": ENGLISH, "de": GERMAN}
 
 
 def translations_for(language: str) -> Translations:
-    """The words of a language, English for one that is not known."""
+    """English for a language that is not known."""
     return LANGUAGES.get(language, ENGLISH)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.discord.client import DatelineBot, create_bot
+from bot.client import create_bot
+from bot.discord.client import DatelineBot
 from bot.discord.metrics import Metrics
 from rag.answer import (
     Answer,
@@ -176,7 +177,7 @@ class Running:
 
     async def settled(self) -> None:
         """Wait until every question taken is answered and kept."""
-        await self.discord.until(lambda: not self.bot.queue.slots and not self.bot.history.keeping)
+        await self.discord.until(lambda: not self.bot.queue.slots and not self.bot.history.storing)
 
 
 @contextlib.asynccontextmanager

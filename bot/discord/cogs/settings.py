@@ -1,36 +1,38 @@
-"""/settings: how the bot behaves in one server, shown and changed by its admins; every change goes to the log."""
+"""/settings: how the bot behaves in one guild; every change is logged. /gaps: what its members asked in vain."""
 
+from collections import Counter
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, TypeAlias
+from datetime import UTC, datetime, timedelta
 
 import discord
 from discord import app_commands
+from discord.ext import commands
 
-from bot.discord.admission import Rejected
+from bot.discord.client import DatelineBot, Interaction
+from bot.discord.conversation import guild_prefix
+from bot.discord.markdown import one_line, shorten_escaped
+from bot.discord.permissions import check_is_admin
 from bot.discord.render import Page, notice_page
 from bot.discord.replies import show_privately
 from bot.discord.translations import LANGUAGES
 from vectorstore.bot_state import GuildSettings
 
-if TYPE_CHECKING:
-    from bot.discord.client import DatelineBot
-
-    Interaction: TypeAlias = discord.Interaction[DatelineBot]
-
-
-async def is_admin(interaction: discord.Interaction) -> bool:
-    """Whether this member may manage the server. Raises MissingPermissions: Discord's own check can be overridden."""
-    if interaction.guild_id is None:
-        raise app_commands.NoPrivateMessage
-    if not interaction.permissions.manage_guild:
-        raise app_commands.MissingPermissions(["manage_guild"])
-    return True
+GAPS = 20
+GAPS_READ = 500
+"""Refused questions that are counted: each is read with all that its answer was made of, some 20 KB."""
 
 
-def add_settings_command(bot: "DatelineBot") -> None:
-    """/settings: without options it shows, with options it changes."""
+class SettingsCog(commands.Cog):
+    """Commands for a guild's admins about its members' questions."""
 
-    @bot.tree.command(name="settings", description="Show or change how I behave in this server")
+    def __init__(self, bot: DatelineBot) -> None:
+        self.bot = bot
+
+    def interaction_check(self, interaction: discord.Interaction, /) -> bool:
+        """Admins only; checked by Discord, and again here."""
+        return check_is_admin(interaction)
+
+    @app_commands.command(name="settings", description="Show or change how I behave in this server")
     @app_commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(
@@ -45,9 +47,9 @@ def add_settings_command(bot: "DatelineBot") -> None:
         shared_library="Whether the operator's shared articles are searched here",
     )
     @app_commands.choices(language=[app_commands.Choice(name=name, value=name) for name in LANGUAGES])
-    @app_commands.check(is_admin)
     async def change_settings(
-        interaction: "Interaction",
+        self,
+        interaction: Interaction,
         allow_channel: discord.TextChannel | None = None,
         drop_channel: discord.TextChannel | None = None,
         allow_role: discord.Role | None = None,
@@ -58,14 +60,16 @@ def add_settings_command(bot: "DatelineBot") -> None:
         auto_thread: bool | None = None,
         shared_library: bool | None = None,
     ) -> None:
+        """Without options it shows the settings, with options it changes them."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        # Two changes at once must not each begin from what was before both.
-        async with bot.guild_settings.changing:
-            before = bot.guild_settings.of(interaction.guild_id or 0)
+        cache = self.bot.guild_settings
+        # Two changes at once must not both start from the settings before either.
+        async with cache.changing:
+            before = cache.of(interaction.guild_id or 0)
             after = replace(
                 before,
-                channels=changed(before.channels, allow_channel, drop_channel),
-                roles=changed(before.roles, allow_role, drop_role),
+                channels=changed_ids(before.channels, allow_channel, drop_channel),
+                roles=changed_ids(before.roles, allow_role, drop_role),
                 language=language.value if language else before.language,
                 model=before.model if model is None else model,
                 auto_thread=before.auto_thread if auto_thread is None else auto_thread,
@@ -74,21 +78,33 @@ def add_settings_command(bot: "DatelineBot") -> None:
             if daily_budget is not None:
                 after = replace(after, daily_budget=None if daily_budget < 0 else daily_budget)
             if after != before:
-                await bot.guild_settings.change(after, interaction.user.id, differences(before, after))
-        await show_privately(
-            interaction, [settings_page(after, bot.guild_settings.budget(after.server), after != before)]
-        )
+                await cache.change(after, interaction.user.id, changes_line(before, after))
+        await show_privately(interaction, settings_page(after, cache.budget(after.server), after != before))
+
+    @app_commands.command(name="gaps", description="Questions of the last 30 days that the articles do not answer")
+    @app_commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def gaps(self, interaction: Interaction) -> None:
+        """Show the most frequent refused questions of this guild."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        since = datetime.now(UTC) - timedelta(days=30)
+        prefix = guild_prefix(interaction.guild_id or 0)
+        refused = await self.bot.engine.answers.refused(since, prefix, GAPS_READ)
+        questions = Counter(one_line(stored.standalone_question or stored.question) for stored in refused)
+        lines = [f"{count} × {shorten_escaped(question, 180)}" for question, count in questions.most_common(GAPS)]
+        body = "\n".join(lines) or "None: every question was answered."
+        await show_privately(interaction, notice_page("What the articles do not say", body))
 
 
-def changed(
+def changed_ids(
     ids: tuple[int, ...], added: discord.abc.Snowflake | None, dropped: discord.abc.Snowflake | None
 ) -> tuple[int, ...]:
     """Ids with one added and one dropped, in order."""
-    kept = [one for one in ids if dropped is None or one != dropped.id]
+    kept = [number for number in ids if dropped is None or number != dropped.id]
     return tuple(dict.fromkeys([*kept, *([added.id] if added else [])]))
 
 
-def differences(before: GuildSettings, after: GuildSettings) -> str:
+def changes_line(before: GuildSettings, after: GuildSettings) -> str:
     """What a change changed, for the audit log."""
     names = [field.name for field in fields(GuildSettings)]
     pairs = [(name, getattr(before, name), getattr(after, name)) for name in names]
@@ -96,7 +112,7 @@ def differences(before: GuildSettings, after: GuildSettings) -> str:
 
 
 def settings_page(settings: GuildSettings, budget: int, was_changed: bool) -> Page:
-    """A server's settings in words."""
+    """A guild's settings in words."""
     lines = [
         "Channels: " + (" ".join(f"<#{channel}>" for channel in settings.channels) or "all"),
         "Roles: " + (" ".join(f"<@&{role}>" for role in settings.roles) or "all"),
@@ -107,16 +123,3 @@ def settings_page(settings: GuildSettings, budget: int, was_changed: bool) -> Pa
         f"Shared library: {'on' if settings.shared_library else 'off'}",
     ]
     return notice_page("Settings changed" if was_changed else "Settings", "\n".join(lines))
-
-
-def check_place(settings: GuildSettings, channels: set[int], roles: set[int]) -> None:
-    """Raises Rejected where the admins of a server did not want the bot to answer."""
-    if settings.channels and not channels & set(settings.channels):
-        raise Rejected("wrong_channel", channels=" ".join(f"<#{channel}>" for channel in settings.channels[:5]))
-    if settings.roles and not roles & set(settings.roles):
-        raise Rejected("wrong_role")
-
-
-def role_ids(user: discord.User | discord.Member) -> set[int]:
-    """The roles of a member, known from the event itself; none of a user in private."""
-    return {role.id for role in user.roles} if isinstance(user, discord.Member) else set()
