@@ -333,5 +333,6 @@ def test_every_language_says_everything() -> None:
         assert len(words.months) == 12
         for name in words.__slots__:
             english = getattr(ENGLISH, name)
+            assert words is ENGLISH or getattr(words, name) != english, name
             if isinstance(english, str):
                 assert set(re.findall(r"\{\w+\}", getattr(words, name))) == set(re.findall(r"\{\w+\}", english)), name

@@ -12,7 +12,7 @@ MAX_LINK = 400
 # Everything that opens formatting, a link, a mention, a timestamp or an emoji anywhere in a line.
 ANYWHERE = re.compile(r"[\\*_~`|\[\]<>]|:(?=//|\w+:)")
 LINE_START = re.compile(r"^(\s*)([#>+\-]|\d{1,9}(?=[.)]))", re.MULTILINE)
-CITATION_MARK = re.compile(r"\[(\d{1,3})\]")
+NUMBERED_MARK = re.compile(r"\[(\d{1,3})\]")
 BREAKS = (
     re.compile(r"\n\n+"),
     re.compile(r"\n"),
@@ -61,12 +61,17 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def dotted(*parts: str) -> str:
+    """The parts that are not empty on one line, with dots between them."""
+    return " · ".join(part for part in parts if part)
+
+
 def escape_answer(text: str, numbers: frozenset[int]) -> str:
     """An answer's text, escaped but for the citation marks [n] that have a citation."""
     pieces: list[str] = []
     end = 0
     cleaned = clean(text)
-    for mark in CITATION_MARK.finditer(cleaned):
+    for mark in NUMBERED_MARK.finditer(cleaned):
         if int(mark[1]) in numbers:
             pieces.append(keep_edges(cleaned[end : mark.start()]))
             pieces.append(mark[0])

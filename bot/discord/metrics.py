@@ -1,4 +1,4 @@
-"""What the bot counts, and the loopback port where /healthz and /metrics tell it."""
+"""What the bot counts, and the loopback port that serves it as /healthz and /metrics."""
 
 import asyncio
 import time
@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.aiohttp import make_aiohttp_handler
 
 from rag.errors import SettingsError
 
@@ -68,13 +69,9 @@ async def serve_metrics(metrics: Metrics, port: int) -> AsyncIterator[None]:
         body = {"status": "ok" if metrics.connected else "disconnected", "gateway": metrics.connected}
         return web.json_response(body, status=200 if metrics.connected else 503)
 
-    async def numbers(_request: web.Request) -> web.Response:
-        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        return web.Response(body=generate_latest(metrics.registry), headers=headers)
-
     application = web.Application()
     application.router.add_get("/healthz", health)
-    application.router.add_get("/metrics", numbers)
+    application.router.add_get("/metrics", make_aiohttp_handler(metrics.registry))
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:

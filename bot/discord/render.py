@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.discord.markdown import (
     clean,
+    dotted,
     escape,
     escape_answer,
     link,
@@ -70,13 +71,20 @@ def answer_pages(answer: Answer, translations: Translations) -> list[Page]:
     if answer.as_of is None:
         title = translations.the_articles_say.capitalize()
     numbers = frozenset(citation.number for citation in answer.citations)
-    text = escape_answer(answer.text, numbers) or "…"
-    if answer.remarks:
-        text += f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*"
-    bodies = split_text(text, BODY)
-    pages = [Page(title, body, GREEN) for body in bodies]
+    text = (escape_answer(answer.text, numbers) or "…") + remarks_line(answer)
+    pages = [Page(title, body, GREEN) for body in split_text(text, BODY)]
     pages = add_fields(pages, [source_field(citation, translations) for citation in answer.citations], GREEN)
-    return finish(pages, answer, translations)
+    return finish_pages(pages, answer, translations)
+
+
+def remarks_line(answer: Answer) -> str:
+    """The engine's remarks in italics, for the end of a text."""
+    return f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*" if answer.remarks else ""
+
+
+def footer_line(answer: Answer) -> str:
+    """The answer's id and what wrote it."""
+    return f"{shorten(one_line(answer.id), 40)} · {shorten(one_line(answer.model), 80)}"
 
 
 def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[Page]:
@@ -92,9 +100,9 @@ def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[
     return pages
 
 
-def finish(pages: list[Page], answer: Answer, translations: Translations) -> list[Page]:
+def finish_pages(pages: list[Page], answer: Answer, translations: Translations) -> list[Page]:
     """The pages with a footer on the last, and the whole answer as a file where they are too many."""
-    footer = f"{shorten(one_line(answer.id), 40)} · {shorten(one_line(answer.model), 80)}"
+    footer = footer_line(answer)
     if len(pages) <= MAX_PAGES:
         return [*pages[:-1], replace(pages[-1], footer=footer)]
     kept = pages[:MAX_PAGES]
@@ -106,9 +114,7 @@ def finish(pages: list[Page], answer: Answer, translations: Translations) -> lis
 def source_field(citation: Citation, translations: Translations) -> Field:
     """[n], outlet and date; below them the linked title and the words quoted from it."""
     outlet = shorten_escaped(one_line(citation.source), 160)
-    name = f"[{citation.number}] " + " · ".join(
-        part for part in (outlet, translations.date(citation.published)) if part
-    )
+    name = f"[{citation.number}] {dotted(outlet, translations.date(citation.published))}"
     title = link(citation.title, citation.url)
     copies = copies_line(citation.copies, translations)
     room = FIELD_VALUE - units(title) - units(copies) - 8
@@ -146,27 +152,19 @@ def marked(quote: str, spans: Sequence[Span], start: int, end: int) -> str:
     for span_start, span_end in sorted(spans):
         low, high = max(span_start, position), min(span_end, end)
         if low < high:
-            pieces += [plain_piece(quote[position:low]), bold_piece(quote[low:high])]
+            pieces += [quote_piece(quote[position:low]), quote_piece(quote[low:high], "**")]
             position = high
-    pieces.append(plain_piece(quote[position:end]))
+    pieces.append(quote_piece(quote[position:end]))
     text = re.sub(r" {2,}", " ", "".join(pieces)).strip()
     return ("…" if start > 0 else "") + text + ("…" if end < len(quote) else "") if text else ""
 
 
-def plain_piece(text: str) -> str:
-    """A stretch of a quote, escaped, with a space where white space was at its ends."""
+def quote_piece(text: str, mark: str = "") -> str:
+    """A stretch of a quote, escaped; white space at its ends stays outside the mark, or it would not become bold."""
     core = escape(one_line(text))
     before = " " if text[:1].isspace() else ""
     after = " " if text[-1:].isspace() else ""
-    return f"{before}{core}{after}" if core else before
-
-
-def bold_piece(text: str) -> str:
-    """A stretch of a quote in bold; the asterisks must stand right at the words."""
-    core = escape(one_line(text))
-    before = " " if text[:1].isspace() else ""
-    after = " " if text[-1:].isspace() else ""
-    return f"{before}**{core}**{after}" if core else before
+    return f"{before}{mark}{core}{mark}{after}" if core else before
 
 
 def refusal_page(answer: Answer, translations: Translations) -> Page:
@@ -175,8 +173,7 @@ def refusal_page(answer: Answer, translations: Translations) -> Page:
     body = shorten_escaped(answer.refusal.reason, 1_500)
     if answer.as_of is not None:
         body = f"{body}\n{translations.as_of.format(date=translations.date(answer.as_of))}".strip()
-    if answer.remarks:
-        body += f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*"
+    body += remarks_line(answer)
     lines = [headline_line(headline, translations) for headline in answer.refusal.nearest[:NEAREST]]
     if not lines:
         body = f"{body}\n{translations.nothing_nearest}".strip()
@@ -184,19 +181,18 @@ def refusal_page(answer: Answer, translations: Translations) -> Page:
     joined = "\n".join(lines)
     values = [joined] if units(joined) <= FIELD_VALUE else lines
     fields = tuple(Field(translations.nearest, value) for value in values if value)
-    footer = f"{shorten(one_line(answer.id), 40)} · {shorten(one_line(answer.model), 80)}"
-    return Page(translations.the_articles_do_not_say, body or "…", GREY, fields, footer)
+    return Page(translations.the_articles_do_not_say, body or "…", GREY, fields, footer_line(answer))
 
 
-def headline_line(headline: Headline, translations: Translations) -> str:
+def headline_line(
+    headline: Headline, translations: Translations, title_limit: int = 140, outlet_limit: int = 120
+) -> str:
     """One headline on one line: linked title, outlet, date."""
-    outlet = shorten_escaped(one_line(headline.source), 120)
-    parts = (link(headline.title, headline.url), outlet, translations.date(headline.published))
-    return "• " + " · ".join(part for part in parts if part)
+    outlet = shorten_escaped(one_line(headline.source), outlet_limit)
+    return "• " + dotted(link(headline.title, headline.url, title_limit), outlet, translations.date(headline.published))
 
 
 def error_page(message: str, translations: Translations) -> Page:
-    """A failure in words."""
     return Page(translations.went_wrong, shorten_escaped(message, 2_000) or "…", RED)
 
 
@@ -204,7 +200,7 @@ IN_FILE = "… all in the attached file."
 
 
 def notice_page(title: str, body: str) -> Page:
-    """Anything else that the bot says; `body` in Discord's markup already. What does not fit is in an attached file."""
+    """Any other notice; `body` is in Discord's markup already. What does not fit is in an attached file."""
     pieces = split_text(body, BODY)
     if len(pieces) < 2:
         return Page(title, pieces[0] if pieces else "…", BLUE)
@@ -227,16 +223,9 @@ def answer_text(answer: Answer, translations: Translations) -> str:
     """The whole answer as plain text, for a file."""
     lines = [translations.as_of.format(date=translations.date(answer.as_of)), "", clean(answer.text), ""]
     for citation in answer.citations:
-        head = (
-            one_line(citation.title),
-            one_line(citation.source),
-            translations.date(citation.published),
-            citation.url,
-        )
-        lines += [
-            f"[{citation.number}] " + " · ".join(part for part in head if part),
-            f"    {one_line(citation.quote)}",
-        ]
+        published = translations.date(citation.published)
+        head = dotted(one_line(citation.title), one_line(citation.source), published, citation.url)
+        lines += [f"[{citation.number}] {head}", f"    {one_line(citation.quote)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.discord.markdown import clean, link, one_line, shorten_escaped, split_text
+from bot.discord.markdown import clean, dotted, link, one_line, shorten_escaped, split_text
 from bot.discord.render import BODY, GREEN, MAX_PAGES, Page, emphasised
 from bot.discord.translations import Translations
 from rag.answer import Citation
@@ -18,11 +18,9 @@ def passage_pages(passages: Sequence[tuple[Citation, Article | None]], translati
     texts = []
     for citation, article in passages:
         outlet = shorten_escaped(one_line(citation.source), 160)
-        parts = (link(citation.title, citation.url), outlet, translations.date(citation.published))
-        head = f"[{citation.number}] " + " · ".join(part for part in parts if part)
-        texts.append(f"{head}\n> {in_its_paragraph(citation, article)}")
-    bodies = split_text("\n\n".join(texts), BODY)
-    pages = [Page(translations.passages, body, GREEN) for body in bodies]
+        head = dotted(link(citation.title, citation.url), outlet, translations.date(citation.published))
+        texts.append(f"[{citation.number}] {head}\n> {in_its_paragraph(citation, article)}")
+    pages = [Page(translations.passages, body, GREEN) for body in split_text("\n\n".join(texts), BODY)]
     if len(pages) <= MAX_PAGES:
         return pages
     last = pages[MAX_PAGES - 1]

@@ -1,4 +1,4 @@
-"""Keep the client running: start it, start it again with back-off when it ends, stop it when told to."""
+"""Keep the client running: start it, restart it with back-off when it ends, stop it on request."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from collections.abc import Callable
 import aiohttp
 import discord
 
+from bot.discord.admission import wait_at_most
 from bot.discord.client import DatelineBot
 from bot.discord.metrics import Metrics
 from vectorstore.errors import DatelineError
@@ -19,7 +20,7 @@ log = logging.getLogger("dateline.bot")
 FIRST_WAIT = 1.0
 MAX_WAIT = 60.0
 STEADY_AFTER = 120.0
-"""A client that ran so long starts the back-off anew."""
+"""A client that ran this long resets the back-off."""
 
 PORTAL = "https://discord.com/developers/applications"
 INTENTS_REFUSED = (
@@ -30,7 +31,7 @@ TOKEN_REFUSED = (
     f"Discord does not know this token: open your application's Bot page at {PORTAL}, press Reset Token, "
     "and put the new one into DATELINE_DISCORD_TOKEN."
 )
-HOPELESS = {
+FATAL_CLOSE_CODES = {
     4004: TOKEN_REFUSED,
     4010: "Discord refused the shard (4010): start the bot without settings of your own for shards.",
     4011: "Discord wants more shards than were started (4011): start the bot again.",
@@ -59,7 +60,7 @@ async def supervise(
         failure = await run_once(make_bot(), token, stop)
         if stop.is_set():
             return
-        message = hopeless(failure)
+        message = fatal_reason(failure)
         if message:
             raise DiscordRefused(message) from failure
         if isinstance(failure, DatelineError):
@@ -68,12 +69,12 @@ async def supervise(
             wait = first_wait
         metrics.restarts.inc()
         log.error("client ended, starting it again", exc_info=failure, extra={"seconds": round(wait, 2)})
-        await wait_or_stop(stop, wait * random.uniform(0.8, 1.2))
+        await wait_at_most(stop, wait * random.uniform(0.8, 1.2))
         wait = min(wait * 2, longest_wait)
 
 
 async def run_once(bot: DatelineBot, token: str, stop: asyncio.Event) -> BaseException | None:
-    """One client until it ends or is told to stop; what it ended with."""
+    """Run one client until it ends or `stop` is set; returns what it ended with."""
     running = asyncio.create_task(bot.start(token))
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -88,14 +89,14 @@ async def run_once(bot: DatelineBot, token: str, stop: asyncio.Event) -> BaseExc
         stopping.cancel()
 
 
-def hopeless(failure: BaseException | None) -> str:
+def fatal_reason(failure: BaseException | None) -> str:
     """What a person has to do when starting again is no use, else ""."""
     if isinstance(failure, discord.LoginFailure):
         return TOKEN_REFUSED
     if isinstance(failure, discord.PrivilegedIntentsRequired):
         return INTENTS_REFUSED
     if isinstance(failure, discord.ConnectionClosed):
-        return HOPELESS.get(failure.code, "")
+        return FATAL_CLOSE_CODES.get(failure.code, "")
     return ""
 
 
@@ -103,7 +104,7 @@ def plain_failure(failure: BaseException | None) -> str:
     """A failure to connect, in one sentence."""
     if isinstance(failure, DatelineError):
         return str(failure)
-    known = hopeless(failure)
+    known = fatal_reason(failure)
     if known:
         return known
     if isinstance(failure, aiohttp.ClientError | OSError | discord.HTTPException | discord.GatewayNotFound):
@@ -111,20 +112,13 @@ def plain_failure(failure: BaseException | None) -> str:
     return f"The client ended ({type(failure).__name__})." if failure else "The client ended."
 
 
-async def wait_or_stop(stop: asyncio.Event, seconds: float) -> None:
-    """Sleep, but wake at once when told to stop."""
-    waiter = asyncio.create_task(stop.wait())
-    await asyncio.wait({waiter}, timeout=seconds)
-    waiter.cancel()
-
-
 def stop_on_signals(stop: asyncio.Event) -> None:
     """Let SIGTERM and Ctrl-C set `stop`; a second one ends the process the hard way."""
     loop = asyncio.get_running_loop()
 
-    def told(number: int) -> None:
+    def on_signal(number: int) -> None:
         stop.set()
         loop.remove_signal_handler(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told, number)
+        loop.add_signal_handler(number, on_signal, number)

@@ -6,45 +6,47 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Translations:
-    """Every sentence and label of the bot around an answer; braces are filled in where it is shown."""
+    """Every sentence and label of the bot around an answer, in English; braces are filled in where it is shown."""
 
-    months: tuple[str, ...]
-    as_of: str
-    the_articles_say: str
-    the_articles_do_not_say: str
-    nearest: str
-    nothing_nearest: str
-    undated: str
-    went_wrong: str
-    try_again: str
-    draft: str
-    continued_in_file: str
-    also_in: str
-    passages: str
-    useful: str
-    not_useful: str
-    follow_up: str
-    newer_only: str
-    your_question: str
-    what_was_wrong: str
-    why_not_useful: str
-    thanks: str
-    vote_changed: str
-    in_queue: str
-    wait_cooldown: str
-    one_at_a_time: str
-    queue_full: str
-    budget_spent: str
-    wrong_channel: str
-    wrong_role: str
-    no_direct_messages: str
-    closing: str
-    interrupted: str
-    took_too_long: str
-    stale: str
-    no_question: str
-    cannot_read: str
-    asked: str
+    months: tuple[str, ...] = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    as_of: str = "As of {date}"
+    the_articles_say: str = "the articles say"
+    the_articles_do_not_say: str = "The articles do not say"
+    nearest: str = "Nearest, but not answering"
+    nothing_nearest: str = "The library holds nothing near this question."
+    undated: str = "undated"
+    went_wrong: str = "Something went wrong"
+    try_again: str = "Please ask again in a moment. If it keeps happening, tell the operator this number: {number}."
+    draft: str = "Draft, not checked against the articles yet:"
+    continued_in_file: str = "… the whole answer is in the attached file."
+    also_in: str = "also in {sources}"
+    passages: str = "Passages"
+    useful: str = "Useful"
+    not_useful: str = "Not useful"
+    follow_up: str = "Follow up"
+    newer_only: str = "Newer only"
+    your_question: str = "Your question"
+    what_was_wrong: str = "What was wrong?"
+    why_not_useful: str = "What should have been different? (may stay empty)"
+    thanks: str = "Thank you, your vote is counted."
+    vote_changed: str = "Thank you, your vote is changed."
+    in_queue: str = "Your question is number {position} in the queue."
+    wait_cooldown: str = "Please wait {seconds} s before your next question."
+    one_at_a_time: str = "Your last question is still being answered. One at a time, please."
+    queue_full: str = "Too many questions are waiting right now. Please ask again in a minute."
+    budget_spent: str = (
+        "This server has used up its {budget} questions for today. The count starts anew at midnight UTC."
+    )
+    wrong_channel: str = "I do not answer in this channel. Try {channels}."
+    wrong_role: str = "The admins of this server have not given your roles the right to ask me."
+    no_direct_messages: str = "I do not answer private messages here. Ask me in a server."
+    closing: str = "I am restarting and take no questions for a minute."
+    interrupted: str = "I was restarted before this answer was finished. Please ask again."
+    took_too_long: str = "This took longer than {seconds} s, so I stopped. Please ask again, perhaps more narrowly."
+    stale: str = "I no longer have this answer. Ask the question again and the buttons will work."
+    no_question: str = "Ask me about the news: mention me with a question, or use /ask. /help says more."
+    cannot_read: str = "I cannot read this message. Mention me in it, or press «Follow up» below my answer."
+    asked: str = "{user} asked: {question}"
 
     def say(self, name: str, **values: object) -> str:
         """A sentence by its field's name, its braces filled in."""
@@ -58,45 +60,7 @@ class Translations:
         return f"{moment.day} {self.months[moment.month - 1]} {moment.year}"
 
 
-ENGLISH = Translations(
-    months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-    as_of="As of {date}",
-    the_articles_say="the articles say",
-    the_articles_do_not_say="The articles do not say",
-    nearest="Nearest, but not answering",
-    nothing_nearest="The library holds nothing near this question.",
-    undated="undated",
-    went_wrong="Something went wrong",
-    try_again="Please ask again in a moment. If it keeps happening, tell the operator this number: {number}.",
-    draft="Draft, not checked against the articles yet:",
-    continued_in_file="… the whole answer is in the attached file.",
-    also_in="also in {sources}",
-    passages="Passages",
-    useful="Useful",
-    not_useful="Not useful",
-    follow_up="Follow up",
-    newer_only="Newer only",
-    your_question="Your question",
-    what_was_wrong="What was wrong?",
-    why_not_useful="What should have been different? (may stay empty)",
-    thanks="Thank you, your vote is counted.",
-    vote_changed="Thank you, your vote is changed.",
-    in_queue="Your question is number {position} in the queue.",
-    wait_cooldown="Please wait {seconds} s before your next question.",
-    one_at_a_time="Your last question is still being answered. One at a time, please.",
-    queue_full="Too many questions are waiting right now. Please ask again in a minute.",
-    budget_spent="This server has used up its {budget} questions for today. The count starts anew at midnight UTC.",
-    wrong_channel="I do not answer in this channel. Try {channels}.",
-    wrong_role="The admins of this server have not given your roles the right to ask me.",
-    no_direct_messages="I do not answer private messages here. Ask me in a server.",
-    closing="I am restarting and take no questions for a minute.",
-    interrupted="I was restarted before this answer was finished. Please ask again.",
-    took_too_long="This took longer than {seconds} s, so I stopped. Please ask again, perhaps more narrowly.",
-    stale="I no longer have this answer. Ask the question again and the buttons will work.",
-    no_question="Ask me about the news: mention me with a question, or use /ask. /help says more.",
-    cannot_read="I cannot read this message. Mention me in it, or press «Follow up» below my answer.",
-    asked="{user} asked: {question}",
-)
+ENGLISH = Translations()
 
 GERMAN = Translations(
     months=("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."),

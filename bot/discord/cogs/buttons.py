@@ -109,13 +109,13 @@ class ButtonsCog(commands.Cog):
     async def open_reason(self, interaction: Interaction, answer_id: str) -> None:
         """Ask what was wrong; an empty text may be sent."""
         translations = self.translations(interaction)
-        field = text_field(translations.why_not_useful, MAX_REASON, required=False)
+        field = paragraph_input(translations.why_not_useful, MAX_REASON, required=False)
         await open_modal(interaction, custom_id(REASON, answer_id), translations.what_was_wrong, field)
 
     async def open_follow_up(self, interaction: Interaction, answer_id: str) -> None:
         """Ask for the next question."""
         translations = self.translations(interaction)
-        field = text_field(translations.your_question, MAX_QUESTION, required=True)
+        field = paragraph_input(translations.your_question, MAX_QUESTION, required=True)
         await open_modal(interaction, custom_id(QUESTION, answer_id), translations.follow_up, field)
 
     async def follow_up(self, interaction: Interaction, answer_id: str) -> None:
@@ -137,7 +137,7 @@ class ButtonsCog(commands.Cog):
         await self.bot.answers.ask_by_interaction(interaction, question)
 
 
-def text_field(label: str, longest: int, required: bool) -> discord.ui.TextInput[discord.ui.Modal]:
+def paragraph_input(label: str, longest: int, required: bool) -> discord.ui.TextInput[discord.ui.Modal]:
     """A text field of several lines."""
     style = discord.TextStyle.paragraph
     return discord.ui.TextInput(label=label[:45], style=style, required=required, max_length=longest, custom_id="text")

@@ -13,9 +13,9 @@ from discord.ext import commands
 from bot.discord.client import DatelineBot, Interaction
 from bot.discord.download import Download, anywhere, download, is_public
 from bot.discord.errors import user_message
-from bot.discord.markdown import clean, escape, link, one_line, shorten_escaped
+from bot.discord.markdown import clean, escape, one_line, shorten_escaped
 from bot.discord.permissions import check_is_admin
-from bot.discord.render import IN_FILE, Page, notice_page
+from bot.discord.render import IN_FILE, Page, headline_line, notice_page
 from bot.discord.replies import SEND_FAILURES, show_privately
 from bot.discord.state import guild_library
 from bot.discord.translations import ENGLISH
@@ -165,11 +165,7 @@ async def fetch(file: discord.Attachment | None, url: str | None, settings: Sett
 
 def list_page(headlines: Sequence[Headline]) -> Page:
     """The newest articles; where they do not all fit, the list with their ids is attached."""
-    lines = []
-    for headline in headlines[:LISTED]:
-        outlet = shorten_escaped(one_line(headline.source), 60)
-        parts = (link(headline.title, headline.url, 80), outlet, ENGLISH.date(headline.published))
-        lines.append("• " + " · ".join(part for part in parts if part))
+    lines = [headline_line(headline, ENGLISH, title_limit=80, outlet_limit=60) for headline in headlines[:LISTED]]
     if len(headlines) > LISTED:
         lines.append(IN_FILE)
     page = notice_page(f"{len(headlines)} articles of this server", "\n".join(lines) or "None yet: /library add.")
