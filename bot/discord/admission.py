@@ -5,10 +5,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import discord
 
 from vectorstore.bot_state import GuildSettings
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 # Users whose last question is remembered; beyond this many, the oldest cooldown has long expired.
 REMEMBERED = 5_000
@@ -22,6 +26,20 @@ class Rejected(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.values = values
+
+
+class Bounded(OrderedDict[K, V]):
+    """Forgets the entries set longest ago beyond `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        while len(self) > self.limit:
+            self.popitem(last=False)
 
 
 @dataclass(eq=False)
@@ -47,8 +65,8 @@ class QuestionQueue:
         self.open = True
         self.slots: dict[int, Slot] = {}
         self.waiting: list[Slot] = []
-        self.last_asked: OrderedDict[int, float] = OrderedDict()
-        self.last_notified: OrderedDict[int, float] = OrderedDict()
+        self.last_asked = Bounded[int, float](REMEMBERED)
+        self.last_notified = Bounded[int, float](REMEMBERED)
         self.empty = asyncio.Event()
         self.empty.set()
 
@@ -64,7 +82,7 @@ class QuestionQueue:
         if len(self.slots) >= self.capacity:
             raise Rejected("queue_full")
         slot = self.slots[user] = Slot(user)
-        remember(self.last_asked, user, self.clock())
+        self.last_asked[user] = self.clock()
         self.waiting.append(slot)
         self.empty.clear()
         return slot
@@ -74,7 +92,7 @@ class QuestionQueue:
         now = self.clock()
         if now - self.last_notified.get(user, float("-inf")) < NOTICE_SECONDS:
             return False
-        remember(self.last_notified, user, now)
+        self.last_notified[user] = now
         return True
 
     async def wait_for_turn(self, slot: Slot) -> None:
@@ -132,11 +150,3 @@ async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
     waiter = asyncio.ensure_future(event.wait())
     await asyncio.wait({waiter}, timeout=seconds)
     waiter.cancel()
-
-
-def remember(moments: OrderedDict[int, float], user: int, now: float) -> None:
-    """Note a user's moment, and drop the oldest beyond what is remembered."""
-    moments[user] = now
-    moments.move_to_end(user)
-    while len(moments) > REMEMBERED:
-        moments.popitem(last=False)

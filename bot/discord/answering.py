@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import discord
 
@@ -35,24 +35,16 @@ QUEUE_SHOWN_AFTER = 0.5
 QUEUE_EVERY = 5.0
 
 
+@dataclass(frozen=True, slots=True)
 class AnswerService:
     """Admits questions, has each answered by a session of its own, and stores the answers."""
 
-    def __init__(
-        self,
-        engine: AnswersQuestions,
-        history: ConversationHistory,
-        queue: QuestionQueue,
-        guild_settings: GuildSettingsCache,
-        metrics: Metrics,
-        settings: Settings,
-    ) -> None:
-        self.engine = engine
-        self.history = history
-        self.queue = queue
-        self.guild_settings = guild_settings
-        self.metrics = metrics
-        self.settings = settings
+    engine: AnswersQuestions
+    history: ConversationHistory
+    queue: QuestionQueue
+    guild_settings: GuildSettingsCache
+    metrics: Metrics
+    settings: Settings
 
     async def ask_by_interaction(self, interaction: discord.Interaction, question: Question) -> None:
         """Admit a question from a command, button or modal, acknowledge it, answer it."""
@@ -87,7 +79,6 @@ class AnswerService:
             yield session
         finally:
             self.queue.leave(slot)
-            self.metrics.queue_length.set(len(self.queue.waiting))
         # Only now: the asker sees the answer and may ask again. The next question's history waits for the storing.
         if session.shown is not None:
             await self.store(session.shown, session)
@@ -121,19 +112,20 @@ class AnswerService:
             log.error("answer not kept", extra={"answer_id": answer.id, "failure": type(error).__name__})
 
 
+@dataclass(eq=False, slots=True)
 class AnswerSession:
-    """One admitted question: waits for its turn, streams the answer, shows it.
+    """One admitted question: waits for its turn, streams the answer, shows it."""
 
-    `shown` is the answer with the ids of its messages, once it is shown.
-    """
+    service: AnswerService
+    slot: Slot
+    question: Question
+    shown: tuple[Answer, list[int]] | None = None
+    """The answer with the ids of its messages, once it is shown."""
 
-    def __init__(self, service: AnswerService, slot: Slot, question: Question) -> None:
-        self.service = service
-        self.metrics = service.metrics
-        self.slot = slot
-        self.question = question
-        self.translations = service.guild_settings.translations(question.place.guild)
-        self.shown: tuple[Answer, list[int]] | None = None
+    @property
+    def translations(self) -> Translations:
+        """The bot's sentences in the language of the guild."""
+        return self.service.guild_settings.translations(self.question.place.guild)
 
     async def answer(self, reply: Reply) -> None:
         """Answer the question; whatever happens, the asker gets a reply."""
@@ -152,13 +144,13 @@ class AnswerSession:
             raise
         except SEND_FAILURES as error:
             outcome = "unsent"
-            self.metrics.send_errors.inc()
+            self.service.metrics.send_errors.inc()
             log.error("answer not shown", extra={"failure": type(error).__name__, "server": self.question.place.guild})
         except Exception as error:  # noqa: BLE001  # user_message logs it whole
             await self.show_failure(reply, self.failure_page(error))
         finally:
-            self.metrics.questions.labels(outcome).inc()
-            self.metrics.answer_seconds.observe(time.perf_counter() - self.slot.arrived)
+            self.service.metrics.questions.labels(outcome).inc()
+            self.service.metrics.answer_seconds.observe(time.perf_counter() - self.slot.arrived)
 
     async def find_answer(self, reply: Reply) -> Answer | Page:
         """The answer, or the page that says why there is none."""
@@ -174,13 +166,12 @@ class AnswerSession:
         except Exception as error:  # noqa: BLE001  # user_message logs it whole
             # Nothing an engine raises may leave a user without a reply or end the bot.
             if isinstance(error, ModelError):
-                self.metrics.model_errors.inc()
+                self.service.metrics.model_errors.inc()
             return self.failure_page(error)
 
     async def wait_for_turn(self, reply: Reply) -> None:
         """Wait in the queue, with the position shown once it takes more than a moment."""
         queue = self.service.queue
-        self.metrics.queue_length.set(len(queue.waiting))
         turn = asyncio.ensure_future(queue.wait_for_turn(self.slot))
         try:
             done, _ = await asyncio.wait({turn}, timeout=QUEUE_SHOWN_AFTER)
@@ -193,7 +184,6 @@ class AnswerSession:
                 done, _ = await asyncio.wait({turn}, timeout=QUEUE_EVERY)
         finally:
             turn.cancel()
-        self.metrics.queue_length.set(len(queue.waiting))
 
     async def stream(self, reply: Reply) -> Answer:
         """Ask the engine, showing a model's draft as it grows."""
@@ -213,7 +203,7 @@ class AnswerSession:
     async def show(self, answer: Answer, reply: Reply) -> list[int]:
         """Show an answer; returns the ids of its messages."""
         if answer.note:
-            self.metrics.model_errors.inc()
+            self.service.metrics.model_errors.inc()
         # Its buttons can be pressed before it is stored.
         self.service.history.cache(answer, self.question)
         # Splitting a long answer takes some 10 ms: too long for an event loop that serves 50 others.
@@ -224,28 +214,26 @@ class AnswerSession:
         return messages
 
     def failure_page(self, error: Exception) -> Page:
-        """A failure in words, its details logged."""
         message = user_message(error, self.translations, server=self.question.place.guild)
         return error_page(message, self.translations)
 
     async def show_failure(self, reply: Reply, page: Page) -> None:
-        """Say why there is no answer."""
         try:
             await reply.finish([page])
         except SEND_FAILURES as error:
-            self.metrics.send_errors.inc()
+            self.service.metrics.send_errors.inc()
             log.error("failure not shown", extra={"failure": type(error).__name__})
 
 
+@dataclass(eq=False, slots=True)
 class LiveDraft:
     """A growing draft, shown by edits at most once a second; the last edit is done before the answer is shown."""
 
-    def __init__(self, reply: Reply, translations: Translations) -> None:
-        self.reply = reply
-        self.translations = translations
-        self.text = ""
-        self.changed = asyncio.Event()
-        self.sending = asyncio.Lock()
+    reply: Reply
+    translations: Translations
+    text: str = ""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def add(self, piece: DraftText) -> None:
         """Append a piece, or start again with it."""

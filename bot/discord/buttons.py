@@ -36,14 +36,14 @@ def read_custom_id(given: str) -> tuple[str, str] | None:
     return (match["action"], match["answer"]) if match else None
 
 
-def answer_buttons(answer: Answer, translations: Translations) -> Buttons:
+def answer_buttons(answer: Answer, t: Translations) -> Buttons:
     """What can be done with an answer; a refusal has no passages."""
-    passages = [Button(translations.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []
-    newer = [Button(translations.newer_only, custom_id(NEWER, answer.id))] if answer.as_of is not None else []
+    passages = [Button(t.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []
+    newer = [Button(t.newer_only, custom_id(NEWER, answer.id))] if answer.as_of is not None else []
     return [
         *passages,
-        Button(f"👍 {translations.useful}", custom_id(UP, answer.id)),
-        Button(f"👎 {translations.not_useful}", custom_id(DOWN, answer.id)),
-        Button(translations.follow_up, custom_id(FOLLOW_UP, answer.id)),
+        Button(f"👍 {t.useful}", custom_id(UP, answer.id)),
+        Button(f"👎 {t.not_useful}", custom_id(DOWN, answer.id)),
+        Button(t.follow_up, custom_id(FOLLOW_UP, answer.id)),
         *newer,
     ]

@@ -7,7 +7,6 @@ import logging
 import secrets
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -16,7 +15,7 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
-from bot.discord.admission import QuestionQueue
+from bot.discord.admission import Bounded, QuestionQueue
 from bot.discord.answering import AnswerService
 from bot.discord.conversation import ConversationHistory
 from bot.discord.errors import report_error
@@ -105,7 +104,7 @@ class DatelineBot(commands.AutoShardedBot):
         self.engine = engine
         self.metrics = metrics
         self.make_cogs = cogs
-        self.seen: OrderedDict[int, None] = OrderedDict()
+        self.seen = Bounded[int, None](SEEN)
         self.closing: asyncio.Task[None] | None = None
         self.background: list[asyncio.Task[None]] = []
 
@@ -119,6 +118,7 @@ class DatelineBot(commands.AutoShardedBot):
         self.queue = QuestionQueue(
             settings.discord_cooldown_seconds, settings.discord_questions_at_once, settings.discord_queue_limit
         )
+        self.metrics.queue_length.set_function(lambda: len(self.queue.waiting))
         self.history = ConversationHistory(self.engine, self.state)
         self.library_writes = LibraryWrites()
         self.answers = AnswerService(self.engine, self.history, self.queue, self.guild_settings, self.metrics, settings)
@@ -181,28 +181,22 @@ class DatelineBot(commands.AutoShardedBot):
         if event in self.seen:
             return False
         self.seen[event] = None
-        while len(self.seen) > SEEN:
-            self.seen.popitem(last=False)
         return True
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no text commands to look for; a cog listens for questions."""
 
     async def on_ready(self) -> None:
-        """Connected, and every guild is known."""
         self.metrics.gateway(connected=True)
         log.info("ready", extra={"servers": len(self.guilds), "shards": self.shard_count})
 
     async def on_connect(self) -> None:
-        """Connected; guilds are still to come."""
+        """Connected, though not every guild is known yet."""
         self.metrics.gateway(connected=True)
 
-    async def on_resumed(self) -> None:
-        """Connected again without having missed anything."""
-        self.metrics.gateway(connected=True)
+    on_resumed = on_connect
 
     async def on_disconnect(self) -> None:
-        """The connection is lost; discord.py reconnects."""
         self.metrics.gateway(connected=False)
 
     async def on_error(self, event_method: str, /, *_arguments: object, **_named: object) -> None:

@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bot.discord.admission import remember
+from bot.discord.admission import REMEMBERED, Bounded
 from bot.discord.state import PRIVATE, AsyncState
 from rag.answer import Answer, Turn
 from rag.protocols import AnswersQuestions
@@ -66,14 +65,12 @@ class ConversationHistory:
         self.engine = engine
         self.state = state
         self.storing: set[asyncio.Task[None]] = set()
-        self.recent: OrderedDict[str, tuple[Answer, Question]] = OrderedDict()
-        self.forgotten: OrderedDict[int, float] = OrderedDict()
+        self.recent = Bounded[str, tuple[Answer, Question]](RECENT)
+        self.forgotten = Bounded[int, float](REMEMBERED)
 
     def cache(self, answer: Answer, question: Question) -> None:
         """Keep an answer in memory, so that its buttons work before it is stored."""
         self.recent[answer.id] = (answer, question)
-        while len(self.recent) > RECENT:
-            self.recent.popitem(last=False)
 
     def evict(self, answer: Answer) -> None:
         """Drop an answer from memory: its asker wants to be forgotten."""
@@ -165,7 +162,7 @@ class ConversationHistory:
 
     async def forget(self, user: int) -> tuple[int, int]:
         """Delete a user's questions and votes; returns how many of each. Questions still running are not stored."""
-        remember(self.forgotten, user, time.perf_counter())
+        self.forgotten[user] = time.perf_counter()
         await self.flush()
         for answer_id in [answer_id for answer_id, (_, question) in self.recent.items() if question.user == user]:
             del self.recent[answer_id]

@@ -1,7 +1,6 @@
 """Changes to the library, one at a time.
 
-The writer lock lets only one in anyway, and each that waits for it holds a thread that questions need. Knows nothing of
-Discord.
+The writer lock admits only one anyway, and each change that waits for it holds a thread that questions need.
 """
 
 import asyncio
@@ -15,39 +14,39 @@ from vectorstore.lock import ShouldStop
 
 MAX_WAITING = 10
 STOPPING_SECONDS = 20.0
-"""How long a change may take to see that it was stopped: it looks between batches of passages."""
+"""How long a change may take to notice that it was stopped: it checks between batches of passages."""
 
 
 class LibraryWrites:
-    """Lets one change in, a few wait, and turns further ones away."""
+    """Runs one change at a time, lets a few wait, and rejects further ones."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.open = True
         self.stopped = threading.Event()
-        self.taken = 0
+        self.accepted = 0
         self.idle = asyncio.Event()
         self.idle.set()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[ShouldStop]:
-        """Wait for one's turn; what it gives says, to any thread, whether to stop. Raises StoreBusy."""
+        """Wait for this change's turn; yields what tells any thread whether to stop. Raises StoreBusy."""
         if not self.open:
             raise StoreBusy("I am about to restart: try again in a minute.")
-        if self.taken > MAX_WAITING:
+        if self.accepted > MAX_WAITING:
             raise StoreBusy("Many changes are waiting already: try again in some minutes.")
-        self.taken += 1
+        self.accepted += 1
         self.idle.clear()
         try:
             async with self.lock:
                 yield self.stopped.is_set
         finally:
-            self.taken -= 1
-            if not self.taken:
+            self.accepted -= 1
+            if not self.accepted:
                 self.idle.set()
 
     async def drain(self, seconds: float) -> None:
-        """Take no more; let those taken finish for so long, then stop them. Who asked is told by their own commands."""
+        """Accept no more; let those accepted finish for `seconds`, then stop them. Their commands tell the admins."""
         self.open = False
         await wait_at_most(self.idle, seconds)
         self.stopped.set()

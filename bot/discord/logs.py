@@ -19,7 +19,6 @@ class JsonLines(logging.Formatter):
         self.content = content
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line of JSON."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -22,7 +22,6 @@ from vectorstore.values import Span
 
 CONTENT = 2_000
 DESCRIPTION = 4_096
-FIELD_NAME = 256
 FIELD_VALUE = 1_024
 FIELDS = 25
 ALL_OF_A_PAGE = 6_000
@@ -63,18 +62,18 @@ class Page:
         return sum(units(text) for text in texts)
 
 
-def answer_pages(answer: Answer, translations: Translations) -> list[Page]:
+def answer_pages(answer: Answer, t: Translations) -> list[Page]:
     """The answer as one to three messages; what does not fit is in the last one's file."""
     if answer.refusal is not None:
-        return [refusal_page(answer, translations)]
-    title = f"{translations.as_of.format(date=translations.date(answer.as_of))} {translations.the_articles_say}"
+        return [refusal_page(answer, t)]
+    title = f"{t.as_of.format(date=t.date(answer.as_of))} {t.the_articles_say}"
     if answer.as_of is None:
-        title = translations.the_articles_say.capitalize()
+        title = t.the_articles_say.capitalize()
     numbers = frozenset(citation.number for citation in answer.citations)
     text = (escape_answer(answer.text, numbers) or "…") + remarks_line(answer)
     pages = [Page(title, body, GREEN) for body in split_text(text, BODY)]
-    pages = add_fields(pages, [source_field(citation, translations) for citation in answer.citations], GREEN)
-    return finish_pages(pages, answer, translations)
+    pages = add_fields(pages, [source_field(citation, t) for citation in answer.citations], GREEN)
+    return finish_pages(pages, answer, t)
 
 
 def remarks_line(answer: Answer) -> str:
@@ -100,34 +99,34 @@ def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[
     return pages
 
 
-def finish_pages(pages: list[Page], answer: Answer, translations: Translations) -> list[Page]:
+def finish_pages(pages: list[Page], answer: Answer, t: Translations) -> list[Page]:
     """The pages with a footer on the last, and the whole answer as a file where they are too many."""
     footer = footer_line(answer)
     if len(pages) <= MAX_PAGES:
         return [*pages[:-1], replace(pages[-1], footer=footer)]
     kept = pages[:MAX_PAGES]
     last = kept[-1]
-    body = f"{last.body}\n\n{translations.continued_in_file}".strip()
-    return [*kept[:-1], replace(last, body=body, footer=footer, file=answer_text(answer, translations))]
+    body = f"{last.body}\n\n{t.continued_in_file}".strip()
+    return [*kept[:-1], replace(last, body=body, footer=footer, file=answer_text(answer, t))]
 
 
-def source_field(citation: Citation, translations: Translations) -> Field:
+def source_field(citation: Citation, t: Translations) -> Field:
     """[n], outlet and date; below them the linked title and the words quoted from it."""
     outlet = shorten_escaped(one_line(citation.source), 160)
-    name = f"[{citation.number}] {dotted(outlet, translations.date(citation.published))}"
+    name = f"[{citation.number}] {dotted(outlet, t.date(citation.published))}"
     title = link(citation.title, citation.url)
-    copies = copies_line(citation.copies, translations)
+    copies = copies_line(citation.copies, t)
     room = FIELD_VALUE - units(title) - units(copies) - 8
     quoted = emphasised(citation.quote, citation.emphasis, room)
     return Field(name, f"{title}{copies}\n> {quoted}" if quoted else title + copies)
 
 
-def copies_line(copies: Sequence[Headline], translations: Translations) -> str:
+def copies_line(copies: Sequence[Headline], t: Translations) -> str:
     """Where else the same words appeared, so that copies do not look like confirmations."""
     sources = list(dict.fromkeys(one_line(copy.source) for copy in copies if one_line(copy.source)))
     if not sources:
         return ""
-    return " · " + translations.also_in.format(sources=shorten_escaped(", ".join(sources), 120))
+    return " · " + t.also_in.format(sources=shorten_escaped(", ".join(sources), 120))
 
 
 def emphasised(quote: str, spans: Sequence[Span], limit: int) -> str:
@@ -167,33 +166,31 @@ def quote_piece(text: str, mark: str = "") -> str:
     return f"{before}{mark}{core}{mark}{after}" if core else before
 
 
-def refusal_page(answer: Answer, translations: Translations) -> Page:
+def refusal_page(answer: Answer, t: Translations) -> Page:
     """Why there is no answer, and the nearest headlines, said not to answer."""
     assert answer.refusal is not None
     body = shorten_escaped(answer.refusal.reason, 1_500)
     if answer.as_of is not None:
-        body = f"{body}\n{translations.as_of.format(date=translations.date(answer.as_of))}".strip()
+        body = f"{body}\n{t.as_of.format(date=t.date(answer.as_of))}".strip()
     body += remarks_line(answer)
-    lines = [headline_line(headline, translations) for headline in answer.refusal.nearest[:NEAREST]]
+    lines = [headline_line(headline, t) for headline in answer.refusal.nearest[:NEAREST]]
     if not lines:
-        body = f"{body}\n{translations.nothing_nearest}".strip()
+        body = f"{body}\n{t.nothing_nearest}".strip()
     # Five lines may not fit one field; each has one of its own then, under the same name.
     joined = "\n".join(lines)
     values = [joined] if units(joined) <= FIELD_VALUE else lines
-    fields = tuple(Field(translations.nearest, value) for value in values if value)
-    return Page(translations.the_articles_do_not_say, body or "…", GREY, fields, footer_line(answer))
+    fields = tuple(Field(t.nearest, value) for value in values if value)
+    return Page(t.the_articles_do_not_say, body or "…", GREY, fields, footer_line(answer))
 
 
-def headline_line(
-    headline: Headline, translations: Translations, title_limit: int = 140, outlet_limit: int = 120
-) -> str:
+def headline_line(headline: Headline, t: Translations, title_limit: int = 140, outlet_limit: int = 120) -> str:
     """One headline on one line: linked title, outlet, date."""
     outlet = shorten_escaped(one_line(headline.source), outlet_limit)
-    return "• " + dotted(link(headline.title, headline.url, title_limit), outlet, translations.date(headline.published))
+    return "• " + dotted(link(headline.title, headline.url, title_limit), outlet, t.date(headline.published))
 
 
-def error_page(message: str, translations: Translations) -> Page:
-    return Page(translations.went_wrong, shorten_escaped(message, 2_000) or "…", RED)
+def error_page(message: str, t: Translations) -> Page:
+    return Page(t.went_wrong, shorten_escaped(message, 2_000) or "…", RED)
 
 
 IN_FILE = "… all in the attached file."
@@ -207,9 +204,9 @@ def notice_page(title: str, body: str) -> Page:
     return Page(title, f"{pieces[0]}\n{IN_FILE}", BLUE, file=body, file_name="all.txt")
 
 
-def draft_text(text: str, translations: Translations) -> str:
+def draft_text(text: str, t: Translations) -> str:
     """The end of a model's unproven draft as message content, marked as one."""
-    head = f"*{translations.draft}*\n"
+    head = f"*{t.draft}*\n"
     tail = clean(text)
     room = CONTENT - units(head) - 2
     escaped = escape(tail)
@@ -219,11 +216,11 @@ def draft_text(text: str, translations: Translations) -> str:
     return head + escaped
 
 
-def answer_text(answer: Answer, translations: Translations) -> str:
+def answer_text(answer: Answer, t: Translations) -> str:
     """The whole answer as plain text, for a file."""
-    lines = [translations.as_of.format(date=translations.date(answer.as_of)), "", clean(answer.text), ""]
+    lines = [t.as_of.format(date=t.date(answer.as_of)), "", clean(answer.text), ""]
     for citation in answer.citations:
-        published = translations.date(citation.published)
+        published = t.date(citation.published)
         head = dotted(one_line(citation.title), one_line(citation.source), published, citation.url)
         lines += [f"[{citation.number}] {head}", f"    {one_line(citation.quote)}"]
     return "\n".join(lines) + "\n"

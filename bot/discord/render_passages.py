@@ -13,19 +13,19 @@ PARAGRAPH = 600
 """Most characters shown on either side of a quote: what a reader takes in at a glance."""
 
 
-def passage_pages(passages: Sequence[tuple[Citation, Article | None]], translations: Translations) -> list[Page]:
+def passage_pages(passages: Sequence[tuple[Citation, Article | None]], t: Translations) -> list[Page]:
     """Each quote in the paragraph around it, the quoted words in bold; what does not fit is in the last page's file."""
     texts = []
     for citation, article in passages:
         outlet = shorten_escaped(one_line(citation.source), 160)
-        head = dotted(link(citation.title, citation.url), outlet, translations.date(citation.published))
+        head = dotted(link(citation.title, citation.url), outlet, t.date(citation.published))
         texts.append(f"[{citation.number}] {head}\n> {in_its_paragraph(citation, article)}")
-    pages = [Page(translations.passages, body, GREEN) for body in split_text("\n\n".join(texts), BODY)]
+    pages = [Page(t.passages, body, GREEN) for body in split_text("\n\n".join(texts), BODY)]
     if len(pages) <= MAX_PAGES:
         return pages
     last = pages[MAX_PAGES - 1]
     whole = "\n\n".join(f"[{citation.number}] {clean(citation.quote)}" for citation, _ in passages)
-    body = f"{last.body}\n\n{translations.continued_in_file}"
+    body = f"{last.body}\n\n{t.continued_in_file}"
     return [*pages[: MAX_PAGES - 1], replace(last, body=body, file=whole, file_name="passages.txt")]
 
 

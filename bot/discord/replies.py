@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, TypeVar
 
 import aiohttp
 import discord
@@ -25,20 +25,6 @@ TOKEN_SECONDS = 14.5 * 60
 """An interaction's token expires after 15 minutes."""
 RETRY_AFTER = (0.5, 2.0)
 
-Channel: TypeAlias = discord.abc.Messageable
-
-
-class Reply(Protocol):
-    """Where one question is answered."""
-
-    async def say(self, content: str) -> None:
-        """Show a passing text, a draft or a place in the queue, instead of the previous one. Never raises."""
-        ...
-
-    async def finish(self, pages: Sequence[Page], buttons: Buttons = ()) -> list[int]:
-        """Show the final pages in its place; returns the ids of their messages. Raises one of SEND_FAILURES."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -52,12 +38,12 @@ class Outgoing:
     @property
     def embeds(self) -> list[discord.Embed]:
         """The page as Discord's embed."""
-        if self.page is None:
-            return []
         page = self.page
+        if page is None:
+            return []
         embed = discord.Embed(title=page.title or None, description=page.body or None, colour=page.colour)
-        for field in page.fields:
-            embed.add_field(name=field.name, value=field.value, inline=False)
+        for source in page.fields:
+            embed.add_field(name=source.name, value=source.value, inline=False)
         if page.footer:
             embed.set_footer(text=page.footer)
         return [embed]
@@ -79,19 +65,18 @@ class Outgoing:
         return view
 
 
+@dataclass(eq=False, slots=True)
 class ChannelReply:
     """Messages in a channel: the first refers to the question, edits go to it, further pages follow it."""
 
-    def __init__(self, channel: Channel, key: str, question: discord.Message | None = None, intro: str = "") -> None:
-        self.channel = channel
-        self.key = key
-        self.question = question
-        self.intro = intro
-        self.message: discord.Message | None = None
-        self.sent = 0
+    channel: discord.abc.Messageable
+    key: str
+    question: discord.Message | None = None
+    intro: str = ""
+    message: discord.Message | None = None
+    sent: int = 0
 
     async def say(self, content: str) -> None:
-        """Send or edit the first message."""
         with log_failure("passing text not sent"):
             if self.message is None:
                 self.message = await self.send(Outgoing(content))
@@ -158,13 +143,13 @@ class ChannelReply:
         return message
 
 
+@dataclass(eq=False, slots=True)
 class InteractionReply:
     """The deferred message of an interaction; a message in the channel when its token no longer works."""
 
-    def __init__(self, interaction: discord.Interaction, fallback: ChannelReply | None) -> None:
-        self.interaction = interaction
-        self.fallback = fallback
-        self.started = time.monotonic()
+    interaction: discord.Interaction
+    fallback: ChannelReply | None
+    started: float = field(default_factory=time.monotonic)
 
     @property
     def expired(self) -> bool:
@@ -172,7 +157,6 @@ class InteractionReply:
         return time.monotonic() - self.started > TOKEN_SECONDS
 
     async def say(self, content: str) -> None:
-        """Edit the deferred message."""
         if not self.expired:
             with log_failure("passing text not sent"):
                 await self.interaction.edit_original_response(content=content)
@@ -202,6 +186,11 @@ class InteractionReply:
             )
             return edited.id
         return (await self.interaction.followup.send(embeds=embeds, files=files, wait=True, view=view)).id
+
+
+Reply: TypeAlias = ChannelReply | InteractionReply
+"""Where a question is answered. `say` shows a passing text (a draft, a place in the queue) instead of the previous one and
+never raises; `finish` puts the final pages in its place, returns their messages' ids and may raise SEND_FAILURES."""
 
 
 class TokenExpired(Exception):

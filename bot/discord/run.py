@@ -83,7 +83,6 @@ class SyncBot(DatelineBot):
     sent = False
 
     async def setup_hook(self) -> None:
-        """Send them if they changed."""
         self.state = await AsyncState.open(self.settings.ledger_url)
         await self.add_cogs()
         self.sent = await self.sync_if_changed()

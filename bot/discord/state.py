@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -39,16 +40,16 @@ class AsyncState:
         await asyncio.to_thread(self.blocking.close)
 
 
+@dataclass(eq=False)
 class GuildSettingsCache:
     """Every guild's settings and today's number of questions, read once and written through."""
 
-    def __init__(self, state: AsyncState, daily_budget: int) -> None:
-        self.state = state
-        self.daily_budget = daily_budget
-        self.settings: dict[int, GuildSettings] = {}
-        self.day = ""
-        self.questions: dict[int, int] = {}
-        self.changing = asyncio.Lock()
+    state: AsyncState
+    daily_budget: int
+    settings: dict[int, GuildSettings] = field(default_factory=dict)
+    day: str = ""
+    questions: dict[int, int] = field(default_factory=dict)
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def load(self) -> None:
         """Read what is stored."""

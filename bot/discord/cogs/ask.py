@@ -49,7 +49,6 @@ class AskCog(commands.Cog):
         until: str | None = None,
         source: str | None = None,
     ) -> None:
-        """Answer a question, of articles in a period or of one outlet."""
         try:
             first, last = day_of(since), day_of(until)
             end = last + timedelta(days=1) if last else None
@@ -69,13 +68,11 @@ class AskCog(commands.Cog):
 
     @app_commands.command(name="help", description="What I can do, on one screen")
     async def show_help(self, interaction: Interaction) -> None:
-        """One screen of help."""
         text = HELP.format(days=self.bot.settings.answer_retention_days)
         await interaction.response.send_message(text, ephemeral=True)
 
     @app_commands.command(name="forget-me", description="Delete your stored questions and votes")
     async def forget_me(self, interaction: Interaction) -> None:
-        """Delete everything that is stored under the user's id, but for the audit log."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         questions, votes = await self.bot.history.forget(interaction.user.id)
         body = (

@@ -1,15 +1,17 @@
 """What buttons and modals do: passages, votes, follow-ups, newer articles. A stale one gets a polite notice."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import TypeAlias
 
 import discord
 from discord.ext import commands
 
 from bot.discord.answering import question_from
 from bot.discord.buttons import DOWN, FOLLOW_UP, NEWER, PASSAGES, QUESTION, REASON, UP, custom_id, read_custom_id
-from bot.discord.client import DatelineBot, Interaction, log
+from bot.discord.client import DatelineBot, Interaction
 from bot.discord.errors import report_error
 from bot.discord.render_passages import passage_pages
 from bot.discord.replies import SEND_FAILURES, show_privately, tell_privately
@@ -18,6 +20,10 @@ from bot.discord.translations import Translations
 from rag.answer import Answer
 from vectorstore.bot_state import BotState, Vote
 from vectorstore.values import Scope
+
+log = logging.getLogger("dateline.bot")
+
+TextInput: TypeAlias = discord.ui.TextInput[discord.ui.Modal]
 
 MAX_REASON = 1_000
 MAX_QUESTION = 2_000
@@ -85,11 +91,9 @@ class ButtonsCog(commands.Cog):
             await self.stale(interaction)
 
     async def vote_up(self, interaction: Interaction, answer_id: str) -> None:
-        """Useful."""
         await self.vote(interaction, answer_id, useful=True)
 
     async def vote_down(self, interaction: Interaction, answer_id: str) -> None:
-        """Not useful, with the reason from the modal."""
         await self.vote(interaction, answer_id, useful=False, reason=sent_text(interaction)[:MAX_REASON])
 
     async def vote(self, interaction: Interaction, answer_id: str, useful: bool, reason: str = "") -> None:
@@ -107,13 +111,11 @@ class ButtonsCog(commands.Cog):
         await tell_privately(interaction, translations.vote_changed if changed else translations.thanks)
 
     async def open_reason(self, interaction: Interaction, answer_id: str) -> None:
-        """Ask what was wrong; an empty text may be sent."""
         translations = self.translations(interaction)
         field = paragraph_input(translations.why_not_useful, MAX_REASON, required=False)
         await open_modal(interaction, custom_id(REASON, answer_id), translations.what_was_wrong, field)
 
     async def open_follow_up(self, interaction: Interaction, answer_id: str) -> None:
-        """Ask for the next question."""
         translations = self.translations(interaction)
         field = paragraph_input(translations.your_question, MAX_QUESTION, required=True)
         await open_modal(interaction, custom_id(QUESTION, answer_id), translations.follow_up, field)
@@ -137,21 +139,17 @@ class ButtonsCog(commands.Cog):
         await self.bot.answers.ask_by_interaction(interaction, question)
 
 
-def paragraph_input(label: str, longest: int, required: bool) -> discord.ui.TextInput[discord.ui.Modal]:
-    """A text field of several lines."""
-    style = discord.TextStyle.paragraph
-    return discord.ui.TextInput(label=label[:45], style=style, required=required, max_length=longest, custom_id="text")
-
-
-async def open_modal(
-    interaction: Interaction, modal_id: str, title: str, field: discord.ui.TextInput[discord.ui.Modal]
-) -> None:
-    """Open a modal with one field."""
+async def open_modal(interaction: Interaction, modal_id: str, title: str, field: TextInput) -> None:
     modal = discord.ui.Modal(title=title[:45], custom_id=modal_id)
     modal.add_item(field)
     # A stopped modal is not kept by discord.py: one custom id serves many users, before and after a restart.
     modal.stop()
     await interaction.response.send_modal(modal)
+
+
+def paragraph_input(label: str, longest: int, required: bool) -> TextInput:
+    style = discord.TextStyle.paragraph
+    return TextInput(label=label[:45], style=style, required=required, max_length=longest, custom_id="text")
 
 
 def raw_data(interaction: Interaction) -> Mapping[str, object]:
@@ -160,7 +158,6 @@ def raw_data(interaction: Interaction) -> Mapping[str, object]:
 
 
 def sent_text(interaction: Interaction) -> str:
-    """The text that a modal brought."""
     return first_value(raw_data(interaction).get("components", [])).strip()
 
 

@@ -54,7 +54,6 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
     async def add(
         self, interaction: Interaction, file: discord.Attachment | None = None, url: str | None = None
     ) -> None:
-        """Store the articles of one file."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         upload = await fetch(file, url, self.bot.settings)
         await self.change(interaction, partial(self.add_articles, interaction, upload))
@@ -69,7 +68,6 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
 
     @app_commands.command(name="list", description="This server's own articles, newest first")
     async def list_articles(self, interaction: Interaction) -> None:
-        """Show the newest articles, all of them in a file where they are many."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         headlines = await self.bot.engine.library.headlines(guild_library(interaction.guild_id or 0))
         await show_privately(interaction, list_page(headlines))
@@ -105,7 +103,6 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
 
     @app_commands.command(name="status", description="What this server's questions are answered from")
     async def status(self, interaction: Interaction) -> None:
-        """Show counts of articles, questions and votes."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         guild, guild_settings = interaction.guild_id or 0, self.bot.guild_settings
         own = await self.bot.engine.library.status((guild_library(guild),))
@@ -121,7 +118,6 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
 
     @app_commands.command(name="log", description="Who changed what in this server")
     async def show_log(self, interaction: Interaction) -> None:
-        """Show the last changes."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         entries = await self.bot.state.run(BotState.audit, interaction.guild_id or 0, LOGGED)
         body = "\n".join(log_line(entry) for entry in entries) or "None yet."
@@ -139,7 +135,6 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
             await show_privately(interaction, page)
 
     async def record(self, interaction: Interaction, action: str, details: str) -> None:
-        """Write a change to the audit log."""
         entry = AuditEntry(interaction.guild_id or 0, interaction.user.id, time.time(), action, details)
         await self.bot.state.run(BotState.record, entry)
 
@@ -179,14 +174,12 @@ def list_page(headlines: Sequence[Headline]) -> Page:
 
 
 def log_line(entry: AuditEntry) -> str:
-    """When, who and what."""
     moment = f"{datetime.fromtimestamp(entry.happened_at, UTC):%Y-%m-%d %H:%M}"
     details = shorten_escaped(one_line(entry.details), 120)
     return f"{moment} · user {entry.user} · {escape(entry.action)} · {details}"
 
 
 def counts_line(report: IngestReport) -> str:
-    """What an ingest did, in one line."""
     return f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged"
 
 
@@ -202,7 +195,6 @@ def report_page(report: IngestReport) -> Page:
 
 
 def status_lines(status: LibraryStatus) -> list[str]:
-    """Counts and dates of a library."""
     dates = f", {ENGLISH.date(status.oldest)} to {ENGLISH.date(status.newest)}" if status.newest else ""
     outlets = ", ".join(f"{one_line(name) or 'no outlet'} {count}" for name, count in status.sources[:8])
     return [f"{status.articles} articles{dates}", *([shorten_escaped(outlets, 600)] if outlets else [])]

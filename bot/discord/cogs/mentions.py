@@ -113,7 +113,6 @@ class MentionsCog(commands.Cog):
 
 
 def guild_of(message: discord.Message) -> int:
-    """The id of a message's guild."""
     return message.guild.id if message.guild else PRIVATE
 
 

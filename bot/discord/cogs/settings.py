@@ -60,7 +60,6 @@ class SettingsCog(commands.Cog):
         auto_thread: bool | None = None,
         shared_library: bool | None = None,
     ) -> None:
-        """Without options it shows the settings, with options it changes them."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         cache = self.bot.guild_settings
         # Two changes at once must not both start from the settings before either.
@@ -85,7 +84,6 @@ class SettingsCog(commands.Cog):
     @app_commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def gaps(self, interaction: Interaction) -> None:
-        """Show the most frequent refused questions of this guild."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         since = datetime.now(UTC) - timedelta(days=30)
         prefix = guild_prefix(interaction.guild_id or 0)
@@ -112,7 +110,6 @@ def changes_line(before: GuildSettings, after: GuildSettings) -> str:
 
 
 def settings_page(settings: GuildSettings, budget: int, was_changed: bool) -> Page:
-    """A guild's settings in words."""
     lines = [
         "Channels: " + (" ".join(f"<#{channel}>" for channel in settings.channels) or "all"),
         "Roles: " + (" ".join(f"<@&{role}>" for role in settings.roles) or "all"),
