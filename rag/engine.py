@@ -269,7 +269,7 @@ class Engine:
         )
 
     def may_answer(self, evidence: Evidence, share: float = 1.0) -> bool:
-        """Is an answer probable enough, at this share of the threshold?"""
+        """True if an answer is probable enough, at this share of the threshold."""
         return bool(evidence.judgement.ranked) and evidence.judgement.probability >= self.threshold * share
 
     @property
@@ -292,7 +292,7 @@ def written_by(model: str, proven: "ProvenText") -> Written:
 
 
 def checked_question(question: str, limit: int) -> str:
-    """The question without white space around it. Raises QuestionError when nobody could answer it."""
+    """The question without white space around it. Raises QuestionError when it cannot be answered."""
     question = " ".join(question.split())
     if not question:
         raise QuestionError('The question is empty: ask, for instance, "Will Hungary arrest Putin?".')

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None = None) -> AsyncIterator[Engine]:
     """The engine on the library that the settings name; everything it opened is closed again.
 
-    on_wait is told when another process holds the writer lock. Raises StoreError, EmbedderError, SettingsError.
+    on_wait is called with a sentence when another process holds the writer lock. Raises StoreError, EmbedderError, SettingsError.
     """
     threads = ThreadPoolExecutor(settings.threads, "engine")
     writer = open_model_writer(settings)
-    # Beside opening the library, as that is beside loading the embedding model.
+    # In parallel with opening the library.
     reading = asyncio.create_task(asyncio.to_thread(open_reader, settings))
     try:
         async with open_library(settings, on_wait) as library:
@@ -45,7 +45,7 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
             yield Engine(settings, library, models, answers, threads)
     finally:
         await asyncio.wait([reading])
-        reading.exception()  # Told already, or less telling than what ended this first.
+        reading.exception()  # Retrieved, or asyncio logs it; what ended this first is the error that matters.
         if writer is not None:
             await writer.close()
         threads.shutdown(wait=False, cancel_futures=True)
@@ -54,14 +54,14 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
 @asynccontextmanager
 async def open_library(settings: Settings, on_wait: Callable[[str], None] | None = None) -> AsyncIterator[Library]:
     """The library alone, even when its vectors are another model's or lost: what `rebuild` starts from."""
-    # Opening Chroma is mostly native code: beside loading the model it takes no time of its own.
+    # Opening Chroma is mostly native code: in parallel with loading the model it costs nothing.
     opening = asyncio.create_task(asyncio.to_thread(open_store, settings))
     try:
         embedder = await asyncio.to_thread(open_embedder, settings)
         database = await asyncio.to_thread(open_database, settings.ledger_url)
     finally:
         await asyncio.wait([opening])
-        # When both fail, the first one told is enough; asking for the other keeps asyncio from telling it too.
+        # When both fail, the first error is enough; retrieving the other keeps asyncio from logging it.
         opening.exception()
     try:
         store = opening.result()

@@ -45,7 +45,7 @@ class Library:
 
     @contextmanager
     def writing(self, stopped: ShouldStop = never_stop) -> Iterator[None]:
-        """Hold the writer lock, with the vectors as whoever wrote last has left them."""
+        """Hold the writer lock, with the vectors reopened as the last writer left them."""
         with writer_lock(self.storage.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped):
             self.storage.store.reopen()
             yield
@@ -97,7 +97,7 @@ class Library:
         """Read and store an uploaded file. Raises ArticleError when nothing in it can be read.
 
         url: where the file was found, for articles that do not bring their own. Another text under a name that is taken
-        gets a name of its own: whoever pastes two texts into Discord sends two files "message.txt".
+        gets a name of its own: two texts pasted into Discord arrive as two files "message.txt".
         """
         if not name.lower().endswith(SUFFIXES):
             raise ArticleError(f"{name} is not a {', '.join(SUFFIXES)} file: convert it first.")
@@ -153,7 +153,7 @@ class Library:
         return True
 
     async def rebuild(self, progress: OnProgress | None = None) -> int:
-        """Make every vector and the lexical index anew from the ledger; returns how many chunks there are."""
+        """Recompute every vector and the lexical index from the ledger; returns how many chunks there are."""
         return await asyncio.to_thread(self.rebuild_all, progress)
 
     def rebuild_all(self, progress: OnProgress | None) -> int:

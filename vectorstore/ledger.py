@@ -111,22 +111,22 @@ class Ledger:
     def save(self, incoming: Sequence[IncomingArticle]) -> None:
         """Store articles as unfinished, in the place of earlier ones with their ids."""
         with self.transaction() as connection:
-            for one in incoming:
-                article = one.article
+            for entry in incoming:
+                article = entry.article
                 put(
                     connection,
                     articles,
-                    article_row(article) | {"origin": one.origin, "story": one.story, "indexed": None},
+                    article_row(article) | {"origin": entry.origin, "story": entry.story, "indexed": None},
                 )
                 connection.execute(
                     delete(story_bands).where(
                         story_bands.c.library == article.library, story_bands.c.article_id == article.id
                     )
                 )
-                if one.bands:
+                if entry.bands:
                     connection.execute(
                         insert(story_bands),
-                        [{"band": band, "library": article.library, "article_id": article.id} for band in one.bands],
+                        [{"band": band, "library": article.library, "article_id": article.id} for band in entry.bands],
                     )
 
     def move_origin(self, library: str, article_id: str, origin: str) -> None:
@@ -199,9 +199,9 @@ class Ledger:
     def mark_unindexed(self, library: str, article_ids: Sequence[str]) -> None:
         """Take articles out of every answer until `finish` or `remove`."""
         with self.transaction() as connection:
-            for some in slices(article_ids):
+            for batch in slices(article_ids):
                 connection.execute(
-                    update(articles).where(articles.c.library == library, articles.c.id.in_(some)).values(indexed=None)
+                    update(articles).where(articles.c.library == library, articles.c.id.in_(batch)).values(indexed=None)
                 )
             raise_revision(connection)
 
@@ -210,7 +210,7 @@ class Ledger:
         with self.transaction() as connection:
             ids = [article.id for article, _ in made]
             connection.execute(delete(chunks).where(chunks.c.library == library, chunks.c.article_id.in_(ids)))
-            rows = [chunk_row(indexed) for _, some in made for indexed in some]
+            rows = [chunk_row(indexed) for _, chunks_of_article in made for indexed in chunks_of_article]
             if rows:
                 connection.execute(insert(chunks), rows)
             for article, _ in made:
@@ -229,10 +229,10 @@ class Ledger:
     def remove(self, library: str, article_ids: Sequence[str]) -> None:
         """Delete articles with their chunks."""
         with self.transaction() as connection:
-            for some in slices(article_ids):
+            for batch in slices(article_ids):
                 for table in (chunks, story_bands):
-                    connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(some)))
-                connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(some)))
+                    connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(batch)))
+                connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(batch)))
             raise_revision(connection)
 
     def clear_index(self) -> None:
@@ -252,7 +252,7 @@ class Ledger:
     def chunks_by_id(self, chunk_ids: Sequence[str]) -> dict[str, IndexedChunk]:
         """These chunks with their texts; ids of unfinished or unknown articles are left out."""
         with self.transaction() as connection:
-            rows = [row for some in slices(chunk_ids) for row in connection.execute(whole_chunks(some)).all()]
+            rows = [row for batch in slices(chunk_ids) for row in connection.execute(whole_chunks(batch)).all()]
         return {row.id: indexed_chunk(row) for row in rows}
 
     def indexed_chunk_count(self) -> int:

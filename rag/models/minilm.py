@@ -46,7 +46,7 @@ class MiniLM(BaseEmbedding):
     """all-MiniLM-L6-v2: mean pooling over the attention mask, unit length, 256 tokens at most, no prefixes.
 
     A sentence's vector is the mean over its own tokens in the passage's pass ("late chunking", Günther et al. 2024,
-    arXiv 2409.04701): it costs nothing beside the passage, and it knows its neighbours.
+    arXiv 2409.04701): it costs nothing extra, and it has seen its neighbours.
     """
 
     name: str = MINILM
