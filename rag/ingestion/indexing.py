@@ -256,18 +256,14 @@ def write_chunks(
     was_there: Sequence[str],
 ) -> None:
     """Vectors first, then what is stale goes, then the chunks and the mark that they are whole."""
-    chunks = [indexed.chunk for _, embedded_chunks in articles for indexed, _ in embedded_chunks]
+    indexed = [(article, [chunk for chunk, _ in embedded_chunks]) for article, embedded_chunks in articles]
+    vectors = [vector for _, embedded_chunks in articles for _, vector in embedded_chunks]
+    chunks = [entry.chunk for _, entries in indexed for entry in entries]
     if chunks:
-        storage.store.upsert(
-            chunks, np.stack([vector for _, embedded_chunks in articles for _, vector in embedded_chunks])
-        )
+        storage.store.upsert(chunks, np.stack(vectors))
     stale = storage.store.ids_of(library, was_there) - {chunk.id for chunk in chunks}
     storage.store.delete(sorted(stale))
-    storage.ledger.finish(
-        library,
-        storage.index_key,
-        [(article, [indexed for indexed, _ in embedded_chunks]) for article, embedded_chunks in articles],
-    )
+    storage.ledger.finish(library, storage.index_key, indexed)
 
 
 def remove(storage: Storage, library: str, article_ids: Sequence[str]) -> None:
