@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from rag.answering.answerability import shipped_parameters
-from rag.answering.generative import open_model_writer
 from rag.engine import Engine, Models
 from rag.errors import SettingsError
 from rag.ingestion.indexing import Storage, check_storage
@@ -22,6 +21,7 @@ from vectorstore.ledger import Ledger
 if TYPE_CHECKING:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
+    from rag.answering.generative import ModelWriter
     from rag.answering.reader import Reader
     from vectorstore.vectors import VectorStore
 
@@ -33,7 +33,7 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
     on_wait is called with a sentence when another process holds the writer lock. Raises StoreError, EmbedderError, SettingsError.
     """
     threads = ThreadPoolExecutor(settings.threads, "engine")
-    writer = open_model_writer(settings)
+    writer = open_writer(settings)
     # In parallel with opening the library.
     reading = asyncio.create_task(asyncio.to_thread(open_reader, settings))
     try:
@@ -101,3 +101,12 @@ def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":
     if not isinstance(reranker, BaseNodePostprocessor):
         raise SettingsError(f"DATELINE_RERANKER_CLASS={settings.reranker_class} is no LlamaIndex node postprocessor.")
     return reranker
+
+
+def open_writer(settings: Settings) -> "ModelWriter | None":
+    """The model that writes answers, None when the settings name none. Raises ModelError when it cannot be used."""
+    if not settings.model:
+        return None
+    from rag.answering.generative import open_model_writer
+
+    return open_model_writer(settings)

@@ -19,6 +19,7 @@ from rag.ingestion.chunking import CHUNKING, chunk_splitter, chunks_of
 from rag.ingestion.near_duplicates import minhash_bands, story_of
 from rag.ingestion.read_articles import ArticleProblem, ReadArticle
 from rag.models.embedder import Embedder, Passage, PassageVectors
+from rag.models.wordpiece import bert_tokenizer
 from vectorstore.errors import StoreMismatch, StoreStopped
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
 from vectorstore.lexical import LexicalIndex
@@ -80,8 +81,6 @@ class Storage:
     @cached_property
     def splitter(self) -> "SentenceSplitter":
         """Made when something is ingested, not when a question is asked."""
-        from rag.models.wordpiece import bert_tokenizer
-
         return chunk_splitter(bert_tokenizer(), self.chunk_tokens)
 
     @property
