@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from rag.text import clean_line
 from vectorstore.values import Chunk, Span
 
 PARAGRAPH_END = re.compile(r"\n[^\S\n]*\r?\n\s*$")
@@ -152,13 +153,6 @@ PATTERNS = tuple(
 )
 
 
-def clean_line(text: str) -> str:
-    """One line without control, zero-width and bidi characters: how titles, outlets and URLs are shown."""
-    # Cc control, Cf format (zero-width, bidi), Cs lone surrogates, Co private use, Zl/Zp line and paragraph separators.
-    kept = (" " if unicodedata.category(c) in ("Zl", "Zp") or c in "\t\n\r\v\f\x85" else c for c in text)
-    return " ".join("".join(c for c in kept if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")).split())
-
-
 def folded(text: str) -> str:
     """The text as a reader sees it, for looking through disguises: compatibility forms, no lookalike letters."""
     plain = unicodedata.normalize("NFKC", clean_line(text))
@@ -172,7 +166,7 @@ def is_instruction(sentence: str) -> bool:
     return bool(HIDDEN.search(sentence)) or any(pattern.search(seen) for pattern in PATTERNS)
 
 
-def instructed(sentences: Sequence[str]) -> tuple[bool, ...]:
+def flagged_by_paragraph(sentences: Sequence[str]) -> tuple[bool, ...]:
     """For each sentence of a passage, in order: does its paragraph hold an instruction?
 
     `sentences` keep the line ends that follow them where they end a paragraph. What stands beside an order is part of
@@ -181,11 +175,11 @@ def instructed(sentences: Sequence[str]) -> tuple[bool, ...]:
     paragraphs = [0]
     for sentence in sentences:
         paragraphs.append(paragraphs[-1] + bool(PARAGRAPH_END.search(sentence)))
-    tainted = {number for number, sentence in zip(paragraphs, sentences, strict=False) if is_instruction(sentence)}
-    return tuple(number in tainted for number in paragraphs[:-1])
+    flagged = {number for number, sentence in zip(paragraphs, sentences, strict=False) if is_instruction(sentence)}
+    return tuple(number in flagged for number in paragraphs[:-1])
 
 
-def tainted_sentences(chunk: Chunk, spans: Sequence[Span]) -> tuple[bool, ...]:
+def flagged_sentences(chunk: Chunk, spans: Sequence[Span]) -> tuple[bool, ...]:
     """Which sentences stand in a paragraph that gives orders; each is looked at with the white space behind it."""
     ends = [start for start, _ in spans[1:]] + [chunk.end]
-    return instructed([chunk.sentence_text((span[0], end)) for span, end in zip(spans, ends, strict=True)])
+    return flagged_by_paragraph([chunk.sentence_text((span[0], end)) for span, end in zip(spans, ends, strict=True)])

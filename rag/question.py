@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 from rag.answer import Turn, day_words
-from rag.answering.features import STOP_WORDS, words_of
+from rag.text import STOP_WORDS, words_of
 from vectorstore.values import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class StandaloneQuestion:
     """A question that stands alone, and what of the library it is about.
 
     rewritten and time say in words what was done, "" when nothing was. prefers_newest: newer articles first.
@@ -51,15 +51,15 @@ COUNTS = {"few": 3, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven
 DAYS = {"day": 1, "week": 7, "month": 31}
 
 
-def understand(question: str, history: Sequence[Turn], scope: Scope, now: datetime) -> Understood:
+def understand(question: str, history: Sequence[Turn], scope: Scope, now: datetime) -> StandaloneQuestion:
     """What is asked, alone and in time. `now` is when, if the scope does not say; bounds of the scope are kept."""
     standalone, rewritten = stand_alone(question, history)
-    return read_time(Understood(standalone, scope, rewritten), scope.asked_at or now)
+    return read_time(StandaloneQuestion(standalone, scope, rewritten), scope.asked_at or now)
 
 
-def read_time(understood: Understood, asked_at: datetime) -> Understood:
+def read_time(standalone: StandaloneQuestion, asked_at: datetime) -> StandaloneQuestion:
     """Bounds on the publication date, where the question names them and the scope does not already."""
-    question, scope = understood.question, understood.scope
+    question, scope = standalone.question, standalone.scope
     since, until, said = None, None, []
     as_of, from_then, within = AS_OF.search(question), SINCE.search(question), RANGE.search(question)
     if as_of and (day := date_of(as_of.group(1), asked_at)):
@@ -77,7 +77,7 @@ def read_time(understood: Understood, asked_at: datetime) -> Understood:
     if newest:
         said.append("newer articles first")
     scope = replace(scope, since=scope.since or since, until=scope.until or until)
-    return replace(understood, scope=scope, time=", ".join(said), prefers_newest=newest)
+    return replace(standalone, scope=scope, time=", ".join(said), prefers_newest=newest)
 
 
 def date_of(words: str, asked_at: datetime) -> datetime | None:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
-from rag.answering.features import STOP_WORDS, words_of
 from rag.answering.prompt import Prompt, answer_prompt, prompt_version, repair_prompt, rewrite_prompt
 from rag.errors import ModelError, ModelRefused
 from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server
-from rag.prompt_injection import clean_line
 from rag.settings import Settings
+from rag.text import STOP_WORDS, clean_line, words_of
 from rag.verification.claims import Proof, Verdict, prove, written
 from rag.verification.draft import is_forbidden
 from vectorstore.values import Hit

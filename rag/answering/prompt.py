@@ -10,8 +10,8 @@ from importlib.resources import files
 from string import Template
 
 from rag.answer import Turn, iso
-from rag.prompt_injection import clean_line
 from rag.sentences import sentence_spans
+from rag.text import clean_line
 from vectorstore.values import Hit
 
 HISTORY_TURNS = 3

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from rag.ingestion.chunking import CHUNKING, chunk_splitter, chunks_of
-from rag.ingestion.near_duplicates import minhash_bands, story_of
+from rag.ingestion.near_duplicates import duplicate_group_of, minhash_bands
 from rag.ingestion.read_articles import ArticleProblem, ReadArticle
 from rag.models.embedder import Embedder, Passage, PassageVectors
 from rag.models.wordpiece import bert_tokenizer
@@ -180,13 +180,15 @@ def check_storage(storage: Storage) -> None:
 def incoming_article(
     ledger: Ledger, article: Article, origin: str, same_batch: Sequence[IncomingArticle]
 ) -> IncomingArticle:
-    """The article with its story: that of the text it copies, stored or about to be, or its own."""
+    """The article with its duplicate group: that of the text it copies, stored or about to be, or a new one."""
     own = hashlib.sha256(f"{article.library}\0{article.id}".encode()).hexdigest()[:24]
     bands = minhash_bands(article.text)
-    candidates = ledger.stories_like(bands)
-    candidates += [(other.story, other.article.text) for other in same_batch if not set(bands).isdisjoint(other.bands)]
-    story = story_of(article.text, own, candidates)
-    return IncomingArticle(article, origin, story, bands)
+    candidates = ledger.duplicate_candidates(bands)
+    candidates += [
+        (other.duplicate_group, other.article.text) for other in same_batch if not set(bands).isdisjoint(other.bands)
+    ]
+    group = duplicate_group_of(article.text, own, candidates)
+    return IncomingArticle(article, origin, group, bands)
 
 
 def index_unfinished(
@@ -221,16 +223,16 @@ def chunk_and_embed(
     storage: Storage, library: str, article_ids: Sequence[str], stopped: ShouldStop
 ) -> list[tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]]:
     """These articles with their chunks, sentence vectors and chunk vectors. Raises StoreStopped between passages."""
-    articles = storage.ledger.articles_with_stories(library, article_ids)
+    articles = storage.ledger.articles_with_groups(library, article_ids)
     chunks = [chunks_of(article, storage.splitter.split_text) for article, _ in articles]
     passages = [Passage(chunk.text, chunk.spans_within()) for article_chunks in chunks for chunk in article_chunks]
     vectors = iter(embedded(storage.embedder, passages, stopped))
     made = []
-    for (article, story), article_chunks in zip(articles, chunks, strict=True):
+    for (article, group), article_chunks in zip(articles, chunks, strict=True):
         indexed = []
         for chunk in article_chunks:
             made_of = next(vectors)
-            indexed.append((IndexedChunk(chunk, made_of.sentences, story), made_of.vector))
+            indexed.append((IndexedChunk(chunk, made_of.sentences, group), made_of.vector))
         made.append((article, indexed))
     return made
 

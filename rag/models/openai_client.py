@@ -18,8 +18,8 @@ from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from rag.errors import EmbedderError, ModelError, ModelRefused
 from rag.models.circuit_breaker import CircuitBreaker
-from rag.prompt_injection import clean_line
 from rag.settings import Settings
+from rag.text import clean_line
 from vectorstore.errors import DatelineError
 
 OPENAI_URL = "https://api.openai.com/v1"
