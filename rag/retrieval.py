@@ -99,7 +99,6 @@ class HybridRetriever(BaseRetriever):
 
 
 def ranks(chunk_ids: Sequence[str]) -> dict[str, int]:
-    """Each id's place, from 1."""
     return {chunk_id: rank for rank, chunk_id in enumerate(chunk_ids, 1)}
 
 

@@ -168,7 +168,6 @@ class LexicalIndex:
         new.rename(folder)
 
     def write(self, folder: Path, bm25: BlockwiseBM25) -> None:
-        """The files of the index."""
         fields = self.fields
         bm25.save(str(folder), show_progress=False)
         libraries, sources = fields.libraries, fields.sources

@@ -111,7 +111,6 @@ def fit_together(texts: Sequence[str]) -> bool:
 
 
 def texts_of(group: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[str]:
-    """The sentences of ranked candidates."""
     return [text_of(candidate, hits) for candidate, _ in group]
 
 
@@ -125,7 +124,6 @@ def without_instructions(
 
 
 def text_of(candidate: Candidate, hits: Sequence[Hit]) -> str:
-    """The sentence's own words."""
     return hits[candidate.hit].chunk.sentence_text(candidate.span)
 
 

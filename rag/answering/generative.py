@@ -128,7 +128,6 @@ class ModelWriter:
         return tuple(v for n, v in enumerate(kept) if v is proof.verdicts[n] or v.claim.text not in known), text
 
     async def close(self) -> None:
-        """Give up the connections."""
         await self.server.close()
 
 

@@ -34,7 +34,6 @@ class Prompt:
 
 @cache
 def template(name: str) -> str:
-    """The text of one prompt file."""
     return (files("rag.answering") / "prompts" / f"{name}.md").read_text("utf-8")
 
 

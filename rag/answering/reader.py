@@ -108,7 +108,6 @@ def network_inputs(batch: Sequence[Encoded]) -> dict[str, Integers]:
 
 
 def log_sum_exp(values: Floats) -> float:
-    """log(sum(exp(values))) without overflow."""
     highest = float(values.max())
     return highest + float(np.log(np.exp(values - highest).sum()))
 

@@ -85,7 +85,6 @@ class Storage:
 
     @property
     def lexical_folder(self) -> Path:
-        """Where the lexical cache lies."""
         return self.folder / "lexical"
 
     def lexical(self) -> LexicalIndex:
