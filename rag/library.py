@@ -5,14 +5,14 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rag.answer import Headline, headline_of
 from rag.errors import ArticleError
 from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, rebuild, remove
 from rag.ingestion.read_articles import SUFFIXES, ArticleProblem, ReadArticle, read_open_file, read_paths
+from vectorstore.ledger import LedgerCounts
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop, writer_lock
 from vectorstore.values import SHARED_LIBRARY, Article
@@ -23,15 +23,9 @@ UPLOAD = "upload:"
 
 
 @dataclass(frozen=True, slots=True)
-class LibraryStatus:
-    """What is stored in the libraries asked about. `unfinished`: articles whose chunks are still to be made."""
+class LibraryStatus(LedgerCounts):
+    """What is stored in the libraries asked about, and the name of the model that embedded it."""
 
-    articles: int
-    chunks: int
-    unfinished: int
-    oldest: datetime | None
-    newest: datetime | None
-    sources: tuple[tuple[str, int], ...]
     embedder: str
 
 
@@ -165,15 +159,7 @@ class Library:
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
         """Counts and dates of what is stored."""
         counts = await asyncio.to_thread(self.storage.ledger.counts, libraries)
-        return LibraryStatus(
-            counts.articles,
-            counts.chunks,
-            counts.unfinished,
-            counts.oldest,
-            counts.newest,
-            counts.sources,
-            self.storage.embedder.name,
-        )
+        return LibraryStatus(**asdict(counts), embedder=self.storage.embedder.name)
 
     def lexical(self) -> LexicalIndex:
         """The lexical index of the present revision, kept in memory until the chunks change."""
