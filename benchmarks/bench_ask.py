@@ -34,7 +34,7 @@ from rag.ingestion.indexing import check_embedder
 from rag.models.embedder import Passage
 from rag.models.minilm import MiniLM
 from rag.models.wordpiece import bert_tokenizer
-from rag.question import Understood
+from rag.question import StandaloneQuestion
 from rag.sentences import sentence_spans
 from rag.settings import Settings
 from vectorstore.database import open_database
@@ -112,8 +112,8 @@ async def questions(home: Path) -> dict[str, float]:
         raw_vector = storage.embedder.embed_question(QUESTION)
         embed = median_seconds(lambda: storage.embedder.embed_question(QUESTION), 30)
         chroma = median_seconds(lambda: storage.store.search(raw_vector, 10, Scope()), 30)
-        finding = median_seconds(lambda: engine.retrieve(Understood(QUESTION, Scope())), 30)
-        hits = engine.retrieve(Understood(QUESTION, Scope()))
+        finding = median_seconds(lambda: engine.retrieve(StandaloneQuestion(QUESTION, Scope())), 30)
+        hits = engine.retrieve(StandaloneQuestion(QUESTION, Scope()))
         passages = [Passage(hit.chunk.text, hit.chunk.spans_within()) for hit in hits[:5]]
         sentences = [Passage(p.text[a:b]) for p in passages for a, b in p.sentences]
         pass_over = median_seconds(lambda: storage.embedder.embed_passages(sentences), 10)
@@ -246,7 +246,7 @@ async def ingest(folder: Path, count: int) -> None:
         for start in range(0, len(passages), 64):
             engine.library.storage.embedder.embed_passages(passages[start : start + 64])
         alone = time.perf_counter() - started
-        ask = median_seconds(lambda: engine.retrieve(Understood(QUESTION, Scope())), 20)
+        ask = median_seconds(lambda: engine.retrieve(StandaloneQuestion(QUESTION, Scope())), 20)
     print(f"\ningest of {count} articles, {report.chunks} chunks: embedder alone / ours   {alone / ours:5.2f}   "
           f"({report.chunks / ours:.0f} chunks a second; goal 0.85)")  # fmt: skip
     stock_ingest, stock_query = stock_llama_index(articles, folder / "stock")

@@ -111,7 +111,7 @@ def ingest_command(paths: tuple[Path, ...], prune: bool, library: str) -> None:
 
 @dateline.command("rebuild")
 def rebuild_command() -> None:
-    """Make all vectors and the lexical index anew from the stored articles, with the model of the settings."""
+    """Recompute all vectors and the lexical index from the stored articles, with the configured model."""
     settings = settings_now()
     from bot.terminal.library import rebuild_library
 

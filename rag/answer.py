@@ -89,7 +89,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class DroppedSentence:
-    """A sentence of a model's draft that no quote bears out, and why."""
+    """A sentence of a model's draft that no quote supports, and why."""
 
     sentence: str
     reason: str
@@ -97,7 +97,7 @@ class DroppedSentence:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a model wrote before proof: kept for replay, never shown as the answer."""
+    """What a model wrote before proof: stored for replay, never shown as the answer."""
 
     text: str
     prompt_version: str
@@ -145,7 +145,7 @@ class Answer:
 
     @property
     def remarks(self) -> str:
-        """What the reader is told beside the answer, "" when nothing."""
+        """Notes for the reader next to the answer, "" when there are none."""
         return f"{self.note} {self.left_out}".strip()
 
 

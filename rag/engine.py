@@ -21,12 +21,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from rag.answer import Answer, Citation, Draft, DraftText, Explanation, Refusal, StreamEvent, Turn, headline_of
-from rag.answering.answerability import Judgement, Parameters, judge
+from rag.answering.answerability import AnswerabilityScore, Parameters, score_answerability
 from rag.answering.extractive import write_extract
 from rag.errors import ModelError, QuestionError
 from rag.library import Library
 from rag.protocols import HISTORY_TURNS
-from rag.question import Understood, understand
+from rag.question import StandaloneQuestion, understand
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
 from rag.verification.citations import prove
@@ -70,10 +70,10 @@ class Evidence:
 
     id: str
     question: str
-    understood: Understood
+    standalone: StandaloneQuestion
     hits: tuple[Hit, ...]
     readings: "tuple[Reading, ...]"
-    judgement: Judgement
+    answerability: AnswerabilityScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +131,11 @@ class Engine:
         timer = StepTimer()
         writer = self.models.writer if use_model else None
         question, history = checked_question(question, self.settings.question_limit), history[-HISTORY_TURNS:]
-        understood = await self.understand(question, history, scope or Scope(), writer)
+        standalone = await self.understand(question, history, scope or Scope(), writer)
         timer.finish("understand")
-        hits = await self.in_thread(lambda: self.retrieve(understood))
+        hits = await self.in_thread(lambda: self.retrieve(standalone))
         timer.finish("retrieve")
-        evidence = await self.in_thread(lambda: self.judge(question, understood, hits))
+        evidence = await self.in_thread(lambda: self.judge(question, standalone, hits))
         timer.finish("judge")
         written = Written(refusal=NOT_SAID)
         async for event in self.write(evidence, history, writer, timer):
@@ -150,38 +150,30 @@ class Engine:
 
     async def understand(
         self, question: str, history: Sequence[Turn], scope: Scope, writer: "ModelWriter | None"
-    ) -> Understood:
+    ) -> StandaloneQuestion:
         """Step 1. A model rewrites follow-ups where there is one; without it, or when it fails, rules do."""
         now = datetime.now(UTC)
-        understood = understand(question, history, scope, now)
-        if writer is None or not history or not understood.rewritten:
-            return understood
+        standalone = understand(question, history, scope, now)
+        if writer is None or not history or not standalone.rewritten:
+            return standalone
         try:
             rewritten = await writer.rewrite(question, history)
         except ModelError as error:
             log.warning("model could not rewrite", extra={"reason": str(error)})
-            return understood
+            return standalone
         return replace(understand(rewritten, (), scope, now), rewritten=f"{writer.name} rewrote the follow-up")
 
-    def retrieve(self, understood: Understood) -> tuple[Hit, ...]:
+    def retrieve(self, standalone: StandaloneQuestion) -> tuple[Hit, ...]:
         """Step 2."""
-        from rag.retrieval import HybridRetriever
+        from rag.retrieval import HitLimits, HybridRetriever
 
-        storage = self.library.storage
-        retriever = HybridRetriever(
-            storage.ledger,
-            storage.store,
-            storage.embedder,
-            self.library.lexical,
-            understood.scope,
-            self.settings.hits,
-            self.settings.hits_per_article,
-            self.models.reranker,
-        )
-        hits = retriever.find(understood.question).hits
-        return newest_first(hits) if understood.prefers_newest else hits
+        limits = HitLimits(self.settings.hits, self.settings.hits_per_article)
+        lexical = self.library.lexical()
+        retriever = HybridRetriever(self.library.storage, lexical, standalone.scope, limits, self.models.reranker)
+        hits = retriever.find(standalone.question)
+        return newest_first(hits) if standalone.prefers_newest else tuple(hits)
 
-    def judge(self, question: str, understood: Understood, hits: tuple[Hit, ...]) -> Evidence:
+    def judge(self, question: str, standalone: StandaloneQuestion, hits: tuple[Hit, ...]) -> Evidence:
         """Step 3: what the reader says of the first hits, and how probable it makes an answer."""
         readings: tuple[Reading, ...] = ()
         if self.models.reader is not None:
@@ -189,10 +181,10 @@ class Engine:
 
             chunks = [hit.chunk for hit in hits[:READ_HITS]]
             passages = [ReaderPassage(chunk.text, chunk.title, chunk.spans_within()) for chunk in chunks]
-            readings = tuple(self.models.reader.read(understood.question, passages))
-        rarity = self.library.lexical().rarity
-        judgement = judge(understood.question, hits, readings, rarity, self.models.parameters)
-        return Evidence(uuid.uuid4().hex[:12], question, understood, hits, readings, judgement)
+            readings = tuple(self.models.reader.read(standalone.question, passages))
+        idf = self.library.lexical().idf
+        answerability = score_answerability(standalone.question, hits, readings, idf, self.models.parameters)
+        return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, readings, answerability)
 
     async def write(
         self, evidence: Evidence, history: Sequence[Turn], writer: "ModelWriter | None", timer: StepTimer
@@ -201,9 +193,9 @@ class Engine:
         quoted = Written()
         if writer is not None and evidence.hits and self.may_answer(evidence, WORTH_ASKING_A_MODEL):
             try:
-                understood = evidence.understood
-                asked_at = understood.scope.asked_at or datetime.now(UTC)
-                async for event in writer.write(understood.question, evidence.hits, history, asked_at):
+                standalone = evidence.standalone
+                asked_at = standalone.scope.asked_at or datetime.now(UTC)
+                async for event in writer.write(standalone.question, evidence.hits, history, asked_at):
                     if isinstance(event, DraftText):
                         yield event
                         continue
@@ -228,20 +220,20 @@ class Engine:
     def quote(self, evidence: Evidence, quoted: Written) -> Written:
         """The sentences that answer, or why there are none, added to the note and draft that a model left."""
         if not evidence.hits:
-            articles = self.library.storage.ledger.counts(evidence.understood.scope.libraries).articles
+            articles = self.library.storage.ledger.counts(evidence.standalone.scope.libraries).articles
             return replace(quoted, refusal=NOTHING_FOUND if articles else EMPTY_LIBRARY)
         if self.may_answer(evidence):
-            text, citations = write_extract(evidence.judgement, evidence.hits, evidence.readings)
+            text, citations = write_extract(evidence.answerability, evidence.hits, evidence.readings)
             if citations:
                 return replace(quoted, text=text, citations=citations)
         return replace(quoted, refusal=NOT_SAID)
 
     def prove(self, evidence: Evidence, written: Written) -> Answer:
         """Step 5: the answer, each quote found in its stored article; a refusal names the nearest headlines."""
-        understood, judgement, ledger = evidence.understood, evidence.judgement, self.library.storage.ledger
+        standalone, answerability, ledger = evidence.standalone, evidence.answerability, self.library.storage.ledger
         if written.refusal:
             nearest = tuple(dict.fromkeys(headline_of(hit.chunk) for hit in evidence.hits))[:NEAREST_SHOWN]
-            refusal, as_of = Refusal(written.refusal, nearest), ledger.counts(understood.scope.libraries).newest
+            refusal, as_of = Refusal(written.refusal, nearest), ledger.counts(standalone.scope.libraries).newest
         else:
             prove(written.text, written.citations, ledger.article)
             dates = [citation.published for citation in written.citations if citation.published]
@@ -249,7 +241,7 @@ class Engine:
         return Answer(
             id=evidence.id,
             question=evidence.question,
-            standalone_question=understood.question,
+            standalone_question=standalone.question,
             text=written.text,
             citations=written.citations,
             refusal=refusal,
@@ -259,18 +251,18 @@ class Engine:
             note=written.note,
             draft=written.draft,
             explanation=Explanation(
-                rewritten=understood.rewritten,
-                time=understood.time,
-                probability=judgement.probability,
+                rewritten=standalone.rewritten,
+                time=standalone.time,
+                probability=answerability.probability,
                 threshold=self.threshold,
-                features=judgement.features,
-                sources=understood.scope.sources,
+                features=answerability.features,
+                sources=standalone.scope.sources,
             ),
         )
 
     def may_answer(self, evidence: Evidence, share: float = 1.0) -> bool:
-        """Is an answer probable enough, at this share of the threshold?"""
-        return bool(evidence.judgement.ranked) and evidence.judgement.probability >= self.threshold * share
+        """True if an answer is probable enough, at this share of the threshold."""
+        return bool(evidence.answerability.ranked) and evidence.answerability.probability >= self.threshold * share
 
     @property
     def threshold(self) -> float:
@@ -292,7 +284,7 @@ def written_by(model: str, proven: "ProvenText") -> Written:
 
 
 def checked_question(question: str, limit: int) -> str:
-    """The question without white space around it. Raises QuestionError when nobody could answer it."""
+    """The question without white space around it. Raises QuestionError when it cannot be answered."""
     question = " ".join(question.split())
     if not question:
         raise QuestionError('The question is empty: ask, for instance, "Will Hungary arrest Putin?".')

@@ -3,7 +3,7 @@
 DatelineError              vectorstore/errors.py
 ├── StoreError ...         vectorstore/errors.py
 ├── SettingsError          a setting is unknown, unreadable or impossible
-├── QuestionError          a question nobody could answer: empty, too long
+├── QuestionError          a question that cannot be answered: empty, too long
 ├── ArticleError           one article or corpus line that cannot be read
 ├── EmbedderError          the embedding model is missing, damaged or does not answer
 ├── EvaluationError        cases, a baseline or thresholds that an evaluation cannot use

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from rag.answering.answerability import shipped_parameters
-from rag.answering.generative import open_model_writer
 from rag.engine import Engine, Models
 from rag.errors import SettingsError
 from rag.ingestion.indexing import Storage, check_storage
@@ -22,6 +21,7 @@ from vectorstore.ledger import Ledger
 if TYPE_CHECKING:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
+    from rag.answering.generative import ModelWriter
     from rag.answering.reader import Reader
     from vectorstore.vectors import VectorStore
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None = None) -> AsyncIterator[Engine]:
     """The engine on the library that the settings name; everything it opened is closed again.
 
-    on_wait is told when another process holds the writer lock. Raises StoreError, EmbedderError, SettingsError.
+    on_wait is called with a sentence when another process holds the writer lock. Raises StoreError, EmbedderError, SettingsError.
     """
     threads = ThreadPoolExecutor(settings.threads, "engine")
-    writer = open_model_writer(settings)
-    # Beside opening the library, as that is beside loading the embedding model.
+    writer = open_writer(settings)
+    # In parallel with opening the library.
     reading = asyncio.create_task(asyncio.to_thread(open_reader, settings))
     try:
         async with open_library(settings, on_wait) as library:
@@ -45,7 +45,7 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
             yield Engine(settings, library, models, answers, threads)
     finally:
         await asyncio.wait([reading])
-        reading.exception()  # Told already, or less telling than what ended this first.
+        reading.exception()  # Retrieved, or asyncio logs it; what ended this first is the error that matters.
         if writer is not None:
             await writer.close()
         threads.shutdown(wait=False, cancel_futures=True)
@@ -54,14 +54,14 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
 @asynccontextmanager
 async def open_library(settings: Settings, on_wait: Callable[[str], None] | None = None) -> AsyncIterator[Library]:
     """The library alone, even when its vectors are another model's or lost: what `rebuild` starts from."""
-    # Opening Chroma is mostly native code: beside loading the model it takes no time of its own.
+    # Opening Chroma is mostly native code: in parallel with loading the model it costs nothing.
     opening = asyncio.create_task(asyncio.to_thread(open_store, settings))
     try:
         embedder = await asyncio.to_thread(open_embedder, settings)
         database = await asyncio.to_thread(open_database, settings.ledger_url)
     finally:
         await asyncio.wait([opening])
-        # When both fail, the first one told is enough; asking for the other keeps asyncio from telling it too.
+        # When both fail, the first error is enough; retrieving the other keeps asyncio from logging it.
         opening.exception()
     try:
         store = opening.result()
@@ -101,3 +101,12 @@ def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":
     if not isinstance(reranker, BaseNodePostprocessor):
         raise SettingsError(f"DATELINE_RERANKER_CLASS={settings.reranker_class} is no LlamaIndex node postprocessor.")
     return reranker
+
+
+def open_writer(settings: Settings) -> "ModelWriter | None":
+    """The model that writes answers, None when the settings name none. Raises ModelError when it cannot be used."""
+    if not settings.model:
+        return None
+    from rag.answering.generative import open_model_writer
+
+    return open_model_writer(settings)

@@ -5,14 +5,14 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rag.answer import Headline, headline_of
 from rag.errors import ArticleError
 from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, rebuild, remove
 from rag.ingestion.read_articles import SUFFIXES, ArticleProblem, ReadArticle, read_open_file, read_paths
+from vectorstore.ledger import LedgerCounts
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop, writer_lock
 from vectorstore.values import SHARED_LIBRARY, Article
@@ -23,15 +23,9 @@ UPLOAD = "upload:"
 
 
 @dataclass(frozen=True, slots=True)
-class LibraryStatus:
-    """What is stored in the libraries asked about. `unfinished`: articles whose chunks are still to be made."""
+class LibraryStatus(LedgerCounts):
+    """What is stored in the libraries asked about, and the name of the model that embedded it."""
 
-    articles: int
-    chunks: int
-    unfinished: int
-    oldest: datetime | None
-    newest: datetime | None
-    sources: tuple[tuple[str, int], ...]
     embedder: str
 
 
@@ -45,7 +39,7 @@ class Library:
 
     @contextmanager
     def writing(self, stopped: ShouldStop = never_stop) -> Iterator[None]:
-        """Hold the writer lock, with the vectors as whoever wrote last has left them."""
+        """Hold the writer lock, with the vectors reopened as the last writer left them."""
         with writer_lock(self.storage.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped):
             self.storage.store.reopen()
             yield
@@ -97,7 +91,7 @@ class Library:
         """Read and store an uploaded file. Raises ArticleError when nothing in it can be read.
 
         url: where the file was found, for articles that do not bring their own. Another text under a name that is taken
-        gets a name of its own: whoever pastes two texts into Discord sends two files "message.txt".
+        gets a name of its own: two texts pasted into Discord arrive as two files "message.txt".
         """
         if not name.lower().endswith(SUFFIXES):
             raise ArticleError(f"{name} is not a {', '.join(SUFFIXES)} file: convert it first.")
@@ -153,7 +147,7 @@ class Library:
         return True
 
     async def rebuild(self, progress: OnProgress | None = None) -> int:
-        """Make every vector and the lexical index anew from the ledger; returns how many chunks there are."""
+        """Recompute every vector and the lexical index from the ledger; returns how many chunks there are."""
         return await asyncio.to_thread(self.rebuild_all, progress)
 
     def rebuild_all(self, progress: OnProgress | None) -> int:
@@ -165,15 +159,7 @@ class Library:
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
         """Counts and dates of what is stored."""
         counts = await asyncio.to_thread(self.storage.ledger.counts, libraries)
-        return LibraryStatus(
-            counts.articles,
-            counts.chunks,
-            counts.unfinished,
-            counts.oldest,
-            counts.newest,
-            counts.sources,
-            self.storage.embedder.name,
-        )
+        return LibraryStatus(**asdict(counts), embedder=self.storage.embedder.name)
 
     def lexical(self) -> LexicalIndex:
         """The lexical index of the present revision, kept in memory until the chunks change."""

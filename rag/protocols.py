@@ -20,7 +20,7 @@ class KeepsAnswers(Protocol):
     """The answers that were shown (`engine.answers`)."""
 
     async def save(self, answer: Answer, asked_by: str = TERMINAL, conversation: str = TERMINAL) -> None:
-        """Keep an answer that was shown; does nothing when the settings say to store none."""
+        """Store an answer that was shown; does nothing when the settings turn storage off."""
         ...
 
     async def conversation(self, conversation: str, limit: int = HISTORY_TURNS) -> list[Turn]:

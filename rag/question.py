@@ -1,4 +1,4 @@
-"""Step 1, understand: a follow-up becomes a standalone question, time words become a filter or a preference. Pure."""
+"""Step 1: a follow-up becomes a standalone question, time words become a filter or a preference. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 from rag.answer import Turn, day_words
-from rag.answering.features import STOP_WORDS, words_of
+from rag.text import STOP_WORDS, words_of
 from vectorstore.values import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """A question that stands alone, and what of the library it is about.
+class StandaloneQuestion:
+    """A question that needs no history, and the part of the library it is about.
 
-    rewritten and time say in words what was done, "" when nothing was. prefers_newest: newer articles first.
+    rewritten and time describe what was done, "" when nothing was. prefers_newest: newer articles first.
     """
 
     question: str
@@ -24,19 +24,19 @@ class Understood:
     prefers_newest: bool = False
 
 
-MONTH = (
+MONTH_PATTERN = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?"
     r"|nov(?:ember)?|dec(?:ember)?)\.?"
 )
-DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+DAY_PATTERN = r"\d{1,2}(?:st|nd|rd|th)?"
 WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 # A year alone ("since 1990") speaks of events, not of when articles were printed, and so is left to the words.
-DATE = (
-    rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|{DAY}\s+(?:of\s+)?{MONTH}(?:,?\s+\d{{4}})?|{MONTH}\s+{DAY}(?:,?\s+\d{{4}})?"
+DATE_PATTERN = (
+    rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|{DAY_PATTERN}\s+(?:of\s+)?{MONTH_PATTERN}(?:,?\s+\d{{4}})?|{MONTH_PATTERN}\s+{DAY_PATTERN}(?:,?\s+\d{{4}})?"
     rf"|(?:last\s+)?{WEEKDAY}|yesterday|today)"
 )
-AS_OF = re.compile(rf"\bas of (?:the )?({DATE})\b", re.IGNORECASE)
-SINCE = re.compile(rf"\bsince (?:the )?({DATE}|last week|last month|last year)\b", re.IGNORECASE)
+AS_OF = re.compile(rf"\bas of (?:the )?({DATE_PATTERN})\b", re.IGNORECASE)
+SINCE = re.compile(rf"\bsince (?:the )?({DATE_PATTERN}|last week|last month|last year)\b", re.IGNORECASE)
 RANGE = re.compile(
     r"\b(?:(?P<day>today|yesterday)|(?P<this>this|last) (?P<unit>week|month)"
     r"|(?:in|over|within|during) the (?:last|past) (?P<count>\d{1,3}|few|two|three|four|five|six|seven|ten)? ?"
@@ -51,15 +51,15 @@ COUNTS = {"few": 3, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven
 DAYS = {"day": 1, "week": 7, "month": 31}
 
 
-def understand(question: str, history: Sequence[Turn], scope: Scope, now: datetime) -> Understood:
-    """What is asked, alone and in time. `now` is when, if the scope does not say; bounds of the scope are kept."""
+def understand(question: str, history: Sequence[Turn], scope: Scope, now: datetime) -> StandaloneQuestion:
+    """The standalone question with its time filter. `now` is used where scope.asked_at is None; scope bounds win."""
     standalone, rewritten = stand_alone(question, history)
-    return read_time(Understood(standalone, scope, rewritten), scope.asked_at or now)
+    return read_time(StandaloneQuestion(standalone, scope, rewritten), scope.asked_at or now)
 
 
-def read_time(understood: Understood, asked_at: datetime) -> Understood:
+def read_time(standalone: StandaloneQuestion, asked_at: datetime) -> StandaloneQuestion:
     """Bounds on the publication date, where the question names them and the scope does not already."""
-    question, scope = understood.question, understood.scope
+    question, scope = standalone.question, standalone.scope
     since, until, said = None, None, []
     as_of, from_then, within = AS_OF.search(question), SINCE.search(question), RANGE.search(question)
     if as_of and (day := date_of(as_of.group(1), asked_at)):
@@ -77,7 +77,7 @@ def read_time(understood: Understood, asked_at: datetime) -> Understood:
     if newest:
         said.append("newer articles first")
     scope = replace(scope, since=scope.since or since, until=scope.until or until)
-    return replace(understood, scope=scope, time=", ".join(said), prefers_newest=newest)
+    return replace(standalone, scope=scope, time=", ".join(said), prefers_newest=newest)
 
 
 def date_of(words: str, asked_at: datetime) -> datetime | None:
@@ -116,7 +116,6 @@ def range_of(found: re.Match[str], asked_at: datetime) -> tuple[datetime, dateti
 
 
 def midnight(moment: datetime) -> datetime:
-    """The beginning of the day."""
     return datetime.combine(moment.date(), time(), moment.tzinfo)
 
 
@@ -136,22 +135,8 @@ PERSON = re.compile(r"\b(he|she|him|they|them)\b", re.IGNORECASE)
 POSSESSIVE = re.compile(r"\b(his|her|hers|their|theirs|its)\b", re.IGNORECASE)
 THING = re.compile(r"\b(it|this|that|these|those|there)\b(?!\s+(?:is|are|was|were)\s+(?:no|any|a)\b)", re.IGNORECASE)
 NAMES = re.compile(r"\b[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*(?:\s+(?:of\s+|de\s+|van\s+|the\s+)?[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*)*")
-NOT_NAMES = frozenset(
-    [
-        *STOP_WORDS,
-        "january",
-        "february",
-        "march",
-        "april",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-)
+MONTHS = "january february march april june july august september october november december"
+NOT_NAMES = STOP_WORDS | frozenset(MONTHS.split())
 
 
 def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
@@ -176,7 +161,7 @@ def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
 
 
 def starts_like_question(text: str) -> bool:
-    """Does it begin with a question word or an auxiliary?"""
+    """True if it begins with a question word or an auxiliary."""
     first = words_of(text)[:1]
     return (
         bool(first)
@@ -230,5 +215,4 @@ def names_in(text: str) -> list[str]:
 
 
 def shares_word(first: str, second: str) -> bool:
-    """Do two names share a word?"""
     return not set(words_of(first)).isdisjoint(words_of(second))

@@ -1,8 +1,7 @@
-"""Step 2, retrieve: dense and lexical search fused by rank, copies collapsed, several articles heard. Reads the store only."""
+"""Step 2: dense and lexical search fused by rank, copies collapsed, several articles heard. Reads the store only."""
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
@@ -12,11 +11,11 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from rag.models.embedder import Embedder
-from vectorstore.ledger import IndexedChunk, Ledger
+from rag.ingestion.indexing import Storage
+from rag.text import distinct_words, jaccard
+from vectorstore.ledger import IndexedChunk
 from vectorstore.lexical import LexicalIndex
 from vectorstore.values import Hit, Scope
-from vectorstore.vectors import VectorStore
 
 Value = TypeVar("Value")
 
@@ -25,16 +24,15 @@ CANDIDATES = 50
 RANK_CONSTANT = 10.0
 """k of reciprocal rank fusion (Cormack et al. 2009); 10 is as good as or better than 60 on five news and wiki tasks."""
 SAME_PASSAGE = 0.35
-"""Jaccard similarity of words from which two passages of one story are the same passage."""
-WORD = re.compile(r"\w+")
+"""Jaccard similarity of words from which two passages of a duplicate group are the same passage."""
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieval:
-    """Hits, best first, with the question's vector for later steps."""
+class HitLimits:
+    """How many hits a question gets, and how many of them one article may give."""
 
-    hits: tuple[Hit, ...]
-    question_vector: np.ndarray
+    total: int
+    per_article: int
 
 
 class HybridRetriever(BaseRetriever):
@@ -42,43 +40,39 @@ class HybridRetriever(BaseRetriever):
 
     def __init__(
         self,
-        ledger: Ledger,
-        store: VectorStore,
-        embedder: Embedder,
-        lexical: Callable[[], LexicalIndex],
+        storage: Storage,
+        lexical: LexicalIndex,
         scope: Scope,
-        limit: int,
-        limit_per_article: int,
+        limits: HitLimits,
         reranker: BaseNodePostprocessor | None = None,
     ) -> None:
         super().__init__()
-        self.ledger = ledger
-        self.store = store
-        self.embedder = embedder
+        self.storage = storage
         self.lexical = lexical
         self.scope = scope
-        self.limit = limit
-        self.limit_per_article = limit_per_article
+        self.limits = limits
         self.reranker = reranker
 
-    def find(self, question: str) -> Retrieval:
-        """The hits for a question. Raises StoreError, EmbedderError."""
-        vector = self.embedder.embed_question(question)
-        lexical = self.lexical()
-        neighbours = self.store.search(vector, CANDIDATES, None if lexical.all_in(self.scope) else self.scope)
+    def find(self, question: str) -> list[Hit]:
+        """The hits for a question, best first. Raises StoreError, EmbedderError."""
+        vector = self.storage.embedder.embed_question(question)
+        lexical, store = self.lexical, self.storage.store
+        neighbours = store.search(vector, CANDIDATES, None if lexical.all_in(self.scope) else self.scope)
         matches = lexical.search(question, CANDIDATES, self.scope)
-        candidates = dict.fromkeys([one.chunk_id for one in neighbours] + [one.chunk_id for one in matches])
+        candidates = dict.fromkeys(
+            [neighbour.chunk_id for neighbour in neighbours] + [match.chunk_id for match in matches]
+        )
         found = {
             chunk_id: indexed
-            for chunk_id, indexed in self.ledger.chunks_by_id(list(candidates)).items()
+            for chunk_id, indexed in self.storage.ledger.chunks_by_id(list(candidates)).items()
             # Another process may have begun a library since the index was made; what is shown is what the ledger says.
             if indexed.chunk.library in self.scope.libraries
         }
-        similarity = {one.chunk_id: one.similarity for one in neighbours}
-        similarity |= self.store.similarities(vector, [chunk_id for chunk_id in found if chunk_id not in similarity])
-        dense = ranks([one.chunk_id for one in neighbours if one.chunk_id in found])
-        lexical_rank = ranks([one.chunk_id for one in matches if one.chunk_id in found])
-        lexical_score = {one.chunk_id: one.score for one in matches}
+        similarity = {neighbour.chunk_id: neighbour.similarity for neighbour in neighbours}
+        similarity |= store.similarities(vector, [chunk_id for chunk_id in found if chunk_id not in similarity])
+        dense = ranks([neighbour.chunk_id for neighbour in neighbours if neighbour.chunk_id in found])
+        lexical_rank = ranks([match.chunk_id for match in matches if match.chunk_id in found])
+        lexical_score = {match.chunk_id: match.score for match in matches}
         sentences = sentence_similarities(found, vector)
         best_sentence = ranks(sorted(found, key=lambda chunk_id: (-max(sentences[chunk_id], default=-1.0), chunk_id)))
         fused = fuse([dense, lexical_rank, best_sentence])
@@ -94,18 +88,17 @@ class HybridRetriever(BaseRetriever):
             )
             for chunk_id in sorted(found, key=lambda chunk_id: (-fused[chunk_id], chunk_id))
         ]
-        stories = {chunk_id: indexed.story for chunk_id, indexed in found.items()}
-        distinct = collapse_copies(hits, stories, self.limit * 3)
+        groups = {chunk_id: indexed.duplicate_group for chunk_id, indexed in found.items()}
+        distinct = collapse_copies(hits, groups, self.limits.total * 3)
         if self.reranker is not None:
             distinct = rerank(distinct, question, self.reranker)
-        return Retrieval(tuple(spread(distinct, self.limit, self.limit_per_article)), vector)
+        return spread(distinct, self.limits)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [node_of(hit) for hit in self.find(query_bundle.query_str).hits]
+        return [node_of(hit) for hit in self.find(query_bundle.query_str)]
 
 
 def ranks(chunk_ids: Sequence[str]) -> dict[str, int]:
-    """Each id's place, from 1."""
     return {chunk_id: rank for rank, chunk_id in enumerate(chunk_ids, 1)}
 
 
@@ -130,15 +123,15 @@ def sentence_similarities(found: Mapping[str, IndexedChunk], vector: np.ndarray)
     }
 
 
-def collapse_copies(hits: Sequence[Hit], stories: dict[str, str], limit: int) -> list[Hit]:
+def collapse_copies(hits: Sequence[Hit], groups: dict[str, str], limit: int) -> list[Hit]:
     """The first `limit` distinct passages; the same passage in another article becomes one of the first one's copies."""
     kept: list[Hit] = []
-    # Only passages of the same text or of the same story can be copies: comparing all took a tenth of the whole search.
+    # Only passages of the same text or of one duplicate group can be copies: comparing all took a tenth of the whole search.
     alike: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for hit in hits:
-        keys = (("text", hit.chunk.text), ("story", stories[hit.chunk.id]))
+        keys = (("text", hit.chunk.text), ("group", groups[hit.chunk.id]))
         near = sorted({index for key in keys for index in alike[key]})
-        original = next((index for index in near if is_copy(hit, kept[index], stories)), None)
+        original = next((index for index in near if is_copy(hit, kept[index], groups)), None)
         if original is not None:
             kept[original] = replace(kept[original], copies=(*kept[original].copies, hit.chunk))
         elif len(kept) < limit:
@@ -148,34 +141,23 @@ def collapse_copies(hits: Sequence[Hit], stories: dict[str, str], limit: int) ->
     return kept
 
 
-def is_copy(hit: Hit, other: Hit, stories: dict[str, str]) -> bool:
-    """The same passage in another article, to the letter or, in copies of one story, in nearly the same words?"""
+def is_copy(hit: Hit, other: Hit, groups: dict[str, str]) -> bool:
+    """True for the same passage in another article: to the letter or, within a duplicate group, nearly so."""
     one, two = hit.chunk, other.chunk
     if one.article_id == two.article_id:
         return False
     return one.text == two.text or (
-        stories[one.id] == stories[two.id] and similar_words(words_in(one.text), words_in(two.text)) >= SAME_PASSAGE
+        groups[one.id] == groups[two.id] and jaccard(distinct_words(one.text), distinct_words(two.text)) >= SAME_PASSAGE
     )
 
 
-def words_in(text: str) -> frozenset[str]:
-    """The different words of a text, in lower case."""
-    return frozenset(WORD.findall(text.lower()))
-
-
-def similar_words(first: frozenset[str], second: frozenset[str]) -> float:
-    """Jaccard similarity of two sets of words."""
-    union = len(first | second)
-    return len(first & second) / union if union else 0.0
-
-
-def spread(hits: Sequence[Hit], limit: int, limit_per_article: int) -> list[Hit]:
-    """The best `limit` hits with at most so many of one article, so that several articles can be heard."""
+def spread(hits: Sequence[Hit], limits: HitLimits) -> list[Hit]:
+    """The best hits within the limits: no article crowds out the others."""
     chosen: list[Hit] = []
     per_article: Counter[tuple[str, str]] = Counter()
     for hit in hits:
         article = (hit.chunk.library, hit.chunk.article_id)
-        if per_article[article] < limit_per_article and len(chosen) < limit:
+        if per_article[article] < limits.per_article and len(chosen) < limits.total:
             per_article[article] += 1
             chosen.append(hit)
     return chosen

@@ -1,4 +1,4 @@
-"""The answers that were shown: kept for follow-ups, replay, gaps and votes, deleted when their time is over."""
+"""The answers that were shown: stored for follow-ups, replay, gaps and votes, deleted after the retention time."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ class StoredAnswers:
         self.retention_seconds = settings.answer_retention_days * 86_400
 
     async def save(self, answer: Answer, asked_by: str = TERMINAL, conversation: str = TERMINAL) -> None:
-        """Keep an answer, and delete those past their time. The front end calls it: only it knows who was shown what."""
+        """Store an answer and delete expired ones. Called by the front end: only it knows who was shown what."""
         if not self.enabled:
             return
         now = time.time()
@@ -37,7 +37,7 @@ class StoredAnswers:
     async def conversation(self, conversation: str, limit: int = HISTORY_TURNS) -> list[Turn]:
         """The last turns of a conversation, oldest first."""
         stored = await asyncio.to_thread(self.store.recent, conversation, limit)
-        answers = [readable_answer(one) for one in reversed(stored)]
+        answers = [readable_answer(record) for record in reversed(stored)]
         return [Turn.of(answer) for answer in answers if answer is not None]
 
     async def find(self, answer_id: str) -> StoredAnswer | None:

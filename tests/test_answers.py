@@ -17,7 +17,7 @@ from rag.answer import Answer, Turn, answer_from_record, answer_to_record
 from rag.engine import Engine, checked_question
 from rag.errors import QuestionError
 from rag.factory import open_engine
-from rag.question import Understood
+from rag.question import StandaloneQuestion
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
 from tests.conftest import SEEDS
@@ -194,18 +194,18 @@ def test_answers_past_their_days_are_forgotten_when_the_next_one_is_kept(running
 
 
 def test_copies_are_one_citation_that_names_them(newsroom: Running) -> None:
-    stories: dict[str, set[str]] = {}
+    groups: dict[str, set[str]] = {}
     known = newsroom.engine.library.storage.ledger.known("shared")
-    for article, story in newsroom.engine.library.storage.ledger.articles_with_stories("shared", list(known)):
-        stories.setdefault(story, set()).add(article.id)
-    copies = max(stories.values(), key=len)
+    for article, group in newsroom.engine.library.storage.ledger.articles_with_groups("shared", list(known)):
+        groups.setdefault(group, set()).add(article.id)
+    copies = max(groups.values(), key=len)
     assert len(copies) >= 3
     text = newsroom.run(newsroom.engine.library.article("shared", min(copies)))
     assert text is not None
-    found = newsroom.engine.retrieve(Understood(text.text[:200], Scope()))
-    of_story = [hit for hit in found if hit.chunk.article_id in copies]
-    assert len({hit.chunk.article_id for hit in of_story}) == 1
-    assert {copy.article_id for hit in of_story for copy in hit.copies} == copies - {of_story[0].chunk.article_id}
+    found = newsroom.engine.retrieve(StandaloneQuestion(text.text[:200], Scope()))
+    of_group = [hit for hit in found if hit.chunk.article_id in copies]
+    assert len({hit.chunk.article_id for hit in of_group}) == 1
+    assert {copy.article_id for hit in of_group for copy in hit.copies} == copies - {of_group[0].chunk.article_id}
 
 
 def test_lost_vectors_are_noticed_and_rebuild_is_named(tmp_path: Path) -> None:

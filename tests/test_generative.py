@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from rag.answer import Citation, DraftText, Turn
-from rag.answering.generative import ModelWriter, ProvenText, open_model_writer
+from rag.answering.generative import ModelWriter, ProvenText
 from rag.answering.prompt import prompt_version
 from rag.errors import ModelError, ModelRefused
+from rag.factory import open_writer
 from rag.models.openai_client import Limits, ModelServer, Server
 from rag.sentences import sentence_spans
 from rag.settings import Settings
@@ -317,11 +318,11 @@ def test_citation_carries_copies_of_the_passage() -> None:
 
 
 def test_settings_without_a_model_open_no_writer(tmp_path: Path) -> None:
-    assert open_model_writer(Settings(home=tmp_path, model="")) is None
+    assert open_writer(Settings(home=tmp_path, model="")) is None
 
 
 def test_settings_with_a_model_open_its_writer(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, model="small", openai_base_url="http://127.0.0.1:9/v1", model_context_tokens=900)
-    writer = open_model_writer(settings)
+    writer = open_writer(settings)
     assert writer is not None
     assert (writer.name, writer.answer_tokens, writer.prompt_tokens) == ("small", 300, 600)

@@ -196,7 +196,7 @@ def test_an_upload_without_an_article_is_refused(library: Library, name: str, co
         asyncio.run(library.add(name, content))
 
 
-def test_copies_share_a_story_and_other_reports_do_not(library: Library, tmp_path: Path) -> None:
+def test_copies_share_a_group_and_other_reports_do_not(library: Library, tmp_path: Path) -> None:
     text = (SEEDS / SEED_ID.split("/")[1]).read_text("utf-8")
     corpus = write_corpus(
         tmp_path / "c.jsonl",
@@ -207,10 +207,10 @@ def test_copies_share_a_story_and_other_reports_do_not(library: Library, tmp_pat
         },
     )
     run(library, corpus)
-    stories = {
-        article.id: story for article, story in library.storage.ledger.articles_with_stories("shared", ["a", "b", "c"])
+    groups = {
+        article.id: group for article, group in library.storage.ledger.articles_with_groups("shared", ["a", "b", "c"])
     }
-    assert stories["a"] == stories["b"] != stories["c"]
+    assert groups["a"] == groups["b"] != groups["c"]
 
 
 # Killed at any moment

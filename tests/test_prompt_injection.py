@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.prompt_injection import clean_line, instructed, is_instruction
+from rag.prompt_injection import flagged_by_paragraph, is_instruction
+from rag.text import clean_line
 
 INJECTED = [json.loads(line) for line in Path("tests/cases/injected.jsonl").read_text("utf-8").splitlines()]
 
@@ -84,12 +85,12 @@ def test_instruction_taints_its_paragraph_and_no_other() -> None:
         "Go.\n \n",
         "All left.",
     )
-    assert instructed(sentences) == (False, False, True, True, True, False)
+    assert flagged_by_paragraph(sentences) == (False, False, True, True, True, False)
 
 
 def test_passage_without_instructions_is_clean() -> None:
-    assert instructed(("The fair opened. ", "It rained.\n\n", "All left.")) == (False, False, False)
-    assert instructed(()) == ()
+    assert flagged_by_paragraph(("The fair opened. ", "It rained.\n\n", "All left.")) == (False, False, False)
+    assert flagged_by_paragraph(()) == ()
 
 
 @pytest.mark.parametrize("article", INJECTED, ids=[article["id"] for article in INJECTED])

@@ -53,9 +53,9 @@ def test_words_are_relative_to_when_the_question_was_asked() -> None:
     "question", ["What is the latest on the bridge?", "Where is Putin now?", "Who currently leads?"]
 )
 def test_the_latest_is_a_preference_not_a_filter(question: str) -> None:
-    understood = understand(question, (), Scope(), NOW)
-    assert understood.prefers_newest
-    assert understood.scope == Scope()
+    standalone = understand(question, (), Scope(), NOW)
+    assert standalone.prefers_newest
+    assert standalone.scope == Scope()
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.answering.reader import UNREAD, Reader, ReaderPassage, Reading, best_span, interpret, load_tokenizer
+from rag.answering.reader import UNREAD, Reader, ReaderPassage, Reading, best_span, interpret
 from rag.answering.reader import encode as encode_passage
 from rag.errors import EmbedderError
+from rag.models.wordpiece import bert_tokenizer
 from rag.sentences import sentence_spans
 
 CASTLE = (
@@ -68,8 +69,8 @@ def test_a_passage_that_answers_is_told_from_one_about_something_else(reader: Re
 
 def test_readings_come_in_the_order_of_the_passages_however_they_are_batched(reader: Reader) -> None:
     passages = [passage(" ".join([RIVER] * (1 + place % 3) + [CASTLE] * (place % 2)), "Both") for place in range(11)]
-    together = reader.read("How long is the river?", passages)
-    for alone, reading in zip(passages, together, strict=True):
+    all_together = reader.read("How long is the river?", passages)
+    for alone, reading in zip(passages, all_together, strict=True):
         (expected,) = reader.read("How long is the river?", [alone])
         # Activations are quantized over a whole batch, so a neighbour moves the numbers a little.
         assert reading.answerable == pytest.approx(expected.answerable, abs=1.0)
@@ -138,8 +139,7 @@ def test_the_best_span_never_ends_before_it_starts() -> None:
 
 
 def test_a_sentence_scores_as_the_soft_maximum_of_its_tokens_against_none_answers() -> None:
-    tokenize = load_tokenizer(str(files("rag.data").joinpath("bert-base-uncased-vocab.txt")))
-    encoded = encode_passage(tokenize, "who", ReaderPassage("One two. Three.", "", ((0, 8), (9, 15))))
+    encoded = encode_passage(bert_tokenizer(), "who", ReaderPassage("One two. Three.", "", ((0, 8), (9, 15))))
     scores = np.zeros((len(encoded.ids), 3), dtype=np.float32)
     scores[encoded.passage_start + 3, 2] = 4.0
     reading = interpret(encoded, scores, np.array([0.5, 2.0], dtype=np.float32))

@@ -12,8 +12,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from rag.errors import SettingsError
 from rag.factory import open_engine, open_reranker
 from rag.library import Library
-from rag.question import Understood
-from rag.retrieval import HybridRetriever, fuse, spread
+from rag.question import StandaloneQuestion
+from rag.retrieval import HitLimits, HybridRetriever, fuse, spread
 from rag.settings import Settings
 from tests.conftest import SEEDS
 from vectorstore.values import Chunk, Hit, Scope
@@ -32,10 +32,7 @@ class ShortestFirst(BaseNodePostprocessor):
 
 
 def retriever(library: Library, limit: int = 10, per_article: int = 3) -> HybridRetriever:
-    storage = library.storage
-    return HybridRetriever(
-        storage.ledger, storage.store, storage.embedder, library.lexical, Scope(), limit, per_article
-    )
+    return HybridRetriever(library.storage, library.lexical(), Scope(), HitLimits(limit, per_article))
 
 
 def test_it_is_a_llama_index_retriever(library: Library) -> None:
@@ -51,7 +48,7 @@ def test_few_hits_of_one_article_so_that_others_are_heard(library: Library, tmp_
     lines = [{"id": "long", "text": long}, {"id": "short", "text": "The bridge is open again."}]
     (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
     asyncio.run(library.ingest([tmp_path / "c.jsonl"]))
-    hits = retriever(library, per_article=2).find("Was the harbour bridge of Port Ellery closed?").hits
+    hits = retriever(library, per_article=2).find("Was the harbour bridge of Port Ellery closed?")
     articles = [hit.chunk.article_id for hit in hits]
     assert articles.count("long") == 2
     assert "short" in articles
@@ -65,7 +62,7 @@ def test_fusion_adds_reciprocal_ranks() -> None:
 
 def test_spread_keeps_the_order_and_the_limits() -> None:
     chunks = [Chunk(str(n), f"article {n % 2}", "shared", n, 0, 1, "x", "", "", "", None) for n in range(10)]
-    kept = spread([Hit(chunk, 1.0) for chunk in chunks], 3, 2)
+    kept = spread([Hit(chunk, 1.0) for chunk in chunks], HitLimits(3, 2))
     assert [hit.chunk.id for hit in kept] == ["0", "1", "2"]
 
 
@@ -76,7 +73,7 @@ def test_the_same_words_in_the_title_are_found(library: Library, tmp_path: Path)
     ]
     (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
     asyncio.run(library.ingest([tmp_path / "c.jsonl"]))
-    assert retriever(library).find("zeppelin").hits[0].chunk.article_id == "a"
+    assert retriever(library).find("zeppelin")[0].chunk.article_id == "a"
 
 
 def test_a_reranker_named_by_its_dotted_path_decides(settings: Settings) -> None:
@@ -87,7 +84,7 @@ def test_a_reranker_named_by_its_dotted_path_decides(settings: Settings) -> None
     async def hits() -> tuple[Hit, ...]:
         async with open_engine(named) as engine:
             await engine.library.ingest([SEEDS])
-            return engine.retrieve(Understood("Will Hungary arrest Putin?", Scope()))
+            return engine.retrieve(StandaloneQuestion("Will Hungary arrest Putin?", Scope()))
 
     (only,) = asyncio.run(hits())
     lengths = [len(chunk.text) for chunk in all_chunks(settings)]

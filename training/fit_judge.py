@@ -23,13 +23,13 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
-from rag.answering.answerability import Judgement
-from rag.answering.extractive import choose
-from rag.answering.features import Asked, Candidate, Reading, candidates_of, evidence_of, take_apart
-from rag.answering.reader import Reader
+from rag.answering.answerability import AnswerabilityScore
+from rag.answering.extractive import choose_sentences
+from rag.answering.features import Candidate, QuestionAnalysis, analyse_question, candidates_of, evidence_of
+from rag.answering.reader import Reader, Reading
 from rag.engine import READ_HITS
 from rag.factory import open_engine
-from rag.question import Understood
+from rag.question import StandaloneQuestion
 from rag.settings import Settings
 from vectorstore.values import Hit, Scope
 
@@ -52,7 +52,7 @@ class Case:
     answers: list[list[str]]
     golds: list[str]
     candidates: list[Candidate]
-    asked: Asked
+    asked: QuestionAnalysis
     hits: list[Hit]
     readings: list[Reading]
 
@@ -112,11 +112,11 @@ async def collect(data: Path, work: Path, name: str) -> list[Case]:
             # The seed article is what the program shows first: nothing is tuned on it. A follow-up needs its history.
             if "seed" in row["tags"] or row["history"]:
                 continue
-            understood = Understood(row["question"], Scope())
-            hits = engine.retrieve(understood)
-            readings = engine.judge(understood.question, understood, hits).readings
-            rarity = engine.library.lexical().rarity
-            asked = take_apart(row["question"], rarity)
+            standalone = StandaloneQuestion(row["question"], Scope())
+            hits = engine.retrieve(standalone)
+            readings = engine.judge(standalone.question, standalone, hits).readings
+            idf = engine.library.lexical().idf
+            asked = analyse_question(row["question"], idf)
             cases.append(
                 Case(
                     name,
@@ -248,9 +248,9 @@ def main() -> None:
         return np.array([case.answerable for case in part])
 
     balance = {
-        (name, kind): sum(c.name == name and c.answerable == kind for c in fit)
+        (name, answer_type): sum(c.name == name and c.answerable == answer_type for c in fit)
         for name in SETS
-        for kind in (True, False)
+        for answer_type in (True, False)
     }
     weights = np.array([1.0 / balance[c.name, c.answerable] for c in fit])
     weights /= weights.mean()
@@ -303,7 +303,9 @@ def main() -> None:
         chosen = [c for c in check if c.name == name and c.answerable and shown[c.name, c.id]]
         found = []
         for case in chosen:
-            quoted = choose(Judgement(case.asked.kind, tuple(ranked(case, slope, bias)), 1.0, {}), case.hits)
+            quoted = choose_sentences(
+                AnswerabilityScore(case.asked.answer_type, tuple(ranked(case, slope, bias)), 1.0, {}), case.hits
+            )
             texts = [case.texts[one.hit][one.sentence] for one in quoted]
             found.append(
                 float(holds_answer(" ".join(texts), case.answers) or any(is_gold(t, case.golds) for t in texts))

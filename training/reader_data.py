@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import bm25s
+from tokenizers import Tokenizer
 
-from rag.answering.reader import ReaderPassage, Tokenize
+from rag.answering.reader import ReaderPassage
 from rag.sentences import sentence_spans
 from vectorstore.values import Span
 
@@ -86,7 +87,7 @@ def read_rows(path: Path) -> list[Row]:
         return [json.loads(line) for line in lines]
 
 
-def passages_of(article: Row, tokenize: Tokenize) -> Iterator[Passage]:
+def passages_of(article: Row, tokenizer: Tokenizer) -> Iterator[Passage]:
     """Whole sentences, together at most CHUNK_TOKENS long (a longer sentence stands alone)."""
     text, title = str(article["text"]), str(article["title"] or "")
 
@@ -98,7 +99,7 @@ def passages_of(article: Row, tokenize: Tokenize) -> Iterator[Passage]:
     group: list[Span] = []
     used = 0
     for start, end in sentence_spans(text):
-        length = len(tokenize(text[start:end]).ids)
+        length = len(tokenizer.encode(text[start:end], add_special_tokens=False).ids)
         if group and used + length > CHUNK_TOKENS:
             yield passage(group)
             group, used = [], 0
@@ -111,9 +112,9 @@ def passages_of(article: Row, tokenize: Tokenize) -> Iterator[Passage]:
 class Library:
     """The passages of one question set and a lexical search over them."""
 
-    def __init__(self, folder: Path, tokenize: Tokenize) -> None:
+    def __init__(self, folder: Path, tokenizer: Tokenizer) -> None:
         articles = read_rows(folder / "corpus.jsonl")
-        self.passages = [passage for article in articles for passage in passages_of(article, tokenize)]
+        self.passages = [passage for article in articles for passage in passages_of(article, tokenizer)]
         self._index = bm25s.BM25()
         texts = [f"{passage.reader.title} {passage.reader.text}" for passage in self.passages]
         self._index.index(bm25s.tokenize(texts, stopwords="en", show_progress=False), show_progress=False)
@@ -170,9 +171,9 @@ def strings(row: Row, field: str) -> list[str]:
     return [text for entry in value for text in (entry if isinstance(entry, list) else [entry])]
 
 
-def questions_of(name: str, folder: Path, tokenize: Tokenize) -> Iterator[Question]:
+def questions_of(name: str, folder: Path, tokenizer: Tokenizer) -> Iterator[Question]:
     """The training questions of one set; no question of its check or fit part is among them."""
-    library = Library(folder, tokenize)
+    library = Library(folder, tokenizer)
     cases = read_rows(folder / "cases.jsonl")
     if (folder / "train.jsonl").exists():
         # Questions of the cases that training rows repeat word for word stay out.

@@ -1,6 +1,6 @@
 """Train rag/data/reader.onnx: a small encoder becomes a reader with span, sentence and no-answer outputs.
 
-    python training/train_reader.py --data FOLDER --encoder model.safetensors --vocabulary vocab.txt --output FOLDER
+    python training/train_reader.py --data FOLDER --encoder model.safetensors --output FOLDER
 
 Needs torch, safetensors, onnx and onnxruntime besides the program's own dependencies; see training/README.md.
 """
@@ -15,9 +15,11 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from rag.answering.reader import MAX_TOKENS, Encoded, Tokenize, encode, load_tokenizer, network_inputs
+from rag.answering.reader import READER_MAX_TOKENS, Encoded, encode, network_inputs
+from rag.models.wordpiece import bert_tokenizer
 from training.reader_data import SETS, Exercise, one_epoch, questions_of, without_title
 
 WIDTH, HEADS, LAYERS = 384, 12, 6
@@ -113,9 +115,9 @@ class Lesson:
     sentences: tuple[int, ...]
 
 
-def lesson_of(exercise: Exercise, tokenize: Tokenize) -> Lesson | None:
+def lesson_of(exercise: Exercise, tokenizer: Tokenizer) -> Lesson | None:
     """None when truncation cut the answer off."""
-    encoded = encode(tokenize, exercise.question, exercise.passage)
+    encoded = encode(tokenizer, exercise.question, exercise.passage)
     if not exercise.sentences:
         return Lesson(encoded, [0], [0], ())
     first = encoded.passage_start
@@ -194,17 +196,17 @@ def optimizer_of(network: Network, rate: float, decay: float) -> torch.optim.Opt
     return torch.optim.AdamW(groups)
 
 
-def train(network: Network, tokenize: Tokenize, options: argparse.Namespace) -> None:
+def train(network: Network, tokenizer: Tokenizer, options: argparse.Namespace) -> None:
     """Prints the loss and the time as it goes; saves network.pt after every epoch."""
     chance = random.Random(options.seed)
-    questions = [q for name in SETS for q in questions_of(name, options.data / name, tokenize)]
+    questions = [q for name in SETS for q in questions_of(name, options.data / name, tokenizer)]
     chance.shuffle(questions)
     questions = questions[: options.limit]
     epochs = []
     for _ in range(options.epochs):
         exercises = one_epoch(questions, chance, options.other_rate, options.altered_rate)
         exercises = [without_title(one) if chance.random() < 0.1 else one for one in exercises]
-        epochs.append([lesson for one in exercises if (lesson := lesson_of(one, tokenize))])
+        epochs.append([lesson for one in exercises if (lesson := lesson_of(one, tokenizer))])
     steps = sum(math.ceil(len(lessons) / options.batch) for lessons in epochs)
     print(f"{len(questions)} questions, {[len(lessons) for lessons in epochs]} exercises, {steps} steps", flush=True)
     optimizer = optimizer_of(network, options.rate, options.layer_decay)
@@ -259,7 +261,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with squad2/, clapnq/ and multihop_rag/")
     parser.add_argument("--encoder", type=Path, required=True, help="model.safetensors of all-MiniLM-L6-v2")
-    parser.add_argument("--vocabulary", type=Path, required=True, help="BERT uncased vocabulary")
     parser.add_argument("--output", type=Path, required=True, help="folder for network.pt and reader.onnx")
     parser.add_argument("--start", type=Path, nargs="+", help="network.pt of earlier runs: go on from their mean")
     parser.add_argument("--epochs", type=int, default=3, help="0: only average and export")
@@ -275,16 +276,16 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
-    tokenize = load_tokenizer(str(options.vocabulary))
+    tokenizer = bert_tokenizer()
     network = Network()
     if options.start:
         network.load_state_dict(average(options.start))
     else:
         load_encoder(network, options.encoder)
     if options.epochs:
-        train(network, tokenize, options)
+        train(network, tokenizer, options)
     small = export(network, options.output)
-    print(f"{small}: {small.stat().st_size / 1e6:.1f} MB; inputs of at most {MAX_TOKENS} tokens")
+    print(f"{small}: {small.stat().st_size / 1e6:.1f} MB; inputs of at most {READER_MAX_TOKENS} tokens")
 
 
 if __name__ == "__main__":

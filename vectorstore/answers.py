@@ -1,4 +1,4 @@
-"""Keep the answers that were given: for replay, for gaps, and for the memory of a conversation."""
+"""Store the answers that were given: for replay, gaps, and the history of a conversation."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ TERMINAL = ""
 class StoredAnswer:
     """One answer as stored. `answered_at` is epoch seconds; `record` the whole answer as JSON (rag/answer.py).
 
-    asked_by and conversation are opaque keys of whoever asked ("discord:<user id>"), TERMINAL for the terminal.
+    asked_by and conversation are opaque keys of the asker ("discord:<user id>"), TERMINAL for the terminal.
     """
 
     id: str

@@ -77,7 +77,6 @@ def counted(texts: Iterable[Sequence[int]], in_block: int = TEXTS_IN_BLOCK) -> l
 
 
 def block_of(texts: Sequence[Sequence[int]]) -> Block:
-    """The words of some texts, counted."""
     lengths = np.array([len(text) for text in texts], dtype=np.int32)
     words = np.concatenate([np.asarray(text, dtype=np.int64) for text in texts])
     owners = np.repeat(np.arange(len(texts)), lengths)

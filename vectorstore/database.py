@@ -60,7 +60,7 @@ def transaction(database: Engine) -> Iterator[Connection]:
 
 
 def put(connection: Connection, table: Table, row: Mapping[str, object], adding: str = "") -> None:
-    """Store a row in the place of the one with its primary key, whoever else does so at the same time.
+    """Store a row in the place of the one with its primary key, safe against concurrent writers.
 
     adding: a column whose number is added to the stored one instead.
     """

@@ -11,7 +11,7 @@ DatelineError
 
 
 class DatelineError(Exception):
-    """A known failure, told in one sentence; shown without a traceback."""
+    """A known failure, explained in one sentence; shown without a traceback."""
 
 
 class StoreError(DatelineError):
@@ -31,4 +31,4 @@ class StoreBusy(StoreError):
 
 
 class StoreStopped(StoreError):
-    """The program was told to end while it wrote; nothing is lost, the next ingest finishes it."""
+    """The program was shut down while writing; nothing is lost, the next ingest finishes it."""

@@ -41,24 +41,24 @@ class KnownArticle:
 
 @dataclass(frozen=True, slots=True)
 class IncomingArticle:
-    """An article to be stored; `origin` is what it was read from, `story` is shared by copies of one text."""
+    """An article to be stored; `origin` is what it was read from, copies of one text share a `duplicate_group`."""
 
     article: Article
     origin: str
-    story: str
+    duplicate_group: str
     bands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedChunk:
-    """A chunk with its sentences' unit vectors [sentences, dimension] and the story its article tells.
+    """A chunk with its sentences' unit vectors [sentences, dimension] and its article's duplicate group.
 
     Read from the ledger the vectors have half precision, as they are stored.
     """
 
     chunk: Chunk
     sentence_vectors: NDArray[np.floating]
-    story: str = ""
+    duplicate_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +111,22 @@ class Ledger:
     def save(self, incoming: Sequence[IncomingArticle]) -> None:
         """Store articles as unfinished, in the place of earlier ones with their ids."""
         with self.transaction() as connection:
-            for one in incoming:
-                article = one.article
+            for entry in incoming:
+                article = entry.article
                 put(
                     connection,
                     articles,
-                    article_row(article) | {"origin": one.origin, "story": one.story, "indexed": None},
+                    article_row(article) | {"origin": entry.origin, "story": entry.duplicate_group, "indexed": None},
                 )
                 connection.execute(
                     delete(story_bands).where(
                         story_bands.c.library == article.library, story_bands.c.article_id == article.id
                     )
                 )
-                if one.bands:
+                if entry.bands:
                     connection.execute(
                         insert(story_bands),
-                        [{"band": band, "library": article.library, "article_id": article.id} for band in one.bands],
+                        [{"band": band, "library": article.library, "article_id": article.id} for band in entry.bands],
                     )
 
     def move_origin(self, library: str, article_id: str, origin: str) -> None:
@@ -143,16 +143,16 @@ class Ledger:
         with self.transaction() as connection:
             return list(connection.execute(query).scalars())
 
-    def articles_with_stories(self, library: str, article_ids: Sequence[str]) -> list[tuple[Article, str]]:
-        """These articles with their texts, each with its story, by id."""
+    def articles_with_groups(self, library: str, article_ids: Sequence[str]) -> list[tuple[Article, str]]:
+        """These articles with their texts, each with its duplicate group, by id."""
         query = select(articles).where(articles.c.library == library, articles.c.id.in_(article_ids))
         with self.transaction() as connection:
             return [(article_of(row), row.story) for row in connection.execute(query.order_by(articles.c.id))]
 
-    def stories_like(self, bands: Sequence[str]) -> list[tuple[str, str]]:
-        """(story, text) of the stored articles that share a MinHash band, whatever their library."""
-        together = and_(articles.c.library == story_bands.c.library, articles.c.id == story_bands.c.article_id)
-        query = select(articles.c.story, articles.c.text).join(story_bands, together)
+    def duplicate_candidates(self, bands: Sequence[str]) -> list[tuple[str, str]]:
+        """(duplicate group, text) of the stored articles that share a MinHash band, whatever their library."""
+        same_article = and_(articles.c.library == story_bands.c.library, articles.c.id == story_bands.c.article_id)
+        query = select(articles.c.story, articles.c.text).join(story_bands, same_article)
         with self.transaction() as connection:
             rows = connection.execute(
                 query.where(story_bands.c.band.in_(bands)).distinct().order_by(articles.c.story).limit(20)
@@ -199,9 +199,9 @@ class Ledger:
     def mark_unindexed(self, library: str, article_ids: Sequence[str]) -> None:
         """Take articles out of every answer until `finish` or `remove`."""
         with self.transaction() as connection:
-            for some in slices(article_ids):
+            for batch in slices(article_ids):
                 connection.execute(
-                    update(articles).where(articles.c.library == library, articles.c.id.in_(some)).values(indexed=None)
+                    update(articles).where(articles.c.library == library, articles.c.id.in_(batch)).values(indexed=None)
                 )
             raise_revision(connection)
 
@@ -210,7 +210,7 @@ class Ledger:
         with self.transaction() as connection:
             ids = [article.id for article, _ in made]
             connection.execute(delete(chunks).where(chunks.c.library == library, chunks.c.article_id.in_(ids)))
-            rows = [chunk_row(indexed) for _, some in made for indexed in some]
+            rows = [chunk_row(indexed) for _, chunks_of_article in made for indexed in chunks_of_article]
             if rows:
                 connection.execute(insert(chunks), rows)
             for article, _ in made:
@@ -229,10 +229,10 @@ class Ledger:
     def remove(self, library: str, article_ids: Sequence[str]) -> None:
         """Delete articles with their chunks."""
         with self.transaction() as connection:
-            for some in slices(article_ids):
+            for batch in slices(article_ids):
                 for table in (chunks, story_bands):
-                    connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(some)))
-                connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(some)))
+                    connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(batch)))
+                connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(batch)))
             raise_revision(connection)
 
     def clear_index(self) -> None:
@@ -252,13 +252,13 @@ class Ledger:
     def chunks_by_id(self, chunk_ids: Sequence[str]) -> dict[str, IndexedChunk]:
         """These chunks with their texts; ids of unfinished or unknown articles are left out."""
         with self.transaction() as connection:
-            rows = [row for some in slices(chunk_ids) for row in connection.execute(whole_chunks(some)).all()]
+            rows = [row for batch in slices(chunk_ids) for row in connection.execute(whole_chunks(batch)).all()]
         return {row.id: indexed_chunk(row) for row in rows}
 
     def indexed_chunk_count(self) -> int:
         """How many chunks of finished articles there are: as many vectors at least the store must hold."""
-        together = and_(articles.c.library == chunks.c.library, articles.c.id == chunks.c.article_id)
-        query = select(func.count()).select_from(chunks).join(articles, together)
+        same_article = and_(articles.c.library == chunks.c.library, articles.c.id == chunks.c.article_id)
+        query = select(func.count()).select_from(chunks).join(articles, same_article)
         with self.transaction() as connection:
             return connection.execute(query.where(articles.c.indexed.is_not(None))).scalar_one()
 
@@ -316,14 +316,14 @@ def indexed_chunk(row: Row[tuple[object, ...]]) -> IndexedChunk:
     """A chunk from its row. A question reads a hundred of them, so this is written to be fast."""
     (
         chunk_id, article_id, library, position, start, end, text, title, source, url, published, derived,
-        story, sentences, vectors,
+        group, sentences, vectors,
     ) = cast("tuple[Any, ...]", row)  # fmt: skip
     spans: tuple[Span, ...] = tuple(SPANS.iter_unpack(sentences))
     chunk = Chunk(
         chunk_id, article_id, library, position, start, end, text, title, source, url, moment(published), derived, spans
     )
     matrix = np.frombuffer(vectors, dtype="<f2")
-    return IndexedChunk(chunk, matrix.reshape(len(spans), -1) if spans else matrix.reshape(0, 0), story)
+    return IndexedChunk(chunk, matrix.reshape(len(spans), -1) if spans else matrix.reshape(0, 0), group)
 
 
 def chunk_row(indexed: IndexedChunk) -> dict[str, object]:

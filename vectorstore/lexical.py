@@ -1,24 +1,19 @@
 """BM25 over the chunks, with title, outlet and date: a cache of the ledger, kept beside the store by its revision."""
 
 import json
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vectorstore.stems import stem
+from vectorstore.bm25 import BlockwiseBM25, counted
+from vectorstore.stems import word_stems
 from vectorstore.values import Scope
 
-if TYPE_CHECKING:
-    from vectorstore.bm25 import BlockwiseBM25
-
-WORD = re.compile(r"\w+")
 FORMAT = 2
 # bm25s defaults are k1 1.5, b .75; "lucene" is its default scoring. Nothing better was found on the public sets.
 
@@ -48,105 +43,100 @@ class LexicalMatch:
     score: float
 
 
-def stems_of(text: str) -> list[str]:
-    """The stems of a text, in order."""
-    return [stem(word) for word in WORD.findall(text.lower())]
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """A name for each chunk, stored as numbers [chunks] into the list of different names."""
+
+    numbers: NDArray[np.int32]
+    names: list[str]
+
+    @classmethod
+    def of(cls, labels: Iterable[str]) -> "Labels":
+        """Number the names in the order of their first appearance."""
+        numbers: dict[str, int] = {}
+        return cls(np.array([numbers.setdefault(label, len(numbers)) for label in labels], np.int32), list(numbers))
+
+    def among(self, wanted: Iterable[str]) -> NDArray[np.bool_]:
+        """For each chunk: is its name one of these?"""
+        return np.isin(self.numbers, [self.names.index(name) for name in wanted if name in self.names])
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkFields:
+    """What filters need of each chunk; `published` in epoch seconds, NaN without a date."""
+
+    ids: list[str]
+    libraries: Labels
+    sources: Labels
+    published: NDArray[np.float64]
 
 
 class LexicalIndex:
-    """An immutable BM25 index of one revision of the library."""
+    """An immutable BM25 index of one revision of the library. `bm25` is None for a library without words."""
 
-    def __init__(
-        self,
-        revision: str,
-        bm25: "BlockwiseBM25 | None",
-        chunk_ids: list[str],
-        libraries: NDArray[np.int32],
-        library_names: list[str],
-        sources: NDArray[np.int32],
-        source_names: list[str],
-        published: NDArray[np.float64],
-    ) -> None:
+    def __init__(self, revision: str, bm25: BlockwiseBM25 | None, fields: ChunkFields) -> None:
         self.revision = revision
         self.bm25 = bm25
-        self.chunk_ids = chunk_ids
-        self.libraries = libraries
-        self.library_names = library_names
-        self.sources = sources
-        self.source_names = source_names
-        self.published = published
+        self.fields = fields
 
     @classmethod
     def build(cls, revision: str, entries: Iterable[LexicalEntry]) -> "LexicalIndex":
         """Index the entries as they come; memory holds counts of words, not texts."""
-        from vectorstore.bm25 import BlockwiseBM25, counted
-
         vocabulary: dict[str, int] = {}
-        chunk_ids: list[str] = []
-        library_numbers: dict[str, int] = {}
-        source_numbers: dict[str, int] = {}
-        libraries: list[int] = []
-        sources: list[int] = []
+        ids: list[str] = []
+        libraries: list[str] = []
+        sources: list[str] = []
         published: list[float] = []
 
         def numbered() -> Iterator[list[int]]:
             for entry in entries:
-                chunk_ids.append(entry.chunk_id)
-                libraries.append(library_numbers.setdefault(entry.library, len(library_numbers)))
-                sources.append(source_numbers.setdefault(entry.source, len(source_numbers)))
+                ids.append(entry.chunk_id)
+                libraries.append(entry.library)
+                sources.append(entry.source)
                 published.append(entry.published.timestamp() if entry.published else np.nan)
-                yield [vocabulary.setdefault(stem, len(vocabulary)) for stem in stems_of(entry.searched())]
+                yield [vocabulary.setdefault(stem, len(vocabulary)) for stem in word_stems(entry.searched())]
 
         blocks = counted(numbered())
         bm25 = None
         if vocabulary:
             bm25 = BlockwiseBM25(backend="numpy")
             bm25.index((blocks, vocabulary), show_progress=False)
-        return cls(
-            revision,
-            bm25,
-            chunk_ids,
-            np.array(libraries, dtype=np.int32),
-            list(library_numbers),
-            np.array(sources, dtype=np.int32),
-            list(source_numbers),
-            np.array(published, dtype=np.float64),
-        )
+        return cls(revision, bm25, ChunkFields(ids, Labels.of(libraries), Labels.of(sources), np.array(published)))
 
     def search(self, question: str, limit: int, scope: Scope) -> list[LexicalMatch]:
         """Best first, at most `limit`, only chunks in scope that share a word with the question."""
         if self.bm25 is None:
             return []
-        known = [stem for stem in dict.fromkeys(stems_of(question)) if stem in self.bm25.vocab_dict]
+        known = [stem for stem in dict.fromkeys(word_stems(question)) if stem in self.bm25.vocab_dict]
         if not known:
             return []
         scores = np.asarray(self.bm25.get_scores(known), dtype=np.float32)
         if not self.all_in(scope):
             scores = np.where(self.in_scope(scope), scores, 0.0)
         best = np.argsort(-scores, kind="stable")[:limit]
-        return [LexicalMatch(self.chunk_ids[index], float(scores[index])) for index in best if scores[index] > 0]
+        return [LexicalMatch(self.fields.ids[index], float(scores[index])) for index in best if scores[index] > 0]
 
     def all_in(self, scope: Scope) -> bool:
-        """Is every chunk of this revision in scope?"""
-        return not scope.narrowed and set(self.library_names) <= set(scope.libraries)
+        """True if every chunk of this revision is in scope."""
+        return not scope.narrowed and set(self.fields.libraries.names) <= set(scope.libraries)
 
     def in_scope(self, scope: Scope) -> NDArray[np.bool_]:
         """Which chunks may be found; an article without a date is out when a date bound is set."""
-        allowed = np.isin(self.libraries, [number_of(name, self.library_names) for name in scope.libraries])
+        allowed = self.fields.libraries.among(scope.libraries)
         if scope.sources:
-            allowed &= np.isin(self.sources, [number_of(name, self.source_names) for name in scope.sources])
+            allowed &= self.fields.sources.among(scope.sources)
         if scope.since is not None:
-            allowed &= self.published >= scope.since.timestamp()
+            allowed &= self.fields.published >= scope.since.timestamp()
         if scope.until is not None:
-            allowed &= self.published < scope.until.timestamp()
+            allowed &= self.fields.published < scope.until.timestamp()
         return allowed
 
-    def rarity(self, word: str) -> float:
+    def idf(self, word: str) -> float:
         """How rare a word is, in [0, 1]: 1 for a word of no chunk, 0 for a word of every chunk (idf over its maximum)."""
-        stems = stems_of(word)
-        if not stems or not self.chunk_ids:
+        stems = word_stems(word)
+        if not stems or not self.fields.ids:
             return 0.0
-        total = len(self.chunk_ids)
+        total = len(self.fields.ids)
         count = min(self.chunk_count(stem) for stem in stems)
         return float(np.log((total + 1) / (count + 1)) / np.log(total + 1))
 
@@ -177,16 +167,18 @@ class LexicalIndex:
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)
 
-    def write(self, folder: Path, bm25: "BlockwiseBM25") -> None:
-        """The files of the index."""
+    def write(self, folder: Path, bm25: BlockwiseBM25) -> None:
+        fields = self.fields
         bm25.save(str(folder), show_progress=False)
-        np.savez(folder / "fields.npz", libraries=self.libraries, sources=self.sources, published=self.published)
+        libraries, sources = fields.libraries, fields.sources
+        path = folder / "fields.npz"
+        np.savez(path, libraries=libraries.numbers, sources=sources.numbers, published=fields.published)
         names = {
             "format": FORMAT,
             "revision": self.revision,
-            "chunk_ids": self.chunk_ids,
-            "libraries": self.library_names,
-            "sources": self.source_names,
+            "chunk_ids": fields.ids,
+            "libraries": libraries.names,
+            "sources": sources.names,
         }
         (folder / "names.json").write_text(json.dumps(names), "utf-8")
 
@@ -197,25 +189,11 @@ class LexicalIndex:
             names = json.loads((folder / "names.json").read_text("utf-8"))
             if names["format"] != FORMAT or names["revision"] != revision:
                 return None
-            from vectorstore.bm25 import BlockwiseBM25
-
             bm25 = BlockwiseBM25.load(str(folder), mmap=False, load_vocab=True, show_progress=False)
             bm25.backend = "numpy"
-            with np.load(folder / "fields.npz") as fields:
-                return cls(
-                    revision,
-                    bm25,
-                    names["chunk_ids"],
-                    fields["libraries"],
-                    names["libraries"],
-                    fields["sources"],
-                    names["sources"],
-                    fields["published"],
-                )
+            with np.load(folder / "fields.npz") as arrays:
+                libraries = Labels(arrays["libraries"], names["libraries"])
+                sources = Labels(arrays["sources"], names["sources"])
+                return cls(revision, bm25, ChunkFields(names["chunk_ids"], libraries, sources, arrays["published"]))
         except (OSError, ValueError, KeyError, TypeError, EOFError):
             return None
-
-
-def number_of(name: str, names: list[str]) -> int:
-    """Where a name stands, -1 when it is unknown (and so matches nothing)."""
-    return names.index(name) if name in names else -1

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from vectorstore.errors import StoreBusy, StoreStopped, StoreUnavailable
 
 ShouldStop = Callable[[], bool]
-"""Asked from time to time by work that takes long: was the program told to end?"""
+"""Polled by long-running work: True once the program is shutting down."""
 STOPPED_BEFORE = "This was stopped before it began, and nothing was changed: do it again."
 
 
@@ -25,7 +25,7 @@ def writer_lock(
     on_wait: Callable[[str], None] | None = None,
     stopped: ShouldStop = never_stop,
 ) -> Iterator[None]:
-    """Hold the folder's writer lock; `on_wait` is told who holds it before waiting, `stopped` ends the wait.
+    """Hold the folder's writer lock; `on_wait` is called with its holder before waiting, `stopped` ends the wait.
 
     Raises StoreBusy, StoreStopped, StoreUnavailable.
 

@@ -80,7 +80,7 @@ chunks = Table(
 )
 
 # One row for each question answered: `record` is the whole answer as JSON (vectorstore/answers.py).
-# `asked_by` and `conversation` are opaque keys of whoever keeps them ("discord:<user id>"), "" for the terminal.
+# `asked_by` and `conversation` are opaque keys of the front end ("discord:<user id>"), "" for the terminal.
 answers = Table(
     "answers",
     metadata,

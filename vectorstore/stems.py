@@ -1,9 +1,11 @@
 """Words to stems, for searching and for comparing: Snowball's English, and the irregular forms that it does not know."""
 
+import re
 from functools import lru_cache
 
 import Stemmer
 
+WORD = re.compile(r"\w+")
 MAX_WORD = 64
 """Characters of a word that are looked at."""
 
@@ -39,3 +41,8 @@ STEMMER = Stemmer.Stemmer("english")
 def stem(word: str) -> str:
     """The stem of a word in lower case: "arrested" and "arrests" are "arrest", "spoke" is "speak"."""
     return str(STEMMER.stemWord(BASE.get(word, word)[:MAX_WORD]))
+
+
+def word_stems(text: str) -> list[str]:
+    """The stems of a text's words, in order."""
+    return [stem(word) for word in WORD.findall(text.lower())]

@@ -62,20 +62,20 @@ class VectorStore:
                 self.client.close()
 
     def reopen(self) -> None:
-        """Open the folder as it is now: for whoever begins to write.
+        """Open the folder in its present state, before writing.
 
-        Chroma keeps its index in memory. Written over what another process wrote since, the folder would be of no use
-        to either (measured: "Error finding id" for good).
+        Chroma keeps its index in memory. Written over what another process wrote since, the folder is corrupt
+        for both (measured: "Error finding id" for good).
         """
         with self.opening:
             self.close()
             self.open()
 
     def use(self, work: Callable[["Collection"], Value]) -> Value:
-        """Work on the collection, which may be done twice. Where another process wrote since, it is opened anew, once.
+        """Work on the collection, which may be done twice. Where another process wrote since, it is reopened once.
 
         Chroma then answers "Error finding id" for what the other process deleted, and "does not exist" where it made
-        the collection anew; a collection that was closed meanwhile fails in ways of its own.
+        the collection again; a collection that was closed meanwhile fails in ways of its own.
         """
         with chroma_errors(self.folder):
             from chromadb.errors import InternalError, NotFoundError
@@ -203,7 +203,7 @@ def where_in_scope(scope: Scope) -> "Where":
 
 @contextmanager
 def chroma_errors(folder: Path) -> Iterator[None]:
-    """Whatever Chroma raises becomes one sentence with the way out."""
+    """Turn whatever Chroma raises into one sentence that says what to do."""
     try:
         yield
     except StoreUnavailable:

@@ -10,7 +10,7 @@ from typing import IO, NoReturn
 import click
 
 from rag.errors import QuestionError, SettingsError
-from rag.prompt_injection import clean_line
+from rag.text import clean_line
 from vectorstore.errors import DatelineError
 
 ANSWERED, FAILED, WRONG_USE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130

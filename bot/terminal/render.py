@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rag.answer import Answer, Citation, Headline, day_words
-from rag.prompt_injection import clean_line
+from rag.text import clean_line
 
 SHOWN_HITS = 10
 

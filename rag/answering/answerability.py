@@ -1,4 +1,4 @@
-"""Step 3, judge: which sentences answer, and do the hits hold an answer at all? Two small logistic models. Pure.
+"""Step 3: which sentences answer, and whether the hits hold an answer at all. Two small logistic models. Pure.
 
 The weights are fitted on public question sets by training/fit_judge.py and lie in rag/data/judge.json.
 """
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from rag.answering.features import Candidate, Rarity, Reading, candidates_of, evidence_of, take_apart
+from rag.answering.features import Candidate, Idf, analyse_question, candidates_of, evidence_of
+from rag.answering.reader import Reading
 from vectorstore.values import Hit
 
 
@@ -29,7 +30,7 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Everything that decides. `threshold`: P(answered) from which the program answers; `reads`: made for a reader."""
+    """The fitted models. `threshold`: P(answered) from which the program answers; `reads`: made for a reader."""
 
     sentence: Logistic
     answer: Logistic
@@ -39,10 +40,10 @@ class Parameters:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class AnswerabilityScore:
     """`ranked`: candidates with P(answers), best first. `probability`: that the hits hold an answer."""
 
-    kind: str
+    answer_type: str
     ranked: tuple[tuple[Candidate, float], ...]
     probability: float
     features: Mapping[str, float]
@@ -66,14 +67,14 @@ def parameters_from(text: str) -> Parameters:
     )
 
 
-def judge(
-    question: str, hits: Sequence[Hit], readings: Sequence[Reading], rarity: Rarity, parameters: Parameters
-) -> Judgement:
+def score_answerability(
+    question: str, hits: Sequence[Hit], readings: Sequence[Reading], idf: Idf, parameters: Parameters
+) -> AnswerabilityScore:
     """Rank the sentences and say how probable an answer is; 0 without hits."""
-    asked = take_apart(question, rarity)
+    asked = analyse_question(question, idf)
     candidates = candidates_of(asked, hits, readings)
     scored = [(candidate, parameters.sentence.probability(candidate.features)) for candidate in candidates]
     ranked = sorted(scored, key=lambda pair: (-pair[1], pair[0].hit, pair[0].sentence))
     evidence = evidence_of(asked, hits, readings, ranked)
     probability = parameters.answer.probability(evidence) if evidence else 0.0
-    return Judgement(asked.kind, tuple(ranked), probability, evidence)
+    return AnswerabilityScore(asked.answer_type, tuple(ranked), probability, evidence)

@@ -1,4 +1,4 @@
-"""Step 4, write, without a model: choose the one to three sentences that answer and quote them word for word. Pure."""
+"""Step 4 without a model: choose the one to three sentences that answer and quote them word for word. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -6,24 +6,25 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from rag.answer import Citation, Headline, headline_of
-from rag.answering.answerability import Judgement
-from rag.answering.features import DATE, NAME, NUMBER_WORD, SOUGHT, Candidate, Reading, words_of
-from rag.prompt_injection import tainted_sentences
-from rag.retrieval import similar_words
+from rag.answering.answerability import AnswerabilityScore
+from rag.answering.features import DATE, EXPECTED_ANSWER_TYPE, NAME, NUMBER_WORD, Candidate
+from rag.answering.reader import Reading
+from rag.prompt_injection import flagged_sentences
+from rag.text import jaccard, words_of
 from vectorstore.values import Chunk, Hit, Span
 
 MAX_SENTENCES = 3
 MAX_WORDS = 60
-"""Quoted words of an answer: what a reader takes in at one look."""
+"""Quoted words of an answer: what a reader takes in at a glance."""
 WORTH_ADDING = 0.05
 """A further sentence must be at least this probable, relative to the best one. Measured: docs/quality.md."""
-LOOKED_AT = 30
+MAX_CANDIDATES = 30
 """Candidates considered, best first."""
-COMBINED = 8
+MAX_COMBINED = 8
 """Candidates of which the further sentences are chosen, so that a long second one does not keep out two short ones that
 more probably answer together. Measured: docs/quality.md."""
-SURE = 0.0
-"""The reader's log-odds of its words against none from which a date or number that was asked for is quoted first. Measured:
+SPAN_MARGIN_THRESHOLD = 0.0
+"""Log-odds of the reader's span against none, from which a date or number that was asked for is quoted first. Measured:
 docs/quality.md."""
 SAME_STATEMENT = 0.7
 """Jaccard similarity of words from which a second sentence says nothing new."""
@@ -42,107 +43,107 @@ class Quote:
 
 
 def write_extract(
-    judgement: Judgement, hits: Sequence[Hit], readings: Sequence[Reading]
+    answerability: AnswerabilityScore, hits: Sequence[Hit], readings: Sequence[Reading]
 ) -> tuple[str, tuple[Citation, ...]]:
     """The answer's text with its [n], and the citations; ("", ()) when no sentence may be quoted."""
-    chosen = choose(judgement, hits)
-    quotes = [quote_of(candidate, hits, readings, judgement.kind) for candidate in chosen]
+    chosen = choose_sentences(answerability, hits)
+    quotes = [quote_of(candidate, hits, readings, answerability.answer_type) for candidate in chosen]
     return cite(join_neighbours(in_reading_order(quotes, hits), hits), hits)
 
 
-def choose(judgement: Judgement, hits: Sequence[Hit]) -> list[Candidate]:
-    """The best sentence, the one or two more that most probably answer and fit the word limit with it, and whom their
-    pronouns speak of."""
-    quotable = without_orders(judgement.ranked, hits)
-    floor = judgement.ranked[0][1] * WORTH_ADDING if judgement.ranked else 0.0
-    pool = [pair for pair in quotable[:LOOKED_AT] if pair[1] >= floor]
+def choose_sentences(answerability: AnswerabilityScore, hits: Sequence[Hit]) -> list[Candidate]:
+    """The best sentence, one or two more that most probably answer within the word limit, and their antecedents."""
+    quotable = without_instructions(answerability.ranked, hits)
+    floor = answerability.ranked[0][1] * WORTH_ADDING if answerability.ranked else 0.0
+    pool = [pair for pair in quotable[:MAX_CANDIDATES] if pair[1] >= floor]
     if not pool:
         return []
-    pattern = SOUGHT[judgement.kind] if judgement.kind in ("when", "count") else None
+    pattern = (
+        EXPECTED_ANSWER_TYPE[answerability.answer_type] if answerability.answer_type in ("when", "count") else None
+    )
     best, *rest = pool
-    # A heading says nothing beside a sentence.
+    # A heading adds nothing to a sentence.
     others = [pair for pair in rest if pair[0].features["is_whole"]]
-    further = others[:COMBINED]
+    further = others[:MAX_COMBINED]
     if pattern is not None:
-        further += [pair for pair in others[COMBINED:] if pattern.search(text_of(pair[0], hits))][:1]
-    underlined = underlined_answer(quotable, pattern, hits) if pattern is not None else None
-    if underlined is not None and underlined not in (best, *further):
-        further.append(underlined)
+        further += [pair for pair in others[MAX_COMBINED:] if pattern.search(text_of(pair[0], hits))][:1]
+    span_sentence = most_certain_span(quotable, pattern, hits) if pattern is not None else None
+    if span_sentence is not None and span_sentence not in (best, *further):
+        further.append(span_sentence)
 
     def worth(group: Sequence[tuple[Candidate, float]]) -> tuple[bool, bool, float]:
-        """A question for a date or a number wants one in the answer, best the one the reader underlines; then probability
-        counts."""
+        """A question for a date or a number wants one in the answer, best the reader's span; then probability counts."""
         holds = pattern is not None and any(pattern.search(text_of(candidate, hits)) for candidate, _ in group)
-        return underlined in group, holds, sum(probability for _, probability in group)
+        return span_sentence in group, holds, sum(probability for _, probability in group)
 
     groups = [(best, *more) for count in range(MAX_SENTENCES) for more in combinations(further, count)]
-    chosen = [candidate for candidate, _ in max((g for g in groups if fits(texts_of(g, hits))), key=worth)]
+    chosen = [candidate for candidate, _ in max((g for g in groups if fit_together(texts_of(g, hits))), key=worth)]
     by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in quotable}
     for candidate in list(chosen):
         antecedent = by_place.get((candidate.hit, candidate.sentence - 1))
         if antecedent is None or antecedent in chosen or not LEADING_PRONOUN.match(text_of(candidate, hits)):
             continue
-        if len(chosen) < MAX_SENTENCES and fits([text_of(one, hits) for one in [*chosen, antecedent]]):
+        if len(chosen) < MAX_SENTENCES and fit_together([text_of(one, hits) for one in [*chosen, antecedent]]):
             chosen.append(antecedent)
     return chosen
 
 
-def underlined_answer(
+def most_certain_span(
     ranked: Sequence[tuple[Candidate, float]], pattern: re.Pattern[str], hits: Sequence[Hit]
 ) -> tuple[Candidate, float] | None:
-    """The sentence with the date or number that the reader is surest of, None when it is sure of none."""
+    """The sentence with the date or number of the reader's most certain span, None without a certain one."""
     sure = [
         pair
         for pair in ranked
         if pair[0].features["holds_span"]
-        and pair[0].features["span_margin"] > SURE
+        and pair[0].features["span_margin"] > SPAN_MARGIN_THRESHOLD
         and pattern.search(text_of(pair[0], hits))
     ]
     return max(sure, key=lambda pair: pair[0].features["span_margin"], default=None)
 
 
-def fits(texts: Sequence[str]) -> bool:
-    """Are sentences no more than one reads at a look, none repeating another? A single one is cut to the limit later."""
+def fit_together(texts: Sequence[str]) -> bool:
+    """True within the word limit and without repetition. A single long sentence passes: it is cut to the limit later."""
     if len(texts) > 1 and sum(len(text.split()) for text in texts) > MAX_WORDS:
         return False
     words = [frozenset(words_of(text)) for text in texts]
-    return all(similar_words(one, other) < SAME_STATEMENT for one, other in combinations(words, 2))
+    return all(jaccard(one, other) < SAME_STATEMENT for one, other in combinations(words, 2))
 
 
 def texts_of(group: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[str]:
-    """The sentences of ranked candidates."""
     return [text_of(candidate, hits) for candidate, _ in group]
 
 
-def without_orders(ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[tuple[Candidate, float]]:
-    """The candidates that do not stand in a paragraph that tells the reader, or a model, what to do."""
+def without_instructions(
+    ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]
+) -> list[tuple[Candidate, float]]:
+    """The candidates outside paragraphs that give instructions to the reader or to a model."""
     looked_at = {candidate.hit for candidate, _ in ranked}
-    tainted = {hit: tainted_sentences(hits[hit].chunk, hits[hit].chunk.sentences) for hit in looked_at}
-    return [pair for pair in ranked if not tainted[pair[0].hit][pair[0].sentence]]
+    flagged = {hit: flagged_sentences(hits[hit].chunk, hits[hit].chunk.sentences) for hit in looked_at}
+    return [pair for pair in ranked if not flagged[pair[0].hit][pair[0].sentence]]
 
 
 def text_of(candidate: Candidate, hits: Sequence[Hit]) -> str:
-    """The sentence's own words."""
     return hits[candidate.hit].chunk.sentence_text(candidate.span)
 
 
-def quote_of(candidate: Candidate, hits: Sequence[Hit], readings: Sequence[Reading], kind: str) -> Quote:
+def quote_of(candidate: Candidate, hits: Sequence[Hit], readings: Sequence[Reading], answer_type: str) -> Quote:
     """The sentence as a quote, cut to the word limit around the words that answer."""
     chunk = hits[candidate.hit].chunk
     start, end = candidate.span
-    emphasis = answer_words(candidate, chunk, readings, kind)
+    emphasis = answer_words(candidate, chunk, readings, answer_type)
     start, end = within_limit(chunk, start, end, emphasis)
     return Quote(candidate.hit, start, end, tuple((a, b) for a, b in emphasis if start <= a < b <= end))
 
 
-def answer_words(candidate: Candidate, chunk: Chunk, readings: Sequence[Reading], kind: str) -> tuple[Span, ...]:
-    """What to underline: the reader's span when it lies here, else the dates, numbers or names that were asked for."""
+def answer_words(candidate: Candidate, chunk: Chunk, readings: Sequence[Reading], answer_type: str) -> tuple[Span, ...]:
+    """Words to emphasise: the reader's span when it lies here, else the dates, numbers or names that were asked for."""
     start, end = candidate.span
     if candidate.hit < len(readings) and (span := readings[candidate.hit].span) is not None:
         first, last = span[0] + chunk.start, span[1] + chunk.start
         if start <= first < last <= end:
             return ((first, last),)
-    pattern = {"when": DATE, "count": NUMBER_WORD, "who": NAME}.get(kind)
+    pattern = {"when": DATE, "count": NUMBER_WORD, "who": NAME}.get(answer_type)
     if pattern is None:
         return ()
     return tuple((start + m.start(), start + m.end()) for m in pattern.finditer(chunk.sentence_text(candidate.span)))

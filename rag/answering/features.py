@@ -1,19 +1,19 @@
-"""What speaks for a sentence, and for the hits as a whole, answering a question: named numbers for step 3. Pure."""
+"""Features of step 3: named numbers on how well a sentence, and the hits as a whole, answer a question. Pure."""
 
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
+from rag.answering.reader import Reading
+from rag.text import STOP_WORDS, stems_of, words_of
 from vectorstore.stems import stem
 from vectorstore.values import Hit, Span
 
-Rarity = Callable[[str], float]
-"""How rare a word is in the library, in [0, 1] (LexicalIndex.rarity)."""
+Idf = Callable[[str], float]
+"""How rare a word is in the library, in [0, 1] (LexicalIndex.idf)."""
 
-WORD = re.compile(r"\w+(?:['’]\w+)?")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 DATE = re.compile(
     r"\b(?:1\d{3}|20\d{2})s?\b|\b(?:Jan(?:uary)?|Feb(?:ruary)?|March|April|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?"
@@ -35,23 +35,11 @@ NEGATION = re.compile(
     r"\b(?:no|not|never|none|neither|nor|cannot|without|refus\w+|den(?:y|ies|ied)|unlike|except|fail\w*)\b|n['’]t\b",
     re.IGNORECASE,
 )
-TOGETHER = 3
-"""Words between which nothing much else can stand. A guess."""
-SOUGHT = {"when": DATE, "count": NUMBER_WORD, "who": NAME, "where": PLACE, "why": REASON}
-"""What a sentence must hold to answer that kind of question."""
-STOP_WORDS = frozenset(
-    WORD.findall(
-        """
-        a an and are as at be been being but by can could did do does doing for from had has have he her him his
-        how i if in into is it its itself may me might more most much must my of on or our ours out over own
-        shall she should so some such than that the their theirs them then there these they this those to too
-        under until up us very was we were what when where which while who whom whose why will with would you
-        your yours about after again all also am any because before between both down during each few further
-        here just no nor not now off once only other same through
-        """
-    )
-)
-WHAT_IS_ASKED = (
+MAX_BIGRAM_DISTANCE = 3
+"""Largest distance in words at which two words count as a bigram. A guess."""
+EXPECTED_ANSWER_TYPE = {"when": DATE, "count": NUMBER_WORD, "who": NAME, "where": PLACE, "why": REASON}
+"""What a sentence must contain to answer a question of that type."""
+QUESTION_TYPES = (
     ("when", re.compile(r"\b(?:when|(?:what|which) (?:year|date|day|month|time)|how (?:long ago|recently))\b")),
     ("count", re.compile(r"\b(?:how (?:many|much|old|tall|long|far|large|big|high|often)|what (?:percentage|number))\b")),
     ("who", re.compile(r"\b(?:who|whom|whose|which (?:person|company|team|player|minister|president))\b")),
@@ -63,38 +51,14 @@ WHAT_IS_ASKED = (
     )),
     ("what", re.compile(r"")),
 )  # fmt: skip
-"""Kinds of question, the first that matches is it."""
-
-
-class Reading(Protocol):
-    """What a trained reader says of one passage (rag/answering/reader.py): log-odds, and the span it would underline."""
-
-    @property
-    def answerable(self) -> float:
-        """Log-odds that the passage answers the question."""
-        ...
-
-    @property
-    def sentence_scores(self) -> tuple[float, ...]:
-        """Log-odds for each sentence."""
-        ...
-
-    @property
-    def span(self) -> Span | None:
-        """The words that answer, as offsets in the passage."""
-        ...
-
-    @property
-    def span_margin(self) -> float:
-        """Log-odds of that span against no span."""
-        ...
+"""Question types; the first pattern that matches decides."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A question taken apart once: what kind it is, its weighty words with their rarity, and which of them stand together."""
+class QuestionAnalysis:
+    """A question analysed once: its answer type, its content words with their idf, and its bigrams of content words."""
 
-    kind: str
+    answer_type: str
     words: Mapping[str, float]
     pairs: tuple[tuple[str, str], ...]
     names: frozenset[str]
@@ -112,83 +76,78 @@ class Candidate:
     features: Mapping[str, float]
 
 
-def take_apart(question: str, rarity: Rarity) -> Asked:
-    """What is asked, by the question's own words."""
+def analyse_question(question: str, idf: Idf) -> QuestionAnalysis:
+    """What the words of a question ask for."""
     lowered = question.lower().strip()
-    kind = next(name for name, pattern in WHAT_IS_ASKED if pattern.search(lowered))
-    words = {word: rarity(word) for word in dict.fromkeys(words_of(question)) if word not in STOP_WORDS}
+    answer_type = next(name for name, pattern in QUESTION_TYPES if pattern.search(lowered))
+    words = {word: idf(word) for word in dict.fromkeys(words_of(question)) if word not in STOP_WORDS}
     names = frozenset(name.group().lower().removesuffix("'s").removesuffix("’s") for name in NAME.finditer(question))
-    return Asked(
-        kind, words, neighbours(question), names, frozenset(NUMBER.findall(question)), bool(NEGATION.search(question))
+    return QuestionAnalysis(
+        answer_type,
+        words,
+        content_bigrams(question),
+        names,
+        frozenset(NUMBER.findall(question)),
+        bool(NEGATION.search(question)),
     )
 
 
-def neighbours(question: str) -> tuple[tuple[str, str], ...]:
-    """Stems of weighty words that follow each other, at most one small word between them ("Kremlin spokesman")."""
+def content_bigrams(question: str) -> tuple[tuple[str, str], ...]:
+    """Stems of content words that follow each other, at most one stop word between them ("Kremlin spokesman")."""
     places = [(place, stem(word)) for place, word in enumerate(words_of(question)) if word not in STOP_WORDS]
     return tuple((first, then) for (at, first), (to, then) in pairwise(places) if to - at <= 2)
 
 
-def words_of(text: str) -> list[str]:
-    """Lower-case words without possessive endings."""
-    return [word.removesuffix("'s").removesuffix("’s") for word in WORD.findall(text.lower())]
-
-
-def coverage(asked: Asked, stems: frozenset[str]) -> float:
-    """Share of the question's words, weighted by rarity, that occur among the stems; 1 when it has no weighty words."""
+def coverage(asked: QuestionAnalysis, stems: frozenset[str]) -> float:
+    """Share of the question's content words, weighted by idf, that occur among the stems; 1 when it has none."""
     total = sum(asked.words.values())
     return sum(weight for word, weight in asked.words.items() if stem(word) in stems) / total if total > 0 else 1.0
 
 
-def together(asked: Asked, text: str) -> float:
-    """Share of the question's neighbouring words that stand together in the text too, in any order; 1 without any."""
+def bigram_proximity(asked: QuestionAnalysis, text: str) -> float:
+    """Share of the question's bigrams that are close to each other in the text too, in any order; 1 without any."""
     if not asked.pairs:
         return 1.0
     places: dict[str, list[int]] = {}
     for place, word in enumerate(words_of(text)):
         places.setdefault(stem(word), []).append(place)
     found = sum(
-        any(abs(a - b) <= TOGETHER for a in places.get(first, ()) for b in places.get(then, ()))
+        any(abs(a - b) <= MAX_BIGRAM_DISTANCE for a in places.get(first, ()) for b in places.get(then, ()))
         for first, then in asked.pairs
     )
     return found / len(asked.pairs)
 
 
-def stems_of(text: str) -> frozenset[str]:
-    """The stems of a text's words."""
-    return frozenset(stem(word) for word in words_of(text))
-
-
-def rarest_missing(asked: Asked, stems: frozenset[str]) -> float:
-    """Rarity of the rarest question word that does not occur, 0 when all do."""
+def max_missing_idf(asked: QuestionAnalysis, stems: frozenset[str]) -> float:
+    """Idf of the rarest question word that does not occur, 0 when all do."""
     return max((weight for word, weight in asked.words.items() if stem(word) not in stems), default=0.0)
 
 
 def missing_share(wanted: frozenset[str], stems: frozenset[str]) -> float:
-    """Share of names or numbers that do not occur."""
+    """Share of names or numbers that do not occur, 0 without any."""
     return sum(stem(word) not in stems for word in wanted) / len(wanted) if wanted else 0.0
 
 
-def fits_kind(kind: str, sentence: str) -> float:
+def matches_answer_type(answer_type: str, sentence: str) -> float:
     """1 when the sentence holds what such a question asks for (a date, a number, a name, a reason), -1 when it does not.
 
     0 for questions that could be answered by anything.
     """
-    pattern = SOUGHT.get(kind)
+    pattern = EXPECTED_ANSWER_TYPE.get(answer_type)
     return 0.0 if pattern is None else 1.0 if pattern.search(sentence) else -1.0
 
 
-def holds(outer: Span, inner: Span) -> bool:
-    """Does the one lie in the other?"""
+def contains_span(outer: Span, inner: Span) -> bool:
+    """True if `inner` lies within `outer`."""
     return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
-def is_whole(sentence: str) -> bool:
-    """Does it end as sentences end? Headings, captions and list entries do not."""
+def is_complete_sentence(sentence: str) -> bool:
+    """True if it ends as sentences end. Headings, captions and list entries do not."""
     return sentence.rstrip("\"'”’»)]} ")[-1:] in tuple(".!?…。！？؟:;")
 
 
-def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]) -> list[Candidate]:
+def candidates_of(asked: QuestionAnalysis, hits: Sequence[Hit], readings: Sequence[Reading]) -> list[Candidate]:
     """Every sentence of the hits with its features, in the order of hits and of reading.
 
     readings: one for each of the first hits, none for the rest (and none at all without a reader).
@@ -200,7 +159,7 @@ def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]
         chunk = hit.chunk
         texts = [chunk.sentence_text(sentence) for sentence in chunk.sentences]
         stems = [stems_of(text) for text in texts]
-        # A derived title is the article's first words: that they are about something says nothing of this sentence.
+        # A derived title is the article's first words: they say nothing about this sentence.
         title_stems = frozenset() if chunk.title_derived else stems_of(chunk.title)
         chunk_stems = stems_of(chunk.text) | title_stems
         reading = readings[number] if number < len(readings) else None
@@ -221,12 +180,12 @@ def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]
                 "coverage": coverage(asked, stems[index]),
                 "coverage_around": coverage(asked, around),
                 "coverage_passage": coverage(asked, chunk_stems),
-                "rarest_missing": rarest_missing(asked, around),
+                "rarest_missing": max_missing_idf(asked, around),
                 "names_missing": missing_share(asked.names, around),
                 "numbers_missing": missing_share(asked.numbers, around),
-                "together": together(asked, texts[index]),
-                "fits_kind": fits_kind(asked.kind, texts[index]),
-                "is_whole": float(is_whole(texts[index])),
+                "together": bigram_proximity(asked, texts[index]),
+                "fits_kind": matches_answer_type(asked.answer_type, texts[index]),
+                "is_whole": float(is_complete_sentence(texts[index])),
                 "is_question": float(texts[index].rstrip("\"'”’").endswith("?")),
                 "words": math.log1p(len(texts[index].split())),
                 "negation_differs": float(asked.negated != bool(NEGATION.search(texts[index]))),
@@ -234,7 +193,7 @@ def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]
                 "read_behind_passage": best_read - read,
                 "passage_answerable": reading.answerable if reading else -12.0,
                 "holds_span": float(
-                    span is not None and holds((sentence_start - chunk.start, sentence_end - chunk.start), span)
+                    span is not None and contains_span((sentence_start - chunk.start, sentence_end - chunk.start), span)
                 ),
                 "span_margin": reading.span_margin if reading else -20.0,
             }
@@ -243,7 +202,7 @@ def candidates_of(asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading]
 
 
 def evidence_of(
-    asked: Asked, hits: Sequence[Hit], readings: Sequence[Reading], ranked: Sequence[tuple[Candidate, float]]
+    asked: QuestionAnalysis, hits: Sequence[Hit], readings: Sequence[Reading], ranked: Sequence[tuple[Candidate, float]]
 ) -> dict[str, float]:
     """Features of the whole: do these hits hold an answer? `ranked`: candidates with P(answers), best first."""
     if not hits or not ranked:
@@ -265,7 +224,7 @@ def evidence_of(
         "coverage_passage": best.features["coverage_passage"],
         "coverage_top": coverage(asked, top_stems),
         "rarest_missing": best.features["rarest_missing"],
-        "rarest_missing_top": rarest_missing(asked, top_stems),
+        "rarest_missing_top": max_missing_idf(asked, top_stems),
         "names_missing": best.features["names_missing"],
         "names_missing_top": missing_share(asked.names, top_stems),
         "numbers_missing_top": missing_share(asked.numbers, top_stems),

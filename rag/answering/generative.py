@@ -6,20 +6,16 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
-from rag.answering.features import STOP_WORDS, words_of
 from rag.answering.prompt import Prompt, answer_prompt, prompt_version, repair_prompt, rewrite_prompt
 from rag.errors import ModelError, ModelRefused
-from rag.prompt_injection import clean_line
+from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server
 from rag.settings import Settings
+from rag.text import STOP_WORDS, clean_line, words_of
 from rag.verification.claims import Proof, Verdict, prove, written
 from rag.verification.draft import is_forbidden
 from vectorstore.values import Hit
-
-if TYPE_CHECKING:
-    from rag.models.openai_client import Message, ModelServer
 
 # No vocabulary has more characters to a token on average; reading stops there whatever the server sends.
 CHARACTERS_PER_TOKEN = 8
@@ -46,7 +42,7 @@ class ProvenText:
 class ModelWriter:
     """Writes answers and standalone questions with one model. Keeps no conversation."""
 
-    def __init__(self, server: "ModelServer", context_tokens: int, answer_tokens: int) -> None:
+    def __init__(self, server: ModelServer, context_tokens: int, answer_tokens: int) -> None:
         self.server = server
         self.name = server.server.model
         # A small context is shared: a third of it at most is for the answer.
@@ -73,8 +69,6 @@ class ModelWriter:
         self, question: str, hits: Sequence[Hit], history: Sequence[Turn], asked_at: datetime
     ) -> AsyncGenerator[DraftText | ProvenText, None]:
         """The draft in pieces as it comes, then ProvenText. Raises ModelError when the server fails before its first word."""
-        from rag.models.openai_client import Finished
-
         prompt = answer_prompt(question, hits, history, asked_at, self.prompt_tokens)
         shown = hits[: prompt.passages]
         draft = ""
@@ -134,7 +128,6 @@ class ModelWriter:
         return tuple(v for n, v in enumerate(kept) if v is proof.verdicts[n] or v.claim.text not in known), text
 
     async def close(self) -> None:
-        """Give up the connections."""
         await self.server.close()
 
 
@@ -157,18 +150,12 @@ def repaired_verdicts(text: str, wrong: Sequence[Verdict], hits: Sequence[Hit]) 
     return found
 
 
-def messages(prompt: Prompt) -> "list[Message]":
+def messages(prompt: Prompt) -> list[Message]:
     """A prompt as the messages of a chat."""
-    from rag.models.openai_client import Message
-
     return [Message("system", prompt.system), Message("user", prompt.user)]
 
 
-def open_model_writer(settings: Settings) -> ModelWriter | None:
-    """The writer that the settings name, None when they name none. Raises ModelError when it cannot be used."""
-    if not settings.model:
-        return None
-    from rag.models.openai_client import Limits, ModelServer, Server
-
+def open_model_writer(settings: Settings) -> ModelWriter:
+    """The writer that the settings name. Raises ModelError when it cannot be used."""
     server = ModelServer(Server.of(settings), Limits.of(settings))
     return ModelWriter(server, settings.model_context_tokens, settings.model_answer_tokens)

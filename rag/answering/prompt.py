@@ -10,11 +10,11 @@ from importlib.resources import files
 from string import Template
 
 from rag.answer import Turn, iso
-from rag.prompt_injection import clean_line
 from rag.sentences import sentence_spans
+from rag.text import clean_line
 from vectorstore.values import Hit
 
-HISTORY_TURNS = 3
+PROMPT_HISTORY_TURNS = 3
 MAX_HISTORY_ANSWER = 400
 
 # Marks that would pass for ours, and tokens that some servers read as the end of a message wherever they stand.
@@ -34,7 +34,6 @@ class Prompt:
 
 @cache
 def template(name: str) -> str:
-    """The text of one prompt file."""
     return (files("rag.answering") / "prompts" / f"{name}.md").read_text("utf-8")
 
 
@@ -128,7 +127,7 @@ def history_block(history: Sequence[Turn], fence: str) -> str:
     if not history:
         return ""
     lines = [f"{fence} earlier in this conversation"]
-    for turn in history[-HISTORY_TURNS:]:
+    for turn in history[-PROMPT_HISTORY_TURNS:]:
         lines.append(f"Question: {harmless(clean_line(turn.standalone_question or turn.question))}")
         lines.append(f"Answer: {harmless(clean_line(turn.answer))[:MAX_HISTORY_ANSWER]}")
     return "\n".join([*lines, f"{fence} end"]) + "\n"

@@ -5,28 +5,26 @@ A MiniLM encoder with span, sentence and no-answer outputs, made by training/tra
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
 
 from rag.errors import EmbedderError
-from rag.models.onnx import open_session
+from rag.models.onnx import BATCH, open_session
+from rag.models.wordpiece import bert_tokenizer
 from vectorstore.values import Span
 
 WEIGHTS = "reader.onnx"
 WEIGHTS_SHA256 = "b912c6e33badc65d81cf4cb39a24c996b26d939f0c820cfdc915c8be756b51fc"
-VOCABULARY = "bert-base-uncased-vocab.txt"
 
 MAX_QUESTION_TOKENS = 64
 MAX_TITLE_TOKENS = 24
-MAX_TOKENS = 320
-# Larger batches are no faster on two cores and take more memory.
-BATCH = 8
+READER_MAX_TOKENS = 320
 MAX_SPAN_TOKENS = 30
 # The score of a sentence that was cut off or holds no token: lower than any that the network gives.
 UNREAD = -20.0
@@ -78,38 +76,17 @@ class Encoded:
     sentence_tokens: list[Span]
 
 
-class Encoding(Protocol):
-    """What a tokenizer gives for one text."""
-
-    @property
-    def ids(self) -> list[int]: ...
-    @property
-    def offsets(self) -> list[Span]: ...
-
-
-Tokenize = Callable[[str], Encoding]
-
-
-def load_tokenizer(vocabulary: str) -> Tokenize:
-    """The BERT uncased WordPiece tokenizer of the vocabulary file at this path; special tokens are left to `encode`."""
-    from tokenizers import BertWordPieceTokenizer
-
-    tokenizer = BertWordPieceTokenizer(vocabulary, lowercase=True)
+def encode(tokenizer: Tokenizer, question: str, passage: ReaderPassage) -> Encoded:
+    """Question and title are cut to their limits, the passage to what is left of READER_MAX_TOKENS."""
 
     def tokenize(text: str) -> Encoding:
-        encoding: Encoding = tokenizer.encode(SURROGATE.sub("\ufffd", text), add_special_tokens=False)
-        return encoding
+        return tokenizer.encode(SURROGATE.sub("\ufffd", text), add_special_tokens=False)
 
-    return tokenize
-
-
-def encode(tokenize: Tokenize, question: str, passage: ReaderPassage) -> Encoded:
-    """Question and title are cut to their limits, the passage to what is left of MAX_TOKENS."""
     asked = tokenize(question).ids[:MAX_QUESTION_TOKENS]
     title = tokenize(passage.title).ids[:MAX_TITLE_TOKENS]
     passage_start = len(asked) + len(title) + 3
     tokens = tokenize(passage.text)
-    room = MAX_TOKENS - passage_start - 1
+    room = READER_MAX_TOKENS - passage_start - 1
     offsets = tokens.offsets[:room]
     starts = np.array([start for start, _ in offsets], dtype=np.int64)
     sentence_tokens = [
@@ -131,7 +108,6 @@ def network_inputs(batch: Sequence[Encoded]) -> dict[str, Integers]:
 
 
 def log_sum_exp(values: Floats) -> float:
-    """log(sum(exp(values))) without overflow."""
     highest = float(values.max())
     return highest + float(np.log(np.exp(values - highest).sum()))
 
@@ -182,11 +158,11 @@ class Reader:
         if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
             raise EmbedderError(f"{path} is damaged or of another version: install dateline again.")
         self._session = open_session(content, threads)
-        self._tokenize = load_tokenizer(str(data.joinpath(VOCABULARY)))
+        self._tokenizer = bert_tokenizer()
 
     def read(self, question: str, passages: Sequence[ReaderPassage]) -> list[Reading]:
         """One Reading for each passage, in the order given."""
-        encoded = [encode(self._tokenize, question, passage) for passage in passages]
+        encoded = [encode(self._tokenizer, question, passage) for passage in passages]
         # Passages of like length share a batch, so that little is spent on padding.
         order = sorted(range(len(encoded)), key=lambda place: len(encoded[place].ids))
         readings: dict[int, Reading] = {}

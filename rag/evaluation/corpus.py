@@ -1,4 +1,4 @@
-"""The articles an evaluation asks about: a library of their own in the cache, beside the user's and never in it."""
+"""The articles an evaluation asks about: a library of their own in the cache, separate from the user's."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def corpus_settings(settings: Settings, corpus: Corpus) -> Settings:
 
 
 def cache_folder(settings: Settings) -> Path:
-    """Where evaluations keep what can be made again: beside a library that was given a place, else the user's cache."""
+    """Cache folder of evaluations: inside a configured home folder, else the user's cache folder."""
     if "home" in settings.model_fields_set:
         return settings.home / "cache"
     return Path(platformdirs.user_cache_dir("dateline", appauthor=False))

@@ -83,7 +83,7 @@ async def stored_texts(engine: AnswersQuestions, article_ids: Sequence[str]) -> 
 
 
 def partial_path(case_set: CaseSet, corpus: Corpus | None, settings: Settings) -> Path:
-    """Where the outcomes of this run are kept: another set, corpus, library or setting is another run."""
+    """File of this run's outcomes: another set, corpus, library or setting is another run."""
     library = corpus.digest if corpus else settings.ledger_url
     options = [settings.embedder_options, settings.reranker_options]
     servers = [settings.openai_base_url, settings.embedder_base_url]

@@ -72,12 +72,12 @@ def group_similar(vectors: NDArray[np.float32], same: float) -> list[list[int]]:
 
 
 def gap_of(questions: Sequence[str], asked: Mapping[str, Sequence[StoredAnswer]]) -> Gap:
-    stored = [one for question in questions for one in asked[question]]
-    return Gap(questions[0], len(stored), tuple(questions), max(one.answered_at for one in stored))
+    stored = [answer for question in questions for answer in asked[question]]
+    return Gap(questions[0], len(stored), tuple(questions), max(answer.answered_at for answer in stored))
 
 
 def case_draft(stored: StoredAnswer, reasons: Sequence[str]) -> dict[str, object]:
-    """A case to be reviewed, from an answer that readers found of no use. The loader refuses it until that is done.
+    """A case to be reviewed, from an answer that readers voted down. The loader refuses it until that is done.
 
     Nothing in it says who asked or voted.
     """

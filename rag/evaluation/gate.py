@@ -44,7 +44,7 @@ class Thresholds(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A limit that was not kept. `where` is a tag, "" for the whole set."""
+    """A limit that was exceeded. `where` is a tag, "" for the whole set."""
 
     name: str
     where: str
@@ -72,7 +72,7 @@ class Change:
 
     @property
     def is_significant_loss(self) -> bool:
-        """Worse, and hardly by chance."""
+        """Worse, and unlikely by chance."""
         return self.worse and self.p < SIGNIFICANT
 
 
@@ -124,7 +124,7 @@ def read_thresholds(path: Path) -> Thresholds:
 
 
 def breaches(evaluation: Evaluation, thresholds: Thresholds) -> tuple[Breach, ...]:
-    """The limits that were not kept. A limited metric or tag that no case has is a breach, too: it guards nothing."""
+    """The limits that were exceeded. A limited metric or tag that no case has is a breach, too: it guards nothing."""
     found = [Breach("errors", "", len(evaluation.errors), thresholds.errors)]
     found = found if len(evaluation.errors) > thresholds.errors else []
     found += broken("", evaluation.metrics, thresholds.metrics)

@@ -1,4 +1,4 @@
-"""Ask every case of a set, a few at a time, and keep each outcome as soon as it is there: a run can be resumed."""
+"""Ask every case of a set, a few at a time, and write each outcome to disk at once: a run can be resumed."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence

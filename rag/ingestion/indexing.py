@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from rag.ingestion.chunking import CHUNKING, chunk_splitter, chunks_of
-from rag.ingestion.near_duplicates import minhash_bands, story_of
+from rag.ingestion.near_duplicates import duplicate_group_of, minhash_bands
 from rag.ingestion.read_articles import ArticleProblem, ReadArticle
 from rag.models.embedder import Embedder, Passage, PassageVectors
+from rag.models.wordpiece import bert_tokenizer
 from vectorstore.errors import StoreMismatch, StoreStopped
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
 from vectorstore.lexical import LexicalIndex
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 ARTICLES_AT_ONCE = 32
 PASSAGES_AT_ONCE = 256
-"""Passages between two looks at whether to stop, some ten seconds; fewer are slower, being less alike in length."""
+"""Passages between two polls for a stop, about ten seconds; smaller batches are slower, their lengths varying more."""
 REPORTED_TITLES = 20
 
 
@@ -80,17 +81,14 @@ class Storage:
     @cached_property
     def splitter(self) -> "SentenceSplitter":
         """Made when something is ingested, not when a question is asked."""
-        from rag.models.wordpiece import bert_tokenizer
-
         return chunk_splitter(bert_tokenizer(), self.chunk_tokens)
 
     @property
     def lexical_folder(self) -> Path:
-        """Where the lexical cache lies."""
         return self.folder / "lexical"
 
     def lexical(self) -> LexicalIndex:
-        """The lexical index of the present revision: the saved one, or made anew and saved."""
+        """The lexical index of the present revision: the saved one, or rebuilt and saved."""
         revision = self.ledger.revision
         index = LexicalIndex.load(self.lexical_folder, revision)
         if index is None:
@@ -112,7 +110,7 @@ def ingest(
 ) -> tuple[IngestReport, dict[str, str]]:
     """Store what was read and index everything unfinished; returns the report and the origin of every id seen.
 
-    The caller holds the writer lock. Raises StoreError; what was stored before is kept. `stopped` is asked between
+    The caller holds the writer lock. Raises StoreError; what was stored before stays. `stopped` is polled between
     batches.
     """
     check_storage(storage)
@@ -181,13 +179,15 @@ def check_storage(storage: Storage) -> None:
 def incoming_article(
     ledger: Ledger, article: Article, origin: str, same_batch: Sequence[IncomingArticle]
 ) -> IncomingArticle:
-    """The article with its story: that of the text it copies, stored or about to be, or its own."""
+    """The article with its duplicate group: that of the text it copies, stored or about to be, or a new one."""
     own = hashlib.sha256(f"{article.library}\0{article.id}".encode()).hexdigest()[:24]
     bands = minhash_bands(article.text)
-    candidates = ledger.stories_like(bands)
-    candidates += [(one.story, one.article.text) for one in same_batch if not set(bands).isdisjoint(one.bands)]
-    story = story_of(article.text, own, candidates)
-    return IncomingArticle(article, origin, story, bands)
+    candidates = ledger.duplicate_candidates(bands)
+    candidates += [
+        (other.duplicate_group, other.article.text) for other in same_batch if not set(bands).isdisjoint(other.bands)
+    ]
+    group = duplicate_group_of(article.text, own, candidates)
+    return IncomingArticle(article, origin, group, bands)
 
 
 def index_unfinished(
@@ -199,7 +199,7 @@ def index_unfinished(
 ) -> int:
     """Chunk, embed and store every unfinished article of a library; returns how many chunks were made.
 
-    `was_there`: ids that may have left vectors behind. Embedding runs in a thread of its own beside the writing.
+    `was_there`: ids that may have left vectors behind. Embedding runs in its own thread, in parallel with writing.
     """
     unfinished = storage.ledger.unfinished_ids(library, storage.index_key)
     made = done = 0
@@ -211,7 +211,7 @@ def index_unfinished(
         for batch, future in ahead(work):
             articles = future.result()
             write_chunks(storage, library, articles, [identifier for identifier in batch if identifier in was_there])
-            made += sum(len(some) for _, some in articles)
+            made += sum(len(chunks) for _, chunks in articles)
             done += len(batch)
             if on_progress:
                 on_progress(Progress("Indexing", done, len(unfinished)))
@@ -222,29 +222,29 @@ def chunk_and_embed(
     storage: Storage, library: str, article_ids: Sequence[str], stopped: ShouldStop
 ) -> list[tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]]:
     """These articles with their chunks, sentence vectors and chunk vectors. Raises StoreStopped between passages."""
-    articles = storage.ledger.articles_with_stories(library, article_ids)
+    articles = storage.ledger.articles_with_groups(library, article_ids)
     chunks = [chunks_of(article, storage.splitter.split_text) for article, _ in articles]
-    passages = [Passage(chunk.text, chunk.spans_within()) for some in chunks for chunk in some]
+    passages = [Passage(chunk.text, chunk.spans_within()) for article_chunks in chunks for chunk in article_chunks]
     vectors = iter(embedded(storage.embedder, passages, stopped))
     made = []
-    for (article, story), some in zip(articles, chunks, strict=True):
+    for (article, group), article_chunks in zip(articles, chunks, strict=True):
         indexed = []
-        for chunk in some:
+        for chunk in article_chunks:
             made_of = next(vectors)
-            indexed.append((IndexedChunk(chunk, made_of.sentences, story), made_of.vector))
+            indexed.append((IndexedChunk(chunk, made_of.sentences, group), made_of.vector))
         made.append((article, indexed))
     return made
 
 
 def embedded(embedder: Embedder, passages: Sequence[Passage], stopped: ShouldStop) -> Iterator[PassageVectors]:
     """Their vectors, in order. One article may have thousands of passages: a stop must not wait for them all."""
-    for some in batches(passages, PASSAGES_AT_ONCE):
+    for batch in batches(passages, PASSAGES_AT_ONCE):
         raise_if_stopped(stopped)
-        yield from embedder.embed_passages(some)
+        yield from embedder.embed_passages(batch)
 
 
 def raise_if_stopped(stopped: ShouldStop) -> None:
-    """Raises StoreStopped when the program was told to end."""
+    """Raises StoreStopped when the program is shutting down."""
     if stopped():
         raise StoreStopped("This was stopped before it was finished: do it again. What is stored already is kept.")
 
@@ -256,14 +256,14 @@ def write_chunks(
     was_there: Sequence[str],
 ) -> None:
     """Vectors first, then what is stale goes, then the chunks and the mark that they are whole."""
-    chunks = [indexed.chunk for _, some in articles for indexed, _ in some]
+    indexed = [(article, [chunk for chunk, _ in embedded_chunks]) for article, embedded_chunks in articles]
+    vectors = [vector for _, embedded_chunks in articles for _, vector in embedded_chunks]
+    chunks = [entry.chunk for _, entries in indexed for entry in entries]
     if chunks:
-        storage.store.upsert(chunks, np.stack([vector for _, some in articles for _, vector in some]))
+        storage.store.upsert(chunks, np.stack(vectors))
     stale = storage.store.ids_of(library, was_there) - {chunk.id for chunk in chunks}
     storage.store.delete(sorted(stale))
-    storage.ledger.finish(
-        library, storage.index_key, [(article, [indexed for indexed, _ in some]) for article, some in articles]
-    )
+    storage.ledger.finish(library, storage.index_key, indexed)
 
 
 def remove(storage: Storage, library: str, article_ids: Sequence[str]) -> None:
@@ -275,7 +275,7 @@ def remove(storage: Storage, library: str, article_ids: Sequence[str]) -> None:
 
 
 def rebuild(storage: Storage, on_progress: OnProgress | None = None) -> int:
-    """Make every vector and the lexical index anew from the ledger; returns how many chunks there are."""
+    """Recompute every vector and the lexical index from the ledger; returns how many chunks there are."""
     storage.ledger.clear_index()
     storage.store.clear()
     storage.ledger.set_metadata("embedder", storage.embedder.name)

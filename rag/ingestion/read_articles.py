@@ -112,7 +112,7 @@ def read_json_lines(file: BinaryIO, library: str, origin: str, place: str) -> Re
 
 
 def skip_line(file: BinaryIO) -> None:
-    """Read on to the end of a line that is too long to keep."""
+    """Skip the rest of a line that is too long."""
     while (rest := file.readline(MAX_BYTES)) and not rest.endswith(b"\n"):
         pass
 

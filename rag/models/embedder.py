@@ -1,4 +1,4 @@
-"""What an embedding model is to the program: its values and its protocol. The models themselves are beside this file."""
+"""What an embedding model is to the program: its values and its protocol. The models are in the modules next to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

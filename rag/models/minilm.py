@@ -15,14 +15,12 @@ from tokenizers import Encoding, Tokenizer
 
 from rag.errors import EmbedderError
 from rag.models.embedder import MINILM, Matrix, Passage, PassageVectors, Vector, unit
-from rag.models.onnx import open_session
+from rag.models.onnx import BATCH, open_session
 from rag.models.wordpiece import bert_tokenizer
 from vectorstore.values import Span
 
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
-MAX_TOKENS = 256
-# Batches of 1-8, sorted by length, are as fast as larger ones and use far less memory (measured).
-BATCH = 8
+EMBEDDER_MAX_TOKENS = 256
 
 
 def verified_model_path() -> Path:
@@ -46,7 +44,7 @@ class MiniLM(BaseEmbedding):
     """all-MiniLM-L6-v2: mean pooling over the attention mask, unit length, 256 tokens at most, no prefixes.
 
     A sentence's vector is the mean over its own tokens in the passage's pass ("late chunking", Günther et al. 2024,
-    arXiv 2409.04701): it costs nothing beside the passage, and it knows its neighbours.
+    arXiv 2409.04701): it costs nothing extra, and it has seen its neighbours.
     """
 
     name: str = MINILM
@@ -57,7 +55,7 @@ class MiniLM(BaseEmbedding):
         super().__init__(model_name=MINILM, embed_batch_size=64)
         self._session = open_session(verified_model_path(), threads)
         self._tokenizer = bert_tokenizer()
-        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._tokenizer.enable_truncation(EMBEDDER_MAX_TOKENS)
 
     def embed_question(self, question: str) -> Vector:
         return self.embed_passages([Passage(question)])[0].vector

@@ -1,6 +1,6 @@
 """The one door to model servers: chat answers as a stream, and embeddings, from any OpenAI-compatible server.
 
-What goes wrong becomes one sentence with the way out. Prompts and proof live elsewhere.
+Failures become one sentence that says what to do. Prompts and verification live elsewhere.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from rag.errors import EmbedderError, ModelError, ModelRefused
 from rag.models.circuit_breaker import CircuitBreaker
-from rag.prompt_injection import clean_line
 from rag.settings import Settings
+from rag.text import clean_line
 from vectorstore.errors import DatelineError
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -248,7 +248,7 @@ class ServerEmbedder:
 
 
 def require_key(server: Server, failure: type[DatelineError]) -> None:
-    """OpenAI itself answers nobody without a key: say so before the first question waits for it."""
+    """OpenAI itself rejects requests without a key: fail before the first question waits for it."""
     if not server.base_url and not server.api_key:
         raise failure(
             f"OpenAI wants a key for {server.model!r}: set OPENAI_API_KEY, or "
@@ -262,7 +262,7 @@ def says_something(chunk: ChatCompletionChunk) -> bool:
 
 
 def counts_as_outage(error: Exception) -> bool:
-    """Did the server fail, rather than refuse what was asked of it?"""
+    """True if the server failed, rather than rejected the request."""
     if isinstance(error, openai.APIStatusError):
         return error.status_code >= 500
     return True

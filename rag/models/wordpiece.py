@@ -13,7 +13,7 @@ VOCABULARY = "bert-base-uncased-vocab.txt"
 
 
 def bert_tokenizer() -> Tokenizer:
-    """A new tokenizer, with [CLS] and [SEP] around each text unless told otherwise."""
+    """A new tokenizer, with [CLS] and [SEP] around each text by default."""
     lines = files("rag.data").joinpath(VOCABULARY).read_text("utf-8").split("\n")
     vocabulary = {token: number for number, token in enumerate(lines) if token}
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))

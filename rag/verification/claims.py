@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from rag.answer import Citation, DroppedSentence, Headline
-from rag.prompt_injection import clean_line, is_instruction, tainted_sentences
+from rag.prompt_injection import flagged_sentences, is_instruction
 from rag.sentences import sentence_spans
+from rag.text import clean_line
 from rag.verification.draft import Claim, claims_of, is_forbidden, is_silent
 from rag.verification.parsing import Reading, read
 from rag.verification.support import CLOSE_ENOUGH, FOREIGN_NAME, NOT_CLOSE, PRONOUNS, Evidence, coverage, objection
@@ -142,7 +143,7 @@ def joint_proof(claim: Reading, ranked: Sequence[Window], cited: set[int], close
 def windows_of(passage: int, chunk: Chunk) -> list[Window]:
     """Every stretch of one to three sentences of a chunk that may be quoted; orders to whoever answers may not."""
     spans = chunk.sentences or tuple((chunk.start + a, chunk.start + b) for a, b in sentence_spans(chunk.text))
-    tainted = tainted_sentences(chunk, spans)
+    tainted = flagged_sentences(chunk, spans)
     beside = read(f"{clean_line(chunk.title)}. {clean_line(chunk.source)}")
     published: date | None = chunk.published.date() if chunk.published else None
     found: list[Window] = []

@@ -4,8 +4,8 @@ import html
 import re
 from dataclasses import dataclass
 
-from rag.prompt_injection import clean_line
 from rag.sentences import sentence_spans
+from rag.text import clean_line
 
 # A draft is never longer than this: 500 sentences, or 10 MB, are no answer.
 MAX_CHARACTERS = 20_000

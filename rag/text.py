@@ -1,0 +1,48 @@
+"""What text is made of: words, stop words, stems, the similarity of two sets of words, lines that are safe to show."""
+
+import re
+import unicodedata
+
+from vectorstore.stems import WORD, stem
+
+WORD_WITH_ENDING = re.compile(r"\w+(?:['’]\w+)?")
+STOP_WORDS = frozenset(
+    WORD_WITH_ENDING.findall(
+        """
+        a an and are as at be been being but by can could did do does doing for from had has have he her him his
+        how i if in into is it its itself may me might more most much must my of on or our ours out over own
+        shall she should so some such than that the their theirs them then there these they this those to too
+        under until up us very was we were what when where which while who whom whose why will with would you
+        your yours about after again all also am any because before between both down during each few further
+        here just no nor not now off once only other same through
+        """
+    )
+)
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words in order, without possessive endings."""
+    return [word.removesuffix("'s").removesuffix("’s") for word in WORD_WITH_ENDING.findall(text.lower())]
+
+
+def distinct_words(text: str) -> frozenset[str]:
+    """The different words of a text in lower case, split at apostrophes: what copies of a passage are compared by."""
+    return frozenset(WORD.findall(text.lower()))
+
+
+def stems_of(text: str) -> frozenset[str]:
+    """The stems of a text's words."""
+    return frozenset(stem(word) for word in words_of(text))
+
+
+def jaccard(first: frozenset[str], second: frozenset[str]) -> float:
+    """Size of the intersection over the size of the union, 0 for two empty sets."""
+    union = len(first | second)
+    return len(first & second) / union if union else 0.0
+
+
+def clean_line(text: str) -> str:
+    """One line without control, zero-width and bidi characters: how titles, outlets and URLs are shown."""
+    # Cc control, Cf format (zero-width, bidi), Cs lone surrogates, Co private use, Zl/Zp line and paragraph separators.
+    kept = (" " if unicodedata.category(c) in ("Zl", "Zp") or c in "\t\n\r\v\f\x85" else c for c in text)
+    return " ".join("".join(c for c in kept if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")).split())
