@@ -1,4 +1,4 @@
-"""The buttons below an answer as values: what each does is in its custom id, so that they survive a restart."""
+"""The buttons below an answer as values. Their custom ids say what they do, so that they survive a restart."""
 
 import re
 from collections.abc import Sequence
@@ -26,18 +26,18 @@ Buttons: TypeAlias = Sequence[Button]
 
 
 def custom_id(action: str, answer_id: str) -> str:
-    """What comes back when a button is pressed or a modal is sent off."""
+    """What Discord sends back when a button is pressed or a modal submitted."""
     return f"dateline:{action}:{answer_id}"
 
 
 def read_custom_id(given: str) -> tuple[str, str] | None:
-    """Action and answer id of a custom id, None for one that is not ours or of an older program."""
+    """Action and answer id of a custom id; None if it is of another program or an older version."""
     match = CUSTOM_ID.fullmatch(given)
     return (match["action"], match["answer"]) if match else None
 
 
 def answer_buttons(answer: Answer, t: Translations) -> Buttons:
-    """What can be done with an answer; a refusal has no passages."""
+    """The buttons of an answer; a refusal has no passages."""
     passages = [Button(t.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []
     newer = [Button(t.newer_only, custom_id(NEWER, answer.id))] if answer.as_of is not None else []
     return [

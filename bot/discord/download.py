@@ -1,4 +1,4 @@
-"""Fetch an article file from an address that an admin gave: bounded in time and size, never from the inner network."""
+"""Download an article file from a URL that an admin gave: bounded in time and size, never from a private network."""
 
 import ipaddress
 import socket
@@ -87,7 +87,7 @@ async def download(
 
 
 def check_address(url: str) -> None:
-    """Raises ArticleError for what is no plain address on the web."""
+    """Raises ArticleError for anything but a plain http(s) URL."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -113,7 +113,7 @@ def name_of(url: str, content_type: str) -> str:
 
 
 def open_socket(reachable: Callable[[str], bool], address: AddressInfo) -> socket.socket:
-    """A socket for one resolved address. Here, after names are resolved and redirects followed, nothing can slip by."""
+    """A socket for one resolved address. Checked here, after names are resolved and on every redirect, nothing slips by."""
     family, kind, protocol, _, target = address
     if not reachable(str(target[0])):
         raise PrivateAddress(f"{target[0]} is not to be reached")
@@ -121,12 +121,12 @@ def open_socket(reachable: Callable[[str], bool], address: AddressInfo) -> socke
 
 
 def anywhere(address: str) -> bool:
-    """Every address may be reached: for a bot whose admins are those of its network."""
+    """Allow every address: for a bot whose admins run the network it is in."""
     return bool(address)
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the open internet, looking into those that carry an IPv4 address."""
+    """True if an IP address belongs to the public internet; an IPv4 address embedded in it decides."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -137,13 +137,13 @@ def is_public(address: str) -> bool:
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
         if inner is not None:
             return is_public(str(inner))
-        # Of the others only this range is the internet's; what is outside it leads in, or carries an IPv4 address.
+        # Global unicast is the only range of the public internet; others are local or embed an IPv4 address.
         return parsed in UNICAST and parsed.is_global
     return parsed.is_global and not parsed.is_multicast
 
 
 def is_private(error: BaseException | None) -> bool:
-    """Whether a failed connection was one that is not made; aiohttp wraps the reason."""
+    """True if PrivateAddress is the reason of a failed connection; aiohttp wraps it."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         if isinstance(error, PrivateAddress) or isinstance(getattr(error, "os_error", None), PrivateAddress):
@@ -154,5 +154,4 @@ def is_private(error: BaseException | None) -> bool:
 
 
 def too_large(largest: int) -> ArticleError:
-    """The sentence for a file over the limit."""
     return ArticleError(f"The file has more than {largest:,} bytes, which is what is allowed: split it.")

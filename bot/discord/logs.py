@@ -1,4 +1,4 @@
-"""The bot's log: one JSON object a line, with answer ids; no message content above DEBUG, exception texts neither."""
+"""The bot's log: one JSON object per line, with answer ids; message content and exception texts only at DEBUG."""
 
 import json
 import logging
@@ -7,12 +7,12 @@ import traceback
 from datetime import UTC, datetime
 from types import TracebackType
 
-PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
-NOISY = ("discord", "aiohttp")
+STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+LIBRARIES = ("discord", "aiohttp")
 
 
 class JsonLines(logging.Formatter):
-    """Time, level, logger, message and the record's own fields; exception texts, which may quote users, if `content`."""
+    """Time, level, logger, message and the record's own fields; exception texts, which may quote users, only if `content`."""
 
     def __init__(self, content: bool) -> None:
         super().__init__()
@@ -25,26 +25,26 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: value for name, value in record.__dict__.items() if name not in PLAIN}
+        line |= {name: value for name, value in record.__dict__.items() if name not in STANDARD_FIELDS}
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = self.failure(record.exc_info[1], record.exc_info[2])
         return json.dumps(line, default=str)
 
     def failure(self, error: BaseException, trace: TracebackType | None) -> list[str]:
-        """Kinds of the exception and its cause, and where it was raised; its text only where content is allowed."""
-        kinds = [f"{type(error).__name__}: {error}" if self.content else type(error).__name__]
+        """The types of the exception and its cause, then the last frames of its traceback."""
+        types = [f"{type(error).__name__}: {error}" if self.content else type(error).__name__]
         cause = error.__cause__ or error.__context__
         if cause is not None:
-            kinds.append(f"from {type(cause).__name__}")
-        places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
-        return [*kinds, *places[-12:]]
+            types.append(f"from {type(cause).__name__}")
+        frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
+        return [*types, *frames[-12:]]
 
 
 def set_up_logging(level: str) -> None:
-    """Log to stderr from this level on; what discord.py logs below it stays silent too."""
+    """Log to stderr from this level on, discord.py's and aiohttp's records included."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(content=level == "DEBUG"))
-    for name in ("dateline", *NOISY):
+    for name in ("dateline", *LIBRARIES):
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
         logger.propagate = False

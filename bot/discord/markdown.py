@@ -1,4 +1,4 @@
-"""Make text from anywhere safe to show in Discord, and cut it to Discord's limits. Pure functions of strings."""
+"""Make any text safe to show in Discord, and cut it to Discord's limits. Pure functions of strings."""
 
 import re
 import unicodedata
@@ -23,14 +23,14 @@ ATOM = re.compile(r"\[(?:\\.|[^\[\]\\\n])*\]\([^()\s]*\)|\\[^\w\s]|\[\d{1,3}\]|\
 
 
 def units(text: str) -> int:
-    """Length as the strictest reading of Discord's limits counts it: UTF-16 units."""
+    """Length in UTF-16 units, the strictest reading of Discord's limits."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def clean(text: str) -> str:
-    """The text without what cannot be seen: controls, zero-width and direction characters, halves of surrogates."""
+    """The text without invisible characters: controls, zero-width, direction marks, lone surrogates."""
     kept = text.replace("\r\n", "\n")
-    # Most text has nothing to take out, and looking at each character of a long answer would hold up the event loop.
+    # Most text has nothing to remove, and checking each character of a long answer would hold up the event loop.
     if not kept.isascii() or not kept.replace("\n", "").isprintable():
         kept = "".join(character for character in kept if visible(character))
     return re.sub(r"\n{3,}", "\n\n", kept).strip()
@@ -38,21 +38,21 @@ def clean(text: str) -> str:
 
 @lru_cache(maxsize=4_096)
 def visible(character: str) -> bool:
-    """Whether a reader would notice the character's absence. The fillers are letters or marks by category only."""
+    """True if a reader can see the character. The fillers are blank although Unicode calls them letters or marks."""
     if character in "\n\t":
         return True
     return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Cn") and character not in FILLERS
 
 
 def escape(text: str) -> str:
-    """Cleaned text in which nothing formats, links or mentions: what is seen are the very characters."""
+    """Cleaned text in which nothing formats, links or mentions: Discord shows the very characters."""
     escaped = ANYWHERE.sub(r"\\\g<0>", clean(text))
     escaped = LINE_START.sub(escape_line_start, escaped)
     return escaped.replace("@", "@" + INVISIBLE)
 
 
 def escape_line_start(match: re.Match[str]) -> str:
-    """Headings, quotes and lists begin a line; the dot of a numbered list is what makes it one."""
+    """Headings, quotes and lists begin a line. In a numbered list it is the dot that must not follow the number."""
     return f"{match[1]}{match[2]}{INVISIBLE}" if match[2].isdigit() else f"{match[1]}\\{match[2]}"
 
 
@@ -67,7 +67,7 @@ def dotted(*parts: str) -> str:
 
 
 def escape_answer(text: str, numbers: frozenset[int]) -> str:
-    """An answer's text, escaped but for the citation marks [n] that have a citation."""
+    """An answer's text, escaped except for the marks [n] of its citations."""
     pieces: list[str] = []
     end = 0
     cleaned = clean(text)
@@ -84,7 +84,7 @@ def escape_answer(text: str, numbers: frozenset[int]) -> str:
 
 
 def keep_edges(text: str) -> str:
-    """Escape a piece of a text without losing the white space at its ends."""
+    """Escape a piece of a text; `escape` alone would drop the white space at its ends."""
     core = text.strip()
     if not core:
         return text
@@ -93,7 +93,7 @@ def keep_edges(text: str) -> str:
 
 
 def safe_url(url: str) -> str:
-    """The URL when it is an http(s) address that cannot end a link early or pose as another host; else ""."""
+    """The URL if it is http(s) and can neither end a link early nor pose as another host; else ""."""
     if any(character.isspace() or not visible(character) for character in url.strip()):
         return ""
     try:
@@ -114,14 +114,14 @@ def safe_url(url: str) -> str:
 
 
 def link(title: str, url: str, limit: int = 140) -> str:
-    """A title as a masked link of our own making, or only the escaped title when the URL is none to follow."""
+    """A title as a masked link, or only the escaped title if the URL is not safe."""
     label = escape(shorten(one_line(title), limit)) or "untitled"
     target = safe_url(url)
     return f"[{label}]({target})" if target else label
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` units, cut at a word with an ellipsis. For text that is not escaped yet."""
+    """At most `limit` units, cut at a word with an ellipsis. Only for text that is not escaped yet."""
     if units(text) <= limit:
         return text
     cut = text
@@ -132,7 +132,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def shorten_escaped(text: str, limit: int) -> str:
-    """`text` escaped, and short enough after it: escapes count against Discord's limits."""
+    """`text` escaped to at most `limit` units: escapes count against Discord's limits."""
     room = limit
     escaped = escape(text)
     while units(escaped) > limit:
@@ -142,7 +142,7 @@ def shorten_escaped(text: str, limit: int) -> str:
 
 
 def split_text(text: str, limit: int) -> list[str]:
-    """Pieces of at most `limit` units: cut at a paragraph, else a line, a sentence, a word; never in a link or mark."""
+    """Pieces of at most `limit` units, cut at a paragraph, else a line, a sentence, a word; never inside a link or mark."""
     pieces: list[str] = []
     rest = text.strip()
     while units(rest) > limit:
@@ -154,7 +154,7 @@ def split_text(text: str, limit: int) -> list[str]:
 
 
 def best_break(text: str, limit: int) -> int:
-    """Where to cut: after the last break of the best kind in what fits, but in its first third."""
+    """Where to cut: after the last break of the best kind, unless that would leave less than a third of what fits."""
     edges = atom_edges(text, limit)
     longest = edges[-1]
     allowed = set(edges)

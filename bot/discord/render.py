@@ -1,4 +1,4 @@
-"""Turn an Answer into pages: what Discord shows of it, within Discord's limits. Pure; knows nothing of the wire."""
+"""Turn an Answer into pages within Discord's limits. Pure; sends nothing."""
 
 import re
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ GREEN, GREY, RED, BLUE = 0x2E7D32, 0x757575, 0xC62828, 0x1565C0
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A source: a name line and what stands below it, both in Discord's markup."""
+    """A source: a name line and the text below it, both in Discord's markup."""
 
     name: str
     value: str
@@ -57,13 +57,13 @@ class Page:
 
     @property
     def size(self) -> int:
-        """What counts against the limit over everything in one message's embed."""
+        """Units that count against the limit over everything in one message's embed."""
         texts = [self.title, self.body, self.footer, *(field.name + field.value for field in self.fields)]
         return sum(units(text) for text in texts)
 
 
 def answer_pages(answer: Answer, t: Translations) -> list[Page]:
-    """The answer as one to three messages; what does not fit is in the last one's file."""
+    """The answer as one to three messages; if they do not hold it, the last one has all of it as a file."""
     if answer.refusal is not None:
         return [refusal_page(answer, t)]
     title = f"{t.as_of.format(date=t.date(answer.as_of))} {t.the_articles_say}"
@@ -87,7 +87,7 @@ def footer_line(answer: Answer) -> str:
 
 
 def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[Page]:
-    """The fields below the last page's text, on as many further pages as they need."""
+    """Append the fields to the last page, and to as many further pages as they need."""
     for field in fields:
         last = pages[-1]
         # Titles and footers are short; 300 units hold both.
@@ -122,7 +122,7 @@ def source_field(citation: Citation, t: Translations) -> Field:
 
 
 def copies_line(copies: Sequence[Headline], t: Translations) -> str:
-    """Where else the same words appeared, so that copies do not look like confirmations."""
+    """Where else the same text appeared, so that copies do not look like confirmations."""
     sources = list(dict.fromkeys(one_line(copy.source) for copy in copies if one_line(copy.source)))
     if not sources:
         return ""
@@ -167,7 +167,7 @@ def quote_piece(text: str, mark: str = "") -> str:
 
 
 def refusal_page(answer: Answer, t: Translations) -> Page:
-    """Why there is no answer, and the nearest headlines, said not to answer."""
+    """Why there is no answer, and the nearest headlines, labelled as not answering."""
     assert answer.refusal is not None
     body = shorten_escaped(answer.refusal.reason, 1_500)
     if answer.as_of is not None:

@@ -42,7 +42,7 @@ FATAL_CLOSE_CODES = {
 
 
 class DiscordRefused(DatelineError):
-    """Discord will not let the bot in until a person changes something."""
+    """Discord will not admit the bot until a person changes something."""
 
 
 async def supervise(
@@ -53,7 +53,7 @@ async def supervise(
     first_wait: float = FIRST_WAIT,
     longest_wait: float = MAX_WAIT,
 ) -> None:
-    """Run clients one after the other until `stop` is set. Raises DiscordRefused where trying again is no use."""
+    """Run clients one after the other until `stop` is set. Raises DiscordRefused where a retry is no use."""
     wait = first_wait
     while not stop.is_set():
         started = time.monotonic()
@@ -90,7 +90,7 @@ async def run_once(bot: DatelineBot, token: str, stop: asyncio.Event) -> BaseExc
 
 
 def fatal_reason(failure: BaseException | None) -> str:
-    """What a person has to do when starting again is no use, else ""."""
+    """What a person has to do if a restart is no use, else ""."""
     if isinstance(failure, discord.LoginFailure):
         return TOKEN_REFUSED
     if isinstance(failure, discord.PrivilegedIntentsRequired):
@@ -113,7 +113,7 @@ def plain_failure(failure: BaseException | None) -> str:
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
-    """Let SIGTERM and Ctrl-C set `stop`; a second one ends the process the hard way."""
+    """Let SIGTERM and Ctrl-C set `stop`; a second one kills the process."""
     loop = asyncio.get_running_loop()
 
     def on_signal(number: int) -> None:
