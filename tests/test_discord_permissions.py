@@ -41,7 +41,7 @@ def reason_of(queue: QuestionQueue, user: int) -> str:
     return caught.value.sentence
 
 
-def test_the_desk_takes_one_question_a_user_and_waits_between_them() -> None:
+def test_the_queue_takes_one_question_a_user_and_waits_between_them() -> None:
     async def check() -> None:
         clock = Clock()
         queue = QuestionQueue(10.0, 1, 1, clock)
@@ -62,7 +62,7 @@ def test_the_desk_takes_one_question_a_user_and_waits_between_them() -> None:
     asyncio.run(check())
 
 
-def test_what_the_desk_remembers_is_bounded() -> None:
+def test_what_the_queue_remembers_is_bounded() -> None:
     async def check() -> None:
         queue = QuestionQueue(10.0, 1, 1)
         for user in range(REMEMBERED + 500):

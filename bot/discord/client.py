@@ -31,7 +31,7 @@ from vectorstore.errors import DatelineError
 log = logging.getLogger("dateline.bot")
 
 SWITCH_SECONDS = 0.0005
-"""How soon threads that compute in Python let the event loop run: its worst delay beside four fell from 104 to 75 ms."""
+"""How soon threads that compute in Python yield to the event loop. With four of them its worst delay fell from 104 to 75 ms."""
 SEEN = 5_000
 """Events remembered, so that one sent again after RESUME is not answered twice."""
 RETENTION_EVERY = 24 * 3_600.0

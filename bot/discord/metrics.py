@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -15,34 +16,31 @@ LAG_EVERY = 0.5
 
 
 class Metrics:
-    """One registry a process; it outlives the client, which may be started again."""
+    """One registry per process; it outlives the client, which may be restarted."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.questions = Counter(
-            "dateline_questions", "Questions by what became of them.", ["outcome"], registry=self.registry
-        )
-        self.answer_seconds = Histogram(
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.questions = counter("dateline_questions", "Questions by what became of them.", ["outcome"])
+        self.answer_seconds = histogram(
             "dateline_answer_seconds",
             "From the question's arrival to its answer shown.",
             buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
-            registry=self.registry,
         )
-        self.defer_seconds = Histogram(
+        self.defer_seconds = histogram(
             "dateline_defer_seconds",
             "From an interaction's arrival to its acknowledgement; Discord waits three seconds.",
             buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 3),
-            registry=self.registry,
         )
-        self.queue_length = Gauge("dateline_queue_length", "Questions waiting for their turn.", registry=self.registry)
-        self.gateway_up = Gauge("dateline_gateway_up", "1 while the gateway is connected.", registry=self.registry)
-        self.model_errors = Counter("dateline_model_errors", "Answers a model failed to write.", registry=self.registry)
-        self.votes = Counter("dateline_votes", "Votes on answers.", ["useful"], registry=self.registry)
-        self.send_errors = Counter("dateline_send_errors", "Messages Discord did not take.", registry=self.registry)
-        self.loop_lag = Gauge("dateline_event_loop_lag_seconds", "Worst delay lately.", registry=self.registry)
-        self.restarts = Counter(
-            "dateline_client_restarts", "Times the client was started anew.", registry=self.registry
-        )
+        self.queue_length = gauge("dateline_queue_length", "Questions waiting for their turn.")
+        self.gateway_up = gauge("dateline_gateway_up", "1 while the gateway is connected.")
+        self.model_errors = counter("dateline_model_errors", "Answers a model failed to write.")
+        self.votes = counter("dateline_votes", "Votes on answers.", ["useful"])
+        self.send_errors = counter("dateline_send_errors", "Messages Discord did not take.")
+        self.loop_lag = gauge("dateline_event_loop_lag_seconds", "Worst delay lately.")
+        self.restarts = counter("dateline_client_restarts", "Times the client was started anew.")
         self.connected = False
 
     def gateway(self, connected: bool) -> None:
@@ -51,7 +49,7 @@ class Metrics:
         self.gateway_up.set(1 if connected else 0)
 
     async def watch_loop(self) -> None:
-        """Measure forever how late the event loop wakes: what a blocked loop would cost every user."""
+        """Measure, until cancelled, how late the event loop wakes: the delay that a blocked loop costs every user."""
         while True:
             before = time.perf_counter()
             await asyncio.sleep(LAG_EVERY)
