@@ -103,21 +103,23 @@ async def measure_real(home: Path, questions: int) -> dict[str, float]:
     async with stand_in() as discord, bot_process(discord, REAL, home):
         await ask_many(discord, 4, 1)
         first = await ask_many(discord, AT_ONCE, AT_ONCE)
-        defers = [(one.acknowledged_at - one.sent_at) * 1000 for one in first]
+        defers = [(interaction.acknowledged_at - interaction.sent_at) * 1000 for interaction in first]
         discord.requests.clear()
         started = time.perf_counter()
         asked = await ask_many(discord, questions, AT_ONCE)
         seconds = time.perf_counter() - started
-        finals = Counter(one.path.split("/")[3] for one in discord.requests if one.payload.get("embeds"))
-        times = [finals[one.token] for one in asked]
+        finals = Counter(request.path.split("/")[3] for request in discord.requests if request.payload.get("embeds"))
+        times = [finals[interaction.token] for interaction in asked]
         return {
             "defer_p50_ms": statistics.median(defers),
             "defer_p99_ms": percentile(defers, 0.99),
             "questions": questions,
             "lost": times.count(0),
-            "answered_twice": sum(1 for one in times if one > 1),
+            "answered_twice": sum(1 for count in times if count > 1),
             "questions_per_second": questions / seconds,
-            "loaded_defer_p99_ms": percentile([(one.acknowledged_at - one.sent_at) * 1000 for one in asked], 0.99),
+            "loaded_defer_p99_ms": percentile(
+                [(interaction.acknowledged_at - interaction.sent_at) * 1000 for interaction in asked], 0.99
+            ),
         }
 
 

@@ -60,8 +60,8 @@ class ScriptedLibrary:
 
     async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
         return [
-            Headline(one.id, one.title, one.source, one.url, one.published)
-            for one in self.storage.get(library, {}).values()
+            Headline(article.id, article.title, article.source, article.url, article.published)
+            for article in self.storage.get(library, {}).values()
         ]
 
     async def article(self, library: str, article_id: str) -> Article | None:
@@ -91,8 +91,8 @@ class ScriptedAnswers:
             )
 
     async def conversation(self, conversation: str, limit: int = 5) -> list[Turn]:
-        found = [one for one in self.stored.values() if one.conversation == conversation]
-        return [Turn.of(answer_from_record(one.record)) for one in found][-limit:]
+        found = [answer for answer in self.stored.values() if answer.conversation == conversation]
+        return [Turn.of(answer_from_record(answer.record)) for answer in found][-limit:]
 
     async def find(self, answer_id: str) -> StoredAnswer | None:
         return self.stored.get(answer_id)
@@ -101,10 +101,12 @@ class ScriptedAnswers:
         self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
     ) -> list[StoredAnswer]:
         stored = reversed(self.stored.values())
-        return [one for one in stored if one.refused and one.conversation.startswith(conversation_prefix)][:limit]
+        return [answer for answer in stored if answer.refused and answer.conversation.startswith(conversation_prefix)][
+            :limit
+        ]
 
     async def forget_asker(self, asked_by: str) -> int:
-        gone = [one.id for one in self.stored.values() if one.asked_by == asked_by]
+        gone = [answer.id for answer in self.stored.values() if answer.asked_by == asked_by]
         for answer_id in gone:
             del self.stored[answer_id]
         return len(gone)
@@ -220,7 +222,7 @@ def texts_of(message: dict[str, object]) -> str:
     parts = [str(message.get("content") or "")]
     for embed in message.get("embeds") or []:
         parts += [str(embed.get("title") or ""), str(embed.get("description") or "")]
-        parts += [f"{one['name']}\n{one['value']}" for one in embed.get("fields") or []]
+        parts += [f"{field['name']}\n{field['value']}" for field in embed.get("fields") or []]
     return "\n".join(parts)
 
 
@@ -231,7 +233,7 @@ def custom_ids(message: dict[str, object]) -> list[str]:
 
 def pressed(message: dict[str, object], action: str) -> str:
     """The custom id of the button for an action."""
-    return next(one for one in custom_ids(message) if f":{action}:" in one)
+    return next(custom_id for custom_id in custom_ids(message) if f":{action}:" in custom_id)
 
 
 def drafting(*pieces: str, pause: float = 0.0, text: str = "It would not. [1]") -> Script:

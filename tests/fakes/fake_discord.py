@@ -81,9 +81,9 @@ def embed_problems(embeds: Sequence[Json]) -> list[str]:
         footer = embed.get("footer") or {}
         parts = [("title", embed.get("title"), 256), ("description", embed.get("description"), 4096)]
         parts.append(("footer", footer.get("text"), 2048))
-        for one in fields:
-            parts += [("field name", one["name"], 256), ("field value", one["value"], 1024)]
-            if not str(one["name"]).strip() or not str(one["value"]).strip():
+        for field in fields:
+            parts += [("field name", field["name"], 256), ("field value", field["value"], 1024)]
+            if not str(field["name"]).strip() or not str(field["value"]).strip():
                 problems.append("an empty field")
         if len(fields) > 25:
             problems.append("more than 25 fields")
@@ -475,7 +475,9 @@ class StandIn:
 
     @property
     def connected(self) -> list[Session]:
-        return [one for one in self.sessions.values() if one.socket is not None and not one.socket.closed]
+        return [
+            session for session in self.sessions.values() if session.socket is not None and not session.socket.closed
+        ]
 
     async def dispatch(self, event: str, data: object) -> None:
         """Send an event in every session; a session whose socket is gone gets it on RESUME."""
@@ -667,7 +669,7 @@ class StandIn:
             case ("GET", "channels", channel):
                 return reply(self.find_channel(int(channel)))
             case ("GET", "channels", channel, "messages"):
-                return reply([one for one in self.messages.values() if one["channel_id"] == channel][::-1])
+                return reply([message for message in self.messages.values() if message["channel_id"] == channel][::-1])
         return reply({"code": 0, "message": f"404: Not Found {method} {path}"}, 404)
 
     def application_json(self) -> Json:

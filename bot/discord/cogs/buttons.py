@@ -34,21 +34,21 @@ class ButtonsCog(commands.Cog):
 
     def __init__(self, bot: DatelineBot) -> None:
         self.bot = bot
-        self.on_press = {
+        self.component_handlers = {
             PASSAGES: self.show_passages,
             UP: self.vote_up,
             DOWN: self.open_reason,
             FOLLOW_UP: self.open_follow_up,
             NEWER: self.ask_newer,
         }
-        self.on_submit = {REASON: self.vote_down, QUESTION: self.follow_up}
+        self.modal_handlers = {REASON: self.vote_down, QUESTION: self.follow_up}
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: Interaction) -> None:
         """A button was pressed or a modal sent; any custom id may arrive, from older programs too."""
         kinds = {
-            discord.InteractionType.component: self.on_press,
-            discord.InteractionType.modal_submit: self.on_submit,
+            discord.InteractionType.component: self.component_handlers,
+            discord.InteractionType.modal_submit: self.modal_handlers,
         }
         handlers = kinds.get(interaction.type)
         if handlers is None or not self.bot.first_sight(interaction.id):
