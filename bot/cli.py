@@ -217,21 +217,8 @@ def from_feedback_command(out: Path, since: datetime | None) -> None:
 @click.option("--judge", is_flag=True, help="Let a model grade the answers; printed apart from what is measured.")
 @click.option("--judge-model", default="", help="The model that grades; DATELINE_MODEL when not given.")
 @click.option("--judge-repeats", default=1, show_default=True, type=click.IntRange(1, 20), help="Grades an answer.")
-def evaluate_command(
-    cases: tuple[Path, ...],
-    corpus: tuple[Path, ...],
-    json_file: Path | None,
-    report: Path | None,
-    baseline: Path | None,
-    thresholds: Path | None,
-    write_baseline: Path | None,
-    resume: bool,
-    concurrency: int,
-    no_model: bool,
-    judge: bool,
-    judge_model: str,
-    judge_repeats: int,
-) -> None:
+@click.pass_context
+def evaluate_command(context: click.Context, /, **_options: object) -> None:
     """Ask every question of CASES (.jsonl or .yaml) and say how good the answers are.
 
     With --corpus the questions are put to a library of their own in the cache folder; yours is not touched.
@@ -239,21 +226,7 @@ def evaluate_command(
     settings = settings_now()
     from bot.terminal.evaluate import EvaluateOptions, evaluate_cases
 
-    options = EvaluateOptions(
-        cases,
-        corpus,
-        json_file,
-        report,
-        baseline,
-        thresholds,
-        write_baseline,
-        resume,
-        concurrency,
-        no_model,
-        judge,
-        judge_model,
-        judge_repeats,
-    )
+    options = EvaluateOptions(**context.params)  # One field for each option declared above.
     run_command(evaluate_cases(settings, options))
 
 

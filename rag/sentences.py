@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from vectorstore.values import Span
 
@@ -39,9 +38,3 @@ def strip_span(text: str, start: int, end: int) -> Span:
     stripped = piece.lstrip()
     start += len(piece) - len(stripped)
     return start, start + len(stripped.rstrip())
-
-
-@lru_cache(maxsize=256)
-def sentences_of(text: str) -> tuple[str, ...]:
-    """The sentences' words, for texts that are asked about again (questions, drafts)."""
-    return tuple(text[start:end] for start, end in sentence_spans(text))

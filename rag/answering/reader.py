@@ -29,7 +29,7 @@ MAX_SPAN_TOKENS = 30
 # The score of a sentence that was cut off or holds no token: lower than any that the network gives.
 UNREAD = -20.0
 
-PAD, CLS, SEP = 0, 101, 102
+CLS, SEP = 101, 102
 # Lone surrogates cannot be encoded for the tokenizer; one character stands in for one, so that offsets hold.
 SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -21,7 +21,6 @@ TITLE_CHARACTERS = 90
 LEADING_DATE = re.compile(r"\A\s*date (\S+)[ \t]*\n?")
 FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-KNOWN_FIELDS = {"id", "title", "source", "url", "published", "date", "language", "text"}
 
 
 @dataclass(frozen=True, slots=True)
