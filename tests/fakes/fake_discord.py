@@ -81,9 +81,9 @@ def embed_problems(embeds: Sequence[Json]) -> list[str]:
         footer = embed.get("footer") or {}
         parts = [("title", embed.get("title"), 256), ("description", embed.get("description"), 4096)]
         parts.append(("footer", footer.get("text"), 2048))
-        for field in fields:
-            parts += [("field name", field["name"], 256), ("field value", field["value"], 1024)]
-            if not str(field["name"]).strip() or not str(field["value"]).strip():
+        for shown in fields:
+            parts += [("field name", shown["name"], 256), ("field value", shown["value"], 1024)]
+            if not str(shown["name"]).strip() or not str(shown["value"]).strip():
                 problems.append("an empty field")
         if len(fields) > 25:
             problems.append("more than 25 fields")
