@@ -95,7 +95,7 @@ def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":
         return None
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
-    from rag.models.plugins import build_from_path
+    from rag.settings import build_from_path
 
     reranker = build_from_path(settings.reranker_class, settings.reranker_options, "DATELINE_RERANKER_CLASS")
     if not isinstance(reranker, BaseNodePostprocessor):

@@ -2,6 +2,8 @@
 
 import difflib
 import os
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -144,6 +146,22 @@ def load_settings(env_file: Path = Path(".env")) -> Settings:
         raise SettingsError(
             f"{name} cannot be used: {first['msg'].lower()}; see .env.example for what it takes."
         ) from None
+
+
+def build_from_path(path: str, options: Mapping[str, object], setting: str) -> object:
+    """An instance of the class that a setting names by its dotted path. Raises SettingsError naming the setting."""
+    module_name, _, class_name = path.rpartition(".")
+    try:
+        if not module_name:
+            raise ImportError("not a dotted path")
+        made: object = getattr(import_module(module_name), class_name)(**options)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(
+            f"{setting}={path} cannot be imported ({error}): install it, or correct the path."
+        ) from error
+    except Exception as error:
+        raise SettingsError(f"{setting}={path} cannot be built with {dict(options)} ({error}).") from error
+    return made
 
 
 def variable_name(field_name: str) -> str:

@@ -17,9 +17,9 @@ from bot.discord.render import (
     answer_text,
     draft_text,
     error_page,
+    passage_pages,
     plain_messages,
 )
-from bot.discord.render_passages import passage_pages
 from bot.discord.translations import ENGLISH, GERMAN, LANGUAGES
 from rag.answer import Answer, Citation, Headline, Refusal
 from tests.fakes.fake_discord import embed_problems, text_length

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from rag.evaluation.cases import Case
-from rag.evaluation.explain import why_failed
 from rag.evaluation.outcome import Outcome, QuotedPassage
-from rag.evaluation.scores import METRICS, by_tag, measure, score
+from rag.evaluation.scores import METRICS, by_tag, measure, score, why_failed
 
 GOLD = "The bridge cost 12 million crowns."
 CASE = Case(

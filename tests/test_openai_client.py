@@ -7,8 +7,7 @@ import time
 import pytest
 
 from rag.errors import EmbedderError, ModelError
-from rag.models.circuit_breaker import CircuitBreaker
-from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server, ServerEmbedder
+from rag.models.openai_client import CircuitBreaker, Finished, Limits, Message, ModelServer, Server, ServerEmbedder
 from tests.fakes.fake_model_server import (
     DONE,
     HANG_UP,

@@ -18,7 +18,7 @@ from bot.discord.markdown import (
 )
 from bot.discord.translations import Translations
 from rag.answer import Answer, Citation, Headline
-from vectorstore.values import Span
+from vectorstore.values import Article, Span
 
 CONTENT = 2_000
 DESCRIPTION = 4_096
@@ -60,6 +60,10 @@ class Page:
         """Units that count against the limit over everything in one message's embed."""
         texts = [self.title, self.body, self.footer, *(field.name + field.value for field in self.fields)]
         return sum(units(text) for text in texts)
+
+
+PARAGRAPH = 600
+"""Most characters shown on either side of a quote: what a reader takes in at a glance."""
 
 
 def answer_pages(answer: Answer, t: Translations) -> list[Page]:
@@ -237,3 +241,35 @@ def plain_messages(page: Page) -> list[str]:
 def thread_name(question: str) -> str:
     """A question as a thread's name: at most 100 units, never empty. Names are shown without markup."""
     return shorten(one_line(question), 100) or "…"
+
+
+def passage_pages(passages: Sequence[tuple[Citation, Article | None]], t: Translations) -> list[Page]:
+    """Each quote in the paragraph around it, the quoted words in bold; what does not fit is in the last page's file."""
+    texts = []
+    for citation, article in passages:
+        outlet = shorten_escaped(one_line(citation.source), 160)
+        head = dotted(link(citation.title, citation.url), outlet, t.date(citation.published))
+        texts.append(f"[{citation.number}] {head}\n> {in_its_paragraph(citation, article)}")
+    pages = [Page(t.passages, body, GREEN) for body in split_text("\n\n".join(texts), BODY)]
+    if len(pages) <= MAX_PAGES:
+        return pages
+    last = pages[MAX_PAGES - 1]
+    whole = "\n\n".join(f"[{citation.number}] {clean(citation.quote)}" for citation, _ in passages)
+    body = f"{last.body}\n\n{t.continued_in_file}"
+    return [*pages[: MAX_PAGES - 1], replace(last, body=body, file=whole, file_name="passages.txt")]
+
+
+def in_its_paragraph(citation: Citation, article: Article | None) -> str:
+    """The paragraph around a citation's quote on one line, the quote in bold; only the quote without its article."""
+    if article is None or article.text[citation.start : citation.end] != citation.quote:
+        return emphasised(citation.quote, [(0, len(citation.quote))], 2 * PARAGRAPH)
+    start, end = paragraph_around(article.text, citation.start, citation.end)
+    return emphasised(article.text[start:end], [(citation.start - start, citation.end - start)], 2 * (end - start) + 8)
+
+
+def paragraph_around(text: str, start: int, end: int) -> Span:
+    """The paragraph that holds [start, end), at most PARAGRAPH characters on either side of it."""
+    low = max(text.rfind("\n", 0, start) + 1, start - PARAGRAPH)
+    after = text.find("\n", end)
+    high = min(len(text) if after < 0 else after, end + PARAGRAPH)
+    return low, high

@@ -1,23 +1,31 @@
-"""Run an evaluation from beginning to end: corpus, gold check, questions, outcomes. Prints nothing."""
+"""Run an evaluation: corpus, gold check, every case a few at a time, each outcome on disk at once. Prints nothing."""
 
+import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
+
+from rag.errors import EvaluationError
 from rag.evaluation.cases import Case, CaseSet, check_gold
 from rag.evaluation.corpus import Corpus, cache_folder, corpus_settings
-from rag.evaluation.outcome import Outcome
+from rag.evaluation.outcome import Outcome, outcome_of
 from rag.evaluation.results import Evaluation, measured_settings
-from rag.evaluation.run import Keep, partial_run, run_cases
 from rag.ingestion.indexing import OnProgress
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings
-from vectorstore.values import SHARED_LIBRARY
+from vectorstore.errors import DatelineError
+from vectorstore.values import SHARED_LIBRARY, Scope
 
+OUTCOMES = TypeAdapter(Outcome)
+OnOutcome = Callable[[Outcome], None]
 OpenEngine = Callable[[Settings], AbstractAsyncContextManager[AnswersQuestions]]
 
 
@@ -37,7 +45,7 @@ async def evaluate(
     resume: bool = False,
     concurrency: int = 1,
     on_ingest: OnProgress | None = None,
-    on_outcome: Keep | None = None,
+    on_outcome: OnOutcome | None = None,
 ) -> Evaluated:
     """Ask every case of the set about the corpus, or about the user's library when there is none.
 
@@ -53,18 +61,9 @@ async def evaluate(
             await engine.library.ingest(corpus.paths, SHARED_LIBRARY, True, on_ingest)
         else:
             check_gold(case_set.cases, await stored_texts(engine, gold_articles(case_set.cases)))
-        with partial_run(unfinished, resume) as partial:
-
-            def keep(outcome: Outcome) -> None:
-                partial.keep(outcome)
-                if on_outcome:
-                    on_outcome(outcome)
-
-            for outcome in partial.finished.values():
-                if on_outcome:
-                    on_outcome(outcome)
+        with partial_run(unfinished, resume, on_outcome) as partial:
             started = time.perf_counter()
-            outcomes = await run_cases(case_set.cases, engine, keep, partial.finished, concurrency)
+            outcomes = await run_cases(case_set.cases, engine, partial, concurrency)
             wall_seconds = time.perf_counter() - started
         cited = [passage.article_id for outcome in outcomes for passage in outcome.citations]
         texts = await stored_texts(engine, [*cited, *gold_articles(case_set.cases)])
@@ -90,3 +89,85 @@ def partial_path(case_set: CaseSet, corpus: Corpus | None, settings: Settings) -
     run = [case_set.digest, library, measured_settings(settings), options, servers]
     key = hashlib.sha256(json.dumps(run, sort_keys=True, default=str).encode()).hexdigest()[:16]
     return cache_folder(settings) / "runs" / f"{key}.jsonl"
+
+
+async def run_cases(
+    cases: Sequence[Case], engine: AnswersQuestions, partial: "PartialRun", concurrency: int = 1
+) -> list[Outcome]:
+    """The outcome of every case, in the order of the cases; finished ones are not asked again."""
+    outcomes = dict(partial.finished)
+    waiting = iter([case for case in cases if case.id not in outcomes])
+
+    async def work() -> None:
+        for case in waiting:
+            outcomes[case.id] = await run_case(case, engine)
+            partial.keep(outcomes[case.id])
+
+    await asyncio.gather(*(work() for _ in range(concurrency)))
+    return [outcomes[case.id] for case in cases]
+
+
+async def run_case(case: Case, engine: AnswersQuestions) -> Outcome:
+    """The outcome of one case; whatever goes wrong is an outcome, too."""
+    scope = Scope(asked_at=case.asked_at)
+    # gather() hands errors over as values: one broken question must not end an evaluation of hundreds.
+    [answer] = await asyncio.gather(engine.ask(case.question, case.history, scope), return_exceptions=True)
+    if isinstance(answer, BaseException):
+        known = isinstance(answer, DatelineError)
+        return Outcome(case.id, error=str(answer) if known else f"{type(answer).__name__}: {answer}")
+    return await outcome_of(case, answer, engine.library.article, scope.libraries)
+
+
+class PartialRun:
+    """Finished outcomes of a run on disk, one JSON object a line. Open it with `partial_run`."""
+
+    def __init__(self, file: IO[str], finished: Mapping[str, Outcome], on_outcome: OnOutcome | None) -> None:
+        self.file = file
+        self.finished = finished
+        self.on_outcome = on_outcome
+
+    def keep(self, outcome: Outcome) -> None:
+        """Append an outcome; it is on disk when on_outcome is called."""
+        self.file.write(OUTCOMES.dump_json(outcome).decode() + "\n")
+        self.file.flush()
+        if self.on_outcome:
+            self.on_outcome(outcome)
+
+
+@contextmanager
+def partial_run(path: Path, resume: bool, on_outcome: OnOutcome | None) -> Iterator[PartialRun]:
+    """The partial run at `path`: its finished outcomes when resuming, an empty one otherwise.
+
+    Raises EvaluationError when another evaluation is writing it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise EvaluationError(
+            f"Another evaluation of these cases is running ({path}): wait for it or end it."
+        ) from None
+    try:
+        finished = read_finished(path) if resume else {}
+        with path.open("w", encoding="utf-8") as file:
+            partial = PartialRun(file, finished, on_outcome)
+            for outcome in finished.values():
+                partial.keep(outcome)
+            yield partial
+    finally:
+        lock.release()
+
+
+def read_finished(path: Path) -> dict[str, Outcome]:
+    """Outcomes kept by an earlier run, without those that ended in an error: they are asked again."""
+    finished: dict[str, Outcome] = {}
+    for line in path.read_text("utf-8").split("\n") if path.exists() else ():
+        try:
+            outcome = OUTCOMES.validate_json(line)
+        except ValidationError:
+            # The last line of a run that was killed may be half a line; that case is asked again.
+            continue
+        if not outcome.error:
+            finished[outcome.case_id] = outcome
+    return finished

@@ -11,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rag.errors import EvaluationError
 from rag.evaluation.bootstrap import mcnemar_exact, on_all, paired_bootstrap
 from rag.evaluation.cases import CaseSet
-from rag.evaluation.explain import why_failed
 from rag.evaluation.metrics import Columns
 from rag.evaluation.results import Baseline, Evaluation, read_json
-from rag.evaluation.scores import METRICS, METRICS_BY_NAME, Measured, Metric, Scores, columns_of
+from rag.evaluation.scores import METRICS, METRICS_BY_NAME, Measured, Metric, Scores, columns_of, why_failed
 
 THRESHOLDS_SCHEMA = "dateline/thresholds/1"
 SIGNIFICANT = 0.05

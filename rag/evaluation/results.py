@@ -12,9 +12,8 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from rag.answer import iso
 from rag.errors import EvaluationError
 from rag.evaluation.cases import Case, CaseSet
-from rag.evaluation.explain import why_failed
 from rag.evaluation.outcome import Outcome, QuotedPassage
-from rag.evaluation.scores import Measured, Scores, by_tag, measure, score
+from rag.evaluation.scores import Measured, Scores, by_tag, measure, score, why_failed
 from rag.settings import Settings
 
 SCHEMA = "dateline/evaluation/1"

@@ -83,7 +83,7 @@ def open_embedder(settings: Settings) -> Embedder:
     if settings.embedder_class:
         from llama_index.core.base.embeddings.base import BaseEmbedding
 
-        from rag.models.plugins import build_from_path
+        from rag.settings import build_from_path
 
         model = build_from_path(settings.embedder_class, settings.embedder_options, "DATELINE_EMBEDDER_CLASS")
         if not isinstance(model, BaseEmbedding):

@@ -13,7 +13,7 @@ from bot.discord.answering import question_from
 from bot.discord.buttons import DOWN, FOLLOW_UP, NEWER, PASSAGES, QUESTION, REASON, UP, custom_id, read_custom_id
 from bot.discord.client import DatelineBot, Interaction
 from bot.discord.errors import report_error
-from bot.discord.render_passages import passage_pages
+from bot.discord.render import passage_pages
 from bot.discord.replies import SEND_FAILURES, show_privately, tell_privately
 from bot.discord.state import PRIVATE
 from bot.discord.translations import Translations
