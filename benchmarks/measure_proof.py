@@ -18,10 +18,10 @@ from math import sqrt
 from pathlib import Path
 
 from rag.sentences import sentence_spans
-from rag.verification.claims import prove
+from rag.verification.claims import verify_claims
 from rag.verification.lexicon import OPPOSITES
-from rag.verification.parsing import read
-from rag.verification.support import CLOSE_ENOUGH
+from rag.verification.parsed_text import parse_text
+from rag.verification.support import MIN_COVERAGE
 from vectorstore.values import Chunk, Hit
 
 SETS = ("squad2", "clapnq", "multihop_rag")
@@ -337,11 +337,12 @@ def answers(data: Path, half: str, each: int) -> list[Pair]:
     return [pair for true in (True, False) for pair in [p for p in found if p.true == true][:each]]
 
 
-def proven(pair: Pair, close_enough: float) -> bool:
+def proven(pair: Pair, min_coverage: float) -> bool:
     """Would this claim be shown, had a model cited this passage for it?"""
     chunk = Chunk("c", "a", "shared", 0, 0, len(pair.passage), pair.passage, "", "", "", None,
                   sentences=sentence_spans(pair.passage))  # fmt: skip
-    return bool(prove(f"{pair.claim.rstrip('.')} [1].", [Hit(chunk, 1.0)], close_enough=close_enough).proven)
+    draft = f"{pair.claim.rstrip('.')} [1]."
+    return bool(verify_claims(draft, [Hit(chunk, 1.0)], min_coverage=min_coverage).supported)
 
 
 def interval(successes: int, n: int) -> str:
@@ -366,12 +367,12 @@ def main() -> None:
     read_by_people = answers(given.data, given.half, 4 * given.each)
     if given.show:
         for pair in (*made, *read_by_people):
-            if pair.kind == given.show and proven(pair, CLOSE_ENOUGH) != pair.true:
-                print(f"- {pair.claim}\n    {pair.passage[:1500]!r}\n    {read(pair.claim).names}")
+            if pair.kind == given.show and proven(pair, MIN_COVERAGE) != pair.true:
+                print(f"- {pair.claim}\n    {pair.passage[:1500]!r}\n    {parse_text(pair.claim).names}")
         return
-    outcome = {pair: proven(pair, CLOSE_ENOUGH) for pair in (*made, *read_by_people)}
+    outcome = {pair: proven(pair, MIN_COVERAGE) for pair in (*made, *read_by_people)}
     print(
-        f"Half: {given.half}; {len(made)} pairs by rule, {len(read_by_people)} from questions; wording {CLOSE_ENOUGH}\n"
+        f"Half: {given.half}; {len(made)} pairs by rule, {len(read_by_people)} from questions; wording {MIN_COVERAGE}\n"
     )
     print("| claim | n | right [95 %] |\n| --- | --- | --- |")
     for label, chosen in (
@@ -387,12 +388,12 @@ def main() -> None:
         )
     print("\n| wording at least | true lost | corrupted kept out | reader's words lost | wrong answers kept out |")
     print("| --- | --- | --- | --- | --- |")
-    for close_enough in (0.6, 0.7, 0.75, 0.8, 0.85):
+    for min_coverage in (0.6, 0.7, 0.75, 0.8, 0.85):
         cells = []
         for group, true in ((made, True), (made, False), (read_by_people, True), (read_by_people, False)):
             chosen = [pair for pair in group if pair.true == true]
-            cells.append(f"{sum(not proven(pair, close_enough) for pair in chosen) / max(1, len(chosen)):.3f}")
-        print(f"| {close_enough} | {' | '.join(cells)} |")
+            cells.append(f"{sum(not proven(pair, min_coverage) for pair in chosen) / max(1, len(chosen)):.3f}")
+        print(f"| {min_coverage} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

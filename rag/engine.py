@@ -29,7 +29,7 @@ from rag.protocols import HISTORY_TURNS
 from rag.question import Understood, understand
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
-from rag.verification.citations import prove
+from rag.verification.citations import verify_citations
 from vectorstore.values import Hit, Scope
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class Engine:
             nearest = tuple(dict.fromkeys(headline_of(hit.chunk) for hit in evidence.hits))[:NEAREST_SHOWN]
             refusal, as_of = Refusal(written.refusal, nearest), ledger.counts(understood.scope.libraries).newest
         else:
-            prove(written.text, written.citations, ledger.article)
+            verify_citations(written.text, written.citations, ledger.article)
             dates = [citation.published for citation in written.citations if citation.published]
             refusal, as_of = None, max(dates, default=None)
         return Answer(

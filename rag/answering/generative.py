@@ -14,15 +14,14 @@ from rag.errors import ModelError, ModelRefused
 from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server
 from rag.prompt_injection import clean_line
 from rag.settings import Settings
-from rag.verification.claims import Proof, Verdict, prove, written
-from rag.verification.draft import is_forbidden
+from rag.verification.claims import ClaimVerdict, VerifiedClaims, cited_text, verify_claims
+from rag.verification.draft import THOUGHT, is_forbidden
 from vectorstore.values import Hit
 
 # No vocabulary has more characters to a token on average; reading stops there whatever the server sends.
 CHARACTERS_PER_TOKEN = 8
 REWRITE_TOKENS = 120
 MAX_REWRITE = 500
-THOUGHT = re.compile(r"<(think|thinking|reasoning|thought)>.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,40 +92,42 @@ class ModelWriter:
             if isinstance(error, ModelRefused) or not draft.strip():
                 raise
             broke_off = str(error)
-        proof = await asyncio.to_thread(prove, draft, shown, finished.complete)
+        verified = await asyncio.to_thread(verify_claims, draft, shown, finished.complete)
         # A server that has just failed is not asked to repair anything.
-        verdicts, repaired = (proof.verdicts, "") if broke_off else await self.repair(question, shown, proof)
-        text, citations = written(verdicts, shown)
+        verdicts, repaired = (verified.verdicts, "") if broke_off else await self.repair(question, shown, verified)
+        text, citations = cited_text(verdicts, shown)
         yield ProvenText(
             text,
             citations,
             Draft(
                 draft + (f"\n\n[repaired]\n{repaired}" if repaired else ""),
                 prompt_version("answer"),
-                tuple(DroppedSentence(v.claim.text, v.reason) for v in verdicts if not v.windows),
+                tuple(DroppedSentence(v.claim.text, v.reason) for v in verdicts if not v.quotes),
                 prompt.left_out,
                 finished.prompt_tokens,
                 finished.completion_tokens,
             ),
-            proof.silent and not citations and not broke_off,
+            verified.abstained and not citations and not broke_off,
             broke_off,
         )
 
-    async def repair(self, question: str, hits: Sequence[Hit], proof: Proof) -> tuple[tuple[Verdict, ...], str]:
+    async def repair(
+        self, question: str, hits: Sequence[Hit], verified: VerifiedClaims
+    ) -> tuple[tuple[ClaimVerdict, ...], str]:
         """Ask once for other words for what could not be proven; each that now can be takes its sentence's place."""
-        wrong = proof.repairable
+        wrong = verified.repairable
         if not wrong or not hits:
-            return proof.verdicts, ""
+            return verified.verdicts, ""
         sentences = [(verdict.claim.text, verdict.reason) for verdict in wrong]
         prompt = repair_prompt(question, hits, sentences, self.prompt_tokens)
         try:
             text = await self.server.text(messages(prompt), self.answer_tokens, self.most_characters)
         except ModelError:
-            return proof.verdicts, ""  # What was proven stands without it.
+            return verified.verdicts, ""  # What was proven stands without it.
         better = await asyncio.to_thread(repaired_verdicts, THOUGHT.sub("", text), wrong, hits[: prompt.passages])
-        known = {verdict.claim.text for verdict in proof.proven}
-        kept = [better.get(v.claim.text, v) for v in proof.verdicts]
-        return tuple(v for n, v in enumerate(kept) if v is proof.verdicts[n] or v.claim.text not in known), text
+        known = {verdict.claim.text for verdict in verified.supported}
+        kept = [better.get(v.claim.text, v) for v in verified.verdicts]
+        return tuple(v for n, v in enumerate(kept) if v is verified.verdicts[n] or v.claim.text not in known), text
 
     async def close(self) -> None:
         """Give up the connections."""
@@ -139,14 +140,14 @@ def speaks_of(rewritten: str, question: str, history: Sequence[Turn]) -> bool:
     return bool((set(words_of(rewritten)) - STOP_WORDS) & (set(words_of(said)) - STOP_WORDS))
 
 
-def repaired_verdicts(text: str, wrong: Sequence[Verdict], hits: Sequence[Hit]) -> dict[str, Verdict]:
+def repaired_verdicts(text: str, wrong: Sequence[ClaimVerdict], hits: Sequence[Hit]) -> dict[str, ClaimVerdict]:
     """The corrected sentences that can be proven, by the sentence that each takes the place of."""
-    found: dict[str, Verdict] = {}
+    found: dict[str, ClaimVerdict] = {}
     lines = [line for line in text.splitlines() if line.strip()]
     for place, line in enumerate(lines):
         number = re.match(r"\s*(\d{1,2})[.):]\s+", line)
         at = int(number[1]) - 1 if number else place
-        proven = prove(line[number.end() :] if number else line, hits).proven
+        proven = verify_claims(line[number.end() :] if number else line, hits).supported
         if 0 <= at < len(wrong) and proven:
             found.setdefault(wrong[at].claim.text, proven[0])
     return found
