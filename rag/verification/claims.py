@@ -19,7 +19,7 @@ from rag.verification.support import (
 )
 from vectorstore.values import Chunk, Hit, Span
 
-MAX_SENTENCES = 3
+MAX_QUOTE_SENTENCES = 3
 """In one quote: "he" often has its name two sentences before."""
 MAX_QUOTE = 1_200
 MAX_CANDIDATES = 12
@@ -149,12 +149,14 @@ def joint_support(claim: ParsedText, cited: Sequence[CandidateSpan], min_coverag
                 continue
             if first.evidence.published != second.evidence.published:
                 continue  # A date without a year would be read by the wrong article's.
-            if not missing_support(claim, joined(first.evidence, second.evidence), min_coverage + SENTENCE_COST):
+            if not missing_support(
+                claim, joint_evidence(first.evidence, second.evidence), min_coverage + SENTENCE_COST
+            ):
                 return (first, second)
     return ()
 
 
-def joined(first: EvidenceSpan, second: EvidenceSpan) -> EvidenceSpan:
+def joint_evidence(first: EvidenceSpan, second: EvidenceSpan) -> EvidenceSpan:
     """The evidence of two passages of the same day as one."""
     return EvidenceSpan(
         parse_text(f"{first.quote.text.strip()}\n{second.quote.text.strip()}"),
@@ -172,7 +174,7 @@ def candidate_spans(passage: int, chunk: Chunk) -> list[CandidateSpan]:
     published = chunk.published.date() if chunk.published else None
     found: list[CandidateSpan] = []
     for first in range(len(spans)):
-        for last in range(first, min(first + MAX_SENTENCES, len(spans))):
+        for last in range(first, min(first + MAX_QUOTE_SENTENCES, len(spans))):
             if tainted[last]:
                 break
             span = stripped(chunk, (spans[first][0], spans[last][1]))

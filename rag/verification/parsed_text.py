@@ -62,9 +62,9 @@ def parse_text(text: str) -> ParsedText:
     in_quantities = quantities.positions
     spans = name_spans(words, in_quantities, text)
     names = [tuple(word.lowercase for word in words[first : last + 1]) for first, last in spans]
-    mentions = [Mention(name, False, *neighbours(words, *span)) for name, span in zip(names, spans, strict=True)]
+    mentions = [Mention(name, False, *adjacent_words(words, *span)) for name, span in zip(names, spans, strict=True)]
     mentions += [
-        Mention((f"{number.value:g}", number.kind), True, *neighbours(words, number.first, number.last))
+        Mention((f"{number.value:g}", number.kind), True, *adjacent_words(words, number.first, number.last))
         for number in quantities.numbers
     ]
     content = [
@@ -108,7 +108,7 @@ def name_spans(words: tuple[Token, ...], in_quantities: frozenset[int], text: st
     return spans
 
 
-def neighbours(words: tuple[Token, ...], first: int, last: int) -> tuple[tuple[str, str], tuple[str, str]]:
+def adjacent_words(words: tuple[Token, ...], first: int, last: int) -> tuple[tuple[str, str], tuple[str, str]]:
     """Stems of the two words left and right of tokens [first, last], articles passed over."""
     before = [word.stem for word in words[max(0, first - 5) : first] if word.lowercase not in ("a", "an", "the")]
     after = [word.stem for word in words[last + 1 : last + 6] if word.lowercase not in ("a", "an", "the")]

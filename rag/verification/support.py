@@ -5,15 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
 
-from rag.verification.lexicon import (
-    DOUBTS,
-    FUNCTION_WORDS,
-    HARD_NEGATORS,
-    LINKS,
-    NEGATORS,
-    POINTING,
-    REPORTING,
-)
+from rag.verification.lexicon import DOUBTS, FUNCTION_WORDS, HARD_NEGATORS, LINKS, NEGATORS, POINTING, REPORTING
 from rag.verification.parsed_text import Mention, ParsedText, words_only
 from rag.verification.quantities import CURRENCIES, Day, Number, resolved
 from rag.verification.tokens import OPPOSITE_STEMS, initials, name_root, same_name, synonym_stem
