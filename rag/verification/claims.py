@@ -22,7 +22,7 @@ from vectorstore.values import Chunk, Hit, Span
 MAX_QUOTE_SENTENCES = 3
 """In one quote: "he" often has its name two sentences before."""
 MAX_QUOTE = 1_200
-MAX_CANDIDATES = 12
+MAX_CHECKED_SPANS = 12
 """How many of the closest spans are checked for one claim."""
 SENTENCE_COST = 0.08
 """Share of the claim that each further sentence must add. A guess, in the order of one word of twelve."""
@@ -89,7 +89,7 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], min_coverage
         return ClaimVerdict(claim, reason=reason)
     parsed = parse_text(claim.text)
     cited = {mark - 1 for mark in claim.marks}
-    ranked = sorted(candidates, key=lambda candidate: rank(parsed, candidate, cited))[:MAX_CANDIDATES]
+    ranked = sorted(candidates, key=lambda candidate: rank(parsed, candidate, cited))[:MAX_CHECKED_SPANS]
     reason = "no passage was given"
     close: list[CandidateSpan] = []
     for number, candidate in enumerate(sorted(ranked, key=lambda candidate: candidate.sentences)):

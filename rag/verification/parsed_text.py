@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.verification.lexicon import HEDGES, NEGATORS, PERSON_TITLES, QUANTIFIERS, REPORTING, UNCERTAINTY
-from rag.verification.quantities import MONTHS, WEEKDAYS, Quantities, read_quantities
+from rag.verification.quantities import MONTH_NUMBERS, WEEKDAYS, Quantities, read_quantities
 from rag.verification.tokens import Token, fold, name_root, synonym_stem, tokenize
 
 QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,400})[\"”“»]|``([^`']{2,400})''")
-NO_NAMES = WEEKDAYS.keys() | MONTHS.keys() | REPORTING | PERSON_TITLES | NEGATORS
+NO_NAMES = WEEKDAYS.keys() | MONTH_NUMBERS.keys() | REPORTING | PERSON_TITLES | NEGATORS
 NO_NEGATION = ("only", "just", "doubt", "least")
 """After "no" and "not": "not only" denies nothing."""
 SCOPE_WORDS = 3

@@ -25,7 +25,7 @@ ORDINALS = numbered(
 ORDINAL_SUFFIXES = ("st", "nd", "rd", "th")
 SCALES = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 SCALE_SUFFIXES = {"k": 1_000, "m": 10**6, "mn": 10**6, "bn": 10**9, "b": 10**9, "tn": 10**12}
-MONTHS = numbered(
+MONTH_NUMBERS = numbered(
     "january|jan february|feb march|mar april|apr may june|jun july|jul august|aug september|sept|sep october|oct "
     "november|nov december|dec",
     start=1,
@@ -138,9 +138,9 @@ def read_day(words: Sequence[Token], at: int, text: str) -> Day | None:
         here += 1
         while word_at(words, here) in (*ORDINAL_SUFFIXES, "of") and here - at < 3:
             here += 1
-    if here >= len(words) or not words[here].capital or words[here].lowercase not in MONTHS:
+    if here >= len(words) or not words[here].capital or words[here].lowercase not in MONTH_NUMBERS:
         return None
-    month = MONTHS[words[here].lowercase]
+    month = MONTH_NUMBERS[words[here].lowercase]
     if day is None and (day := integer_at(words, here + 1, 1, 31)) is not None:
         here += 1
         here += word_at(words, here + 1) in ORDINAL_SUFFIXES
