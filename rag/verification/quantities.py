@@ -229,7 +229,7 @@ def read_digits(words: Sequence[Token], at: int, text: str) -> tuple[float, int,
     return value, last, ""
 
 
-def resolved(day: Day, published: date | None) -> date | None:
+def calendar_date(day: Day, published: date | None) -> date | None:
     """The calendar date, a missing year taken from publication."""
     year = day.year or (published.year if published else None)
     try:

@@ -7,7 +7,7 @@ from itertools import chain
 
 from rag.verification.lexicon import DOUBTS, FUNCTION_WORDS, HARD_NEGATORS, LINKS, NEGATORS, POINTING, REPORTING
 from rag.verification.parsed_text import Mention, ParsedText, words_only
-from rag.verification.quantities import CURRENCIES, Day, Number, resolved
+from rag.verification.quantities import CURRENCIES, Day, Number, calendar_date
 from rag.verification.tokens import OPPOSITE_STEMS, initials, name_root, same_name, synonym_stem
 
 # Share of a claim's words that its quote must hold, weighted. Measured by benchmarks/measure_proof.py: the lowest that
@@ -134,7 +134,7 @@ def has_day(day: Day, evidence: EvidenceSpan) -> bool:
             return True
     if published is None:
         return False
-    moment = resolved(day, published)
+    moment = calendar_date(day, published)
     if moment is None:
         # A month alone: "this month", "on Friday" and "yesterday" are of the month of publication.
         dated = quantities.relative or quantities.weekdays or "month" in evidence.quote.stems
@@ -146,7 +146,7 @@ def has_day(day: Day, evidence: EvidenceSpan) -> bool:
 def has_weekday(weekday: int, evidence: EvidenceSpan) -> bool:
     """True for the same weekday, or a date that falls on it."""
     quantities = evidence.quote.quantities
-    moments = [resolved(day, evidence.published) for day in quantities.days]
+    moments = [calendar_date(day, evidence.published) for day in quantities.days]
     if evidence.published:
         moments += [evidence.published + timedelta(days=shift) for shift in quantities.relative]
     return weekday in quantities.weekdays or any(moment and moment.weekday() == weekday for moment in moments)
