@@ -1,7 +1,7 @@
-"""Measure the proof: which true claims it loses, which corrupted ones it lets through, at each closeness of wording.
+"""Measure verification: which true claims it loses, which corrupted ones it lets through, at each threshold.
 
 Claims are made by rule from public question sets (--data: folders squad2, clapnq, multihop_rag with corpus.jsonl): a
-sentence of a passage, the same in other words that mean the same, or the same with one fact changed. Half of the
+sentence of a passage, the same in other words with the same meaning, or with one fact changed. Half of the
 articles chose the threshold, the other half is reported.
 
     python benchmarks/measure_proof.py --data DATA [--half choose|report] [--show KIND]
@@ -18,27 +18,17 @@ from math import sqrt
 from pathlib import Path
 
 from rag.sentences import sentence_spans
-from rag.verification.claims import prove
+from rag.verification.claims import verify_claims
 from rag.verification.lexicon import OPPOSITES
-from rag.verification.parsing import read
-from rag.verification.support import CLOSE_ENOUGH
+from rag.verification.parsed_text import parse_text
+from rag.verification.support import MIN_COVERAGE
 from vectorstore.values import Chunk, Hit
 
 SETS = ("squad2", "clapnq", "multihop_rag")
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+    "January", "February", "March", "April", "June", "July", "August", "September", "October", "November", "December"
+)  # fmt: skip
 AUXILIARIES = r"\b(is|was|are|were|has|had|will|would|can|could|did|should)\b(?! not|n['’]t)"
 UNITS = {
     "%": " million", "percent": "million", "years": "months", "months": "years", "days": "weeks", "weeks": "days",
@@ -48,7 +38,7 @@ UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A claim, the passage it is held against, and whether the passage bears it out."""
+    """A claim, the passage that it cites, and whether the passage supports it."""
 
     kind: str
     claim: str
@@ -134,16 +124,14 @@ def names_exchanged(sentence: str, here: Passage, other: Passage, chance: random
 
 def exchanged(sentence: str, spans: Sequence[tuple[int, int]], chance: random.Random) -> str:
     """Two spans of the sentence exchanged."""
-    apart = [(a, b) for a in spans for b in spans if a[1] + 3 < b[0]]
     # "France and Germany" means the same as "Germany and France".
-    apart = [
-        (a, b)
-        for a, b in apart
-        if not re.fullmatch(r"[\s,]*(?:and|or|,|[A-Z\d]\S*)*(?:[\s,]|and|or|[A-Z\d]\S*)*", sentence[a[1] : b[0]])
+    listing = re.compile(r"[\s,]*(?:and|or|,|[A-Z\d]\S*)*(?:[\s,]|and|or|[A-Z\d]\S*)*")
+    pairs_of_spans = [
+        (a, b) for a in spans for b in spans if a[1] + 3 < b[0] and not listing.fullmatch(sentence[a[1] : b[0]])
     ]
-    if not apart:
+    if not pairs_of_spans:
         return sentence
-    (a, b), (c, d) = chance.choice(apart)
+    (a, b), (c, d) = chance.choice(pairs_of_spans)
     return sentence[:a] + sentence[c:d] + sentence[b:c] + sentence[a:b] + sentence[d:]
 
 
@@ -190,11 +178,10 @@ def negation_removed(sentence: str, here: Passage, other: Passage, chance: rando
 
 def opposite_word(sentence: str, here: Passage, other: Passage, chance: random.Random) -> str:
     """A word turned into its opposite."""
-    for one, contrary in OPPOSITES:
-        if re.search(rf"\b{one}\b", sentence):
-            return re.sub(rf"\b{one}\b", contrary, sentence, count=1)
-        if re.search(rf"\b{contrary}\b", sentence):
-            return re.sub(rf"\b{contrary}\b", one, sentence, count=1)
+    for pair in OPPOSITES:
+        for word, opposite in (pair, pair[::-1]):
+            if re.search(rf"\b{word}\b", sentence):
+                return re.sub(rf"\b{word}\b", opposite, sentence, count=1)
     return sentence
 
 
@@ -219,11 +206,8 @@ def quotation_changed(sentence: str, here: Passage, other: Passage, chance: rand
 def hedge_dropped(sentence: str, here: Passage, other: Passage, chance: random.Random) -> str:
     """What may be, stated as what is."""
     text = re.sub(r"\b(?:may|might|could) be\b", "is", sentence, count=1)
-    return (
-        re.sub(r"\b(?:may|might|could|allegedly|reportedly|possibly|probably) (?=[a-z])", "", sentence, count=1)
-        if text == sentence
-        else text
-    )
+    hedge = r"\b(?:may|might|could|allegedly|reportedly|possibly|probably) (?=[a-z])"
+    return re.sub(hedge, "", sentence, count=1) if text == sentence else text
 
 
 def widened(sentence: str, here: Passage, other: Passage, chance: random.Random) -> str:
@@ -264,7 +248,7 @@ def passages(data: Path, half: str) -> list[Passage]:
             if (number % 2 == 0) != (half == "choose"):
                 continue
             text = json.loads(line)["text"]
-            # Some corpora come split into tokens; the proof meets text as printed.
+            # Some corpora come split into tokens; articles have text as printed.
             text = re.sub(r" ([,.;:)\]%!?]|'s\b|n't\b)", r"\1", re.sub(r"([(\[$]) ", r"\1", text))
             text = re.sub(r"`` ?| ?''", '"', text)
             sentences = tuple(text[start:end] for start, end in sentence_spans(text))
@@ -275,7 +259,7 @@ def passages(data: Path, half: str) -> list[Passage]:
 
 
 def pairs(articles: Sequence[Passage], each: int, seed: int = 7) -> list[Pair]:
-    """`each` pairs of every kind, from as many articles as there are; and true claims beside a wrong passage."""
+    """`each` pairs of every kind, from as many articles as there are, and true claims with a wrong passage."""
     chance = random.Random(seed)
     found: list[Pair] = []
     for changes, true in ((TRUE, True), (CORRUPTED, False)):
@@ -319,8 +303,8 @@ def answers(data: Path, half: str, each: int) -> list[Pair]:
         row = json.loads(line)
         match = re.match(r"(?:Who|What|Which \w+) ((?!do |does |did |kind|type)\w.*)\?$", row["question"])
         if match and row["answers"] and not re.match(r"(?:is|was|are|were) \w+\w*(?:ed|en)\b", match[1]):
-            flat = row["answers"][0] if isinstance(row["answers"][0], str) else row["answers"][0][0]
-            by_passage[row["paragraph_id"]].append((match[1], flat))
+            answer = row["answers"][0] if isinstance(row["answers"][0], str) else row["answers"][0][0]
+            by_passage[row["paragraph_id"]].append((match[1], answer))
     found: list[Pair] = []
     for number, (passage, asked) in enumerate(sorted(by_passage.items())):
         if (number % 2 == 0) != (half == "choose") or passage not in texts:
@@ -337,11 +321,12 @@ def answers(data: Path, half: str, each: int) -> list[Pair]:
     return [pair for true in (True, False) for pair in [p for p in found if p.true == true][:each]]
 
 
-def proven(pair: Pair, close_enough: float) -> bool:
-    """Would this claim be shown, had a model cited this passage for it?"""
+def is_shown(pair: Pair, min_coverage: float) -> bool:
+    """True if this claim is shown when a model cites this passage for it."""
     chunk = Chunk("c", "a", "shared", 0, 0, len(pair.passage), pair.passage, "", "", "", None,
                   sentences=sentence_spans(pair.passage))  # fmt: skip
-    return bool(prove(f"{pair.claim.rstrip('.')} [1].", [Hit(chunk, 1.0)], close_enough=close_enough).proven)
+    draft = f"{pair.claim.rstrip('.')} [1]."
+    return bool(verify_claims(draft, [Hit(chunk, 1.0)], min_coverage=min_coverage).supported)
 
 
 def interval(successes: int, n: int) -> str:
@@ -366,12 +351,12 @@ def main() -> None:
     read_by_people = answers(given.data, given.half, 4 * given.each)
     if given.show:
         for pair in (*made, *read_by_people):
-            if pair.kind == given.show and proven(pair, CLOSE_ENOUGH) != pair.true:
-                print(f"- {pair.claim}\n    {pair.passage[:1500]!r}\n    {read(pair.claim).names}")
+            if pair.kind == given.show and is_shown(pair, MIN_COVERAGE) != pair.true:
+                print(f"- {pair.claim}\n    {pair.passage[:1500]!r}\n    {parse_text(pair.claim).names}")
         return
-    outcome = {pair: proven(pair, CLOSE_ENOUGH) for pair in (*made, *read_by_people)}
+    outcome = {pair: is_shown(pair, MIN_COVERAGE) for pair in (*made, *read_by_people)}
     print(
-        f"Half: {given.half}; {len(made)} pairs by rule, {len(read_by_people)} from questions; wording {CLOSE_ENOUGH}\n"
+        f"Half: {given.half}; {len(made)} pairs by rule, {len(read_by_people)} from questions; wording {MIN_COVERAGE}\n"
     )
     print("| claim | n | right [95 %] |\n| --- | --- | --- |")
     for label, chosen in (
@@ -387,12 +372,12 @@ def main() -> None:
         )
     print("\n| wording at least | true lost | corrupted kept out | reader's words lost | wrong answers kept out |")
     print("| --- | --- | --- | --- | --- |")
-    for close_enough in (0.6, 0.7, 0.75, 0.8, 0.85):
+    for min_coverage in (0.6, 0.7, 0.75, 0.8, 0.85):
         cells = []
         for group, true in ((made, True), (made, False), (read_by_people, True), (read_by_people, False)):
             chosen = [pair for pair in group if pair.true == true]
-            cells.append(f"{sum(not proven(pair, close_enough) for pair in chosen) / max(1, len(chosen)):.3f}")
-        print(f"| {close_enough} | {' | '.join(cells)} |")
+            cells.append(f"{sum(not is_shown(pair, min_coverage) for pair in chosen) / max(1, len(chosen)):.3f}")
+        print(f"| {min_coverage} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

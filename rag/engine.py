@@ -29,13 +29,13 @@ from rag.protocols import HISTORY_TURNS
 from rag.question import StandaloneQuestion, understand
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
-from rag.verification.citations import prove
+from rag.verification.citations import verify_citations
 from vectorstore.values import Hit, Scope
 
 if TYPE_CHECKING:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
-    from rag.answering.generative import ModelWriter, ProvenText
+    from rag.answering.generative import ModelWriter, VerifiedText
     from rag.answering.reader import Reader, Reading
 
 Result = TypeVar("Result")
@@ -200,14 +200,14 @@ class Engine:
                         yield event
                         continue
                     timer.finish("model")
-                    if event.broke_off:
-                        log.warning("model failed", extra={"answer_id": evidence.id, "reason": event.broke_off})
-                    if event.silent or event.citations:
+                    if event.interrupted:
+                        log.warning("model failed", extra={"answer_id": evidence.id, "reason": event.interrupted})
+                    if event.abstained or event.citations:
                         yield written_by(writer.name, event)
                         return
                     note = (
-                        f"{event.broke_off} This answer is quoted without it."
-                        if event.broke_off
+                        f"{event.interrupted} This answer is quoted without it."
+                        if event.interrupted
                         else f"Nothing that {writer.name} wrote could be proven, so this is quoted without it."
                     )
                     quoted = Written(note=note, draft=event.draft)
@@ -235,7 +235,7 @@ class Engine:
             nearest = tuple(dict.fromkeys(headline_of(hit.chunk) for hit in evidence.hits))[:NEAREST_SHOWN]
             refusal, as_of = Refusal(written.refusal, nearest), ledger.counts(standalone.scope.libraries).newest
         else:
-            prove(written.text, written.citations, ledger.article)
+            verify_citations(written.text, written.citations, ledger.article)
             dates = [citation.published for citation in written.citations if citation.published]
             refusal, as_of = None, max(dates, default=None)
         return Answer(
@@ -275,11 +275,11 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self.threads, function)
 
 
-def written_by(model: str, proven: "ProvenText") -> Written:
+def written_by(model: str, proven: "VerifiedText") -> Written:
     """What a model wrote and the quotes support, or its word that the articles do not say."""
-    if proven.silent:
+    if proven.abstained:
         return Written(refusal=NOT_SAID, model=model, draft=proven.draft)
-    note = f"{proven.broke_off} This is what it had finished by then." if proven.broke_off else ""
+    note = f"{proven.interrupted} This is what it had finished by then." if proven.interrupted else ""
     return Written(proven.text, proven.citations, model=model, note=note, draft=proven.draft)
 
 

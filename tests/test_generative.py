@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag.answer import Citation, DraftText, Turn
-from rag.answering.generative import ModelWriter, ProvenText
+from rag.answering.generative import ModelWriter, VerifiedText
 from rag.answering.prompt import prompt_version
 from rag.errors import ModelError, ModelRefused
 from rag.factory import open_writer
@@ -58,7 +58,7 @@ def writer_at(standin: Standin, context_tokens: int = 4_096, answer_tokens: int 
     return ModelWriter(ModelServer(Server("small", standin.base_url, ""), limits), context_tokens, answer_tokens)
 
 
-async def written(writer: ModelWriter, hits: Sequence[Hit], history: Sequence[Turn] = ()) -> tuple[str, ProvenText]:
+async def written(writer: ModelWriter, hits: Sequence[Hit], history: Sequence[Turn] = ()) -> tuple[str, VerifiedText]:
     draft = ""
     proven = None
     async for part in writer.write("Will Hungary arrest Putin?", hits, history, ASKED):
@@ -72,12 +72,12 @@ async def written(writer: ModelWriter, hits: Sequence[Hit], history: Sequence[Tu
     return draft, proven
 
 
-def write(*replies: Reply, hits: Sequence[Hit] = HITS) -> ProvenText:
+def write(*replies: Reply, hits: Sequence[Hit] = HITS) -> VerifiedText:
     with serving(*replies) as standin:
         return asyncio.run(written(writer_at(standin), hits))[1]
 
 
-def assert_sound(proven: ProvenText, articles: Sequence[Article] = (ORBAN, FLOOD)) -> None:
+def assert_sound(proven: VerifiedText, articles: Sequence[Article] = (ORBAN, FLOOD)) -> None:
     """The invariants of every answer shown."""
     texts = {article.id: article.text for article in articles}
     for citation in proven.citations:
@@ -93,7 +93,7 @@ def test_proven_sentences_are_shown_with_their_quotes() -> None:
     assert proven.text == "Hungary would not seek to arrest Putin. [1] The flood damaged 240 houses. [2]"
     assert [citation.article_id for citation in proven.citations] == ["orban", "flood"]
     assert proven.citations[1].quote == "The flood damaged 240 houses in Skarne on Monday."
-    assert not proven.silent
+    assert not proven.abstained
     assert (proven.draft.prompt_version, proven.draft.prompt_tokens) == (prompt_version("answer"), 120)
     assert_sound(proven)
 
@@ -134,7 +134,7 @@ def test_wrong_passage_number_is_corrected() -> None:
 )
 def test_unproven_draft_leaves_nothing(draft: str) -> None:
     proven = write(answer(draft))
-    assert (proven.text, proven.citations, proven.silent) == ("", (), False)
+    assert (proven.text, proven.citations, proven.abstained) == ("", (), False)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_markup_and_odd_marks_come_off(draft: str) -> None:
 )
 def test_articles_that_do_not_say_are_an_outcome_of_its_own(draft: str) -> None:
     proven = write(answer(draft))
-    assert (proven.text, proven.citations, proven.silent) == ("", (), True)
+    assert (proven.text, proven.citations, proven.abstained) == ("", (), True)
 
 
 def test_unproven_sentence_is_repaired_once_in_its_place() -> None:
@@ -206,19 +206,19 @@ def test_failed_repair_leaves_what_was_proven(repair: Reply) -> None:
 def test_server_that_dies_in_mid_answer_leaves_the_sentences_it_had_finished() -> None:
     proven = write(Reply((piece("Nobody was hurt, the mayor said [2]. The flood damaged 240"), HANG_UP)))
     assert proven.text == "Nobody was hurt, the mayor said. [1]"
-    assert "hung up" in proven.broke_off
+    assert "hung up" in proven.interrupted
 
 
 def test_server_that_dies_in_mid_answer_is_not_asked_to_repair() -> None:
     proven = write(Reply((piece("The flood damaged 340 houses in Skarne [2]. "), HANG_UP)))
-    assert (proven.text, proven.silent) == ("", False)
-    assert "hung up" in proven.broke_off
+    assert (proven.text, proven.abstained) == ("", False)
+    assert "hung up" in proven.interrupted
     assert proven.draft.dropped
 
 
 def test_server_that_dies_while_it_says_that_the_articles_do_not_say_has_said_nothing() -> None:
     proven = write(Reply((piece("The articles do not say. "), HANG_UP)))
-    assert (proven.text, proven.silent) == ("", False)
+    assert (proven.text, proven.abstained) == ("", False)
 
 
 @pytest.mark.parametrize("steps", [(HANG_UP,), (piece("  "), HANG_UP)])

@@ -1,4 +1,4 @@
-"""Let a model write the answer, and keep only what the articles bear out: draft, proof, one repair, proof."""
+"""Let a model write the answer and keep only what the articles support: draft, verification, one repair, verification."""
 
 import asyncio
 import re
@@ -13,30 +13,29 @@ from rag.errors import ModelError, ModelRefused
 from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server
 from rag.settings import Settings
 from rag.text import STOP_WORDS, clean_line, words_of
-from rag.verification.claims import Proof, Verdict, prove, written
-from rag.verification.draft import is_forbidden
+from rag.verification.claims import ClaimVerdict, VerifiedClaims, cited_text, verify_claims
+from rag.verification.draft import THOUGHT, is_forbidden
 from vectorstore.values import Hit
 
 # No vocabulary has more characters to a token on average; reading stops there whatever the server sends.
 CHARACTERS_PER_TOKEN = 8
 REWRITE_TOKENS = 120
 MAX_REWRITE = 500
-THOUGHT = re.compile(r"<(think|thinking|reasoning|thought)>.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class ProvenText:
+class VerifiedText:
     """What is left of a draft after proof, each sentence ending in its [n].
 
-    No citations and not silent: nothing could be proven. silent: the model says that the articles do not say.
-    broke_off: why the server did not finish, in a sentence; what it had finished is here all the same.
+    No citations and not abstained: nothing could be proven. abstained: the model says that the articles do not say.
+    interrupted: why the server did not finish, in a sentence; what it had finished is here all the same.
     """
 
     text: str
     citations: tuple[Citation, ...]
     draft: Draft
-    silent: bool
-    broke_off: str = ""
+    abstained: bool
+    interrupted: str = ""
 
 
 class ModelWriter:
@@ -67,14 +66,14 @@ class ModelWriter:
 
     async def write(
         self, question: str, hits: Sequence[Hit], history: Sequence[Turn], asked_at: datetime
-    ) -> AsyncGenerator[DraftText | ProvenText, None]:
-        """The draft in pieces as it comes, then ProvenText. Raises ModelError when the server fails before its first word."""
+    ) -> AsyncGenerator[DraftText | VerifiedText, None]:
+        """The draft in pieces as it comes, then VerifiedText. Raises ModelError when the server fails before its first word."""
         prompt = answer_prompt(question, hits, history, asked_at, self.prompt_tokens)
         shown = hits[: prompt.passages]
         draft = ""
         finished = Finished(complete=False)
         visible = 0
-        broke_off = ""
+        interrupted = ""
         try:
             async with aclosing(self.server.stream(messages(prompt), self.answer_tokens)) as stream:
                 async for part in stream:
@@ -91,41 +90,43 @@ class ModelWriter:
         except ModelError as error:
             if isinstance(error, ModelRefused) or not draft.strip():
                 raise
-            broke_off = str(error)
-        proof = await asyncio.to_thread(prove, draft, shown, finished.complete)
+            interrupted = str(error)
+        verified = await asyncio.to_thread(verify_claims, draft, shown, finished.complete)
         # A server that has just failed is not asked to repair anything.
-        verdicts, repaired = (proof.verdicts, "") if broke_off else await self.repair(question, shown, proof)
-        text, citations = written(verdicts, shown)
-        yield ProvenText(
+        verdicts, repaired = (verified.verdicts, "") if interrupted else await self.repair(question, shown, verified)
+        text, citations = cited_text(verdicts, shown)
+        yield VerifiedText(
             text,
             citations,
             Draft(
                 draft + (f"\n\n[repaired]\n{repaired}" if repaired else ""),
                 prompt_version("answer"),
-                tuple(DroppedSentence(v.claim.text, v.reason) for v in verdicts if not v.windows),
+                tuple(DroppedSentence(v.claim.text, v.reason) for v in verdicts if not v.quotes),
                 prompt.left_out,
                 finished.prompt_tokens,
                 finished.completion_tokens,
             ),
-            proof.silent and not citations and not broke_off,
-            broke_off,
+            verified.abstained and not citations and not interrupted,
+            interrupted,
         )
 
-    async def repair(self, question: str, hits: Sequence[Hit], proof: Proof) -> tuple[tuple[Verdict, ...], str]:
+    async def repair(
+        self, question: str, hits: Sequence[Hit], verified: VerifiedClaims
+    ) -> tuple[tuple[ClaimVerdict, ...], str]:
         """Ask once for other words for what could not be proven; each that now can be takes its sentence's place."""
-        wrong = proof.repairable
+        wrong = verified.repairable
         if not wrong or not hits:
-            return proof.verdicts, ""
+            return verified.verdicts, ""
         sentences = [(verdict.claim.text, verdict.reason) for verdict in wrong]
         prompt = repair_prompt(question, hits, sentences, self.prompt_tokens)
         try:
             text = await self.server.text(messages(prompt), self.answer_tokens, self.most_characters)
         except ModelError:
-            return proof.verdicts, ""  # What was proven stands without it.
+            return verified.verdicts, ""  # What was proven stands without it.
         better = await asyncio.to_thread(repaired_verdicts, THOUGHT.sub("", text), wrong, hits[: prompt.passages])
-        known = {verdict.claim.text for verdict in proof.proven}
-        kept = [better.get(v.claim.text, v) for v in proof.verdicts]
-        return tuple(v for n, v in enumerate(kept) if v is proof.verdicts[n] or v.claim.text not in known), text
+        known = {verdict.claim.text for verdict in verified.supported}
+        kept = [better.get(v.claim.text, v) for v in verified.verdicts]
+        return tuple(v for n, v in enumerate(kept) if v is verified.verdicts[n] or v.claim.text not in known), text
 
     async def close(self) -> None:
         await self.server.close()
@@ -137,14 +138,14 @@ def speaks_of(rewritten: str, question: str, history: Sequence[Turn]) -> bool:
     return bool((set(words_of(rewritten)) - STOP_WORDS) & (set(words_of(said)) - STOP_WORDS))
 
 
-def repaired_verdicts(text: str, wrong: Sequence[Verdict], hits: Sequence[Hit]) -> dict[str, Verdict]:
+def repaired_verdicts(text: str, wrong: Sequence[ClaimVerdict], hits: Sequence[Hit]) -> dict[str, ClaimVerdict]:
     """The corrected sentences that can be proven, by the sentence that each takes the place of."""
-    found: dict[str, Verdict] = {}
+    found: dict[str, ClaimVerdict] = {}
     lines = [line for line in text.splitlines() if line.strip()]
     for place, line in enumerate(lines):
         number = re.match(r"\s*(\d{1,2})[.):]\s+", line)
         at = int(number[1]) - 1 if number else place
-        proven = prove(line[number.end() :] if number else line, hits).proven
+        proven = verify_claims(line[number.end() :] if number else line, hits).supported
         if 0 <= at < len(wrong) and proven:
             found.setdefault(wrong[at].claim.text, proven[0])
     return found

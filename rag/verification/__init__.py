@@ -1,1 +1,1 @@
-"""Prove a model's draft: which sentences of it are borne out by which sentences of the articles. Pure."""
+"""Verify answers: quotes against stored articles, sentences of a model against sentences of the articles."""

@@ -1,164 +1,190 @@
-"""Prove a draft: each claim against the sentences of the passages it cites, then of the others. Pure, bounded work."""
+"""Verify a draft: each claim against the sentences of the passages it cites, then of the others. Pure, bounded work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
-from rag.answer import Citation, DroppedSentence, Headline
+from rag.answer import Citation, headline_of
 from rag.prompt_injection import flagged_sentences, is_instruction
 from rag.sentences import sentence_spans
 from rag.text import clean_line
-from rag.verification.draft import Claim, claims_of, is_forbidden, is_silent
-from rag.verification.parsing import Reading, read
-from rag.verification.support import CLOSE_ENOUGH, FOREIGN_NAME, NOT_CLOSE, PRONOUNS, Evidence, coverage, objection
+from rag.verification.draft import Claim, claims_of, is_abstention, is_forbidden
+from rag.verification.lexicon import PRONOUNS
+from rag.verification.parsed_text import ParsedText, parse_text
+from rag.verification.support import (
+    FOREIGN_NAME,
+    MIN_COVERAGE,
+    NOT_CLOSE,
+    EvidenceSpan,
+    claim_coverage,
+    missing_support,
+)
 from vectorstore.values import Chunk, Hit, Span
 
-WIDEST = 3
-"""Sentences in one quote at most: "he" often has its name two sentences before."""
+MAX_QUOTE_SENTENCES = 3
+"""In one quote: "he" often has its name two sentences before."""
 MAX_QUOTE = 1_200
-MAX_WINDOWS = 12
-"""How many of the nearest quotes are looked at closely for one claim."""
-WIDER_COSTS = 0.08
-"""A longer quote must hold this much more of the claim: a guess, in the order of one word of twelve."""
-
-
-NEARLY = 0.7
+MAX_CHECKED_SPANS = 12
+"""How many of the closest spans are checked for one claim."""
+SENTENCE_COST = 0.08
+"""Share of the claim that each further sentence must add. A guess, in the order of one word of twelve."""
+CITED_BONUS = 0.05
+CLOSE_COVERAGE = 0.7
 """A sentence that holds this share of a claim is about the same thing. A guess that measured well."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class CandidateSpan:
     """Adjacent sentences of one passage that may be quoted together. `passage` counts from 0, offsets in the article."""
 
     passage: int
     span: Span
-    sentences: int
     stems: frozenset[str]
-    evidence: Evidence
+    evidence: EvidenceSpan
+
+    @property
+    def sentences(self) -> int:
+        return len(self.evidence.sentences)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one claim: its quotes, or the reason why it has none. `repairable`: worth asking the model again."""
+class ClaimVerdict:
+    """A claim with its quotes, or the reason why it has none. `repairable`: worth asking the model again."""
 
     claim: Claim
-    windows: tuple[Window, ...] = ()
+    quotes: tuple[CandidateSpan, ...] = ()
     reason: str = ""
     repairable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """A whole draft after proof. silent: it says, and says nothing else, that the articles do not say."""
+class VerifiedClaims:
+    """A verdict on each claim of a draft. abstained: it says only that the articles do not say."""
 
-    verdicts: tuple[Verdict, ...]
-    silent: bool
+    verdicts: tuple[ClaimVerdict, ...]
+    abstained: bool
 
     @property
-    def proven(self) -> tuple[Verdict, ...]:
+    def supported(self) -> tuple[ClaimVerdict, ...]:
         """The claims that have a quote."""
-        return tuple(verdict for verdict in self.verdicts if verdict.windows)
+        return tuple(verdict for verdict in self.verdicts if verdict.quotes)
 
     @property
-    def repairable(self) -> tuple[Verdict, ...]:
-        """The claims that have none and might, in other words."""
+    def repairable(self) -> tuple[ClaimVerdict, ...]:
+        """The claims that have no quote and might have one in other words."""
         return tuple(verdict for verdict in self.verdicts if verdict.repairable)
 
-    @property
-    def dropped(self) -> tuple[DroppedSentence, ...]:
-        """The claims that are not shown, and why."""
-        return tuple(DroppedSentence(v.claim.text, v.reason) for v in self.verdicts if not v.windows)
+
+def verify_claims(
+    draft: str, hits: Sequence[Hit], complete: bool = True, min_coverage: float = MIN_COVERAGE
+) -> VerifiedClaims:
+    """Verify every sentence of a draft whose [n] means hits[n - 1]."""
+    candidates = [span for number, hit in enumerate(hits) for span in candidate_spans(number, hit.chunk)]
+    verdicts = tuple(verify_claim(claim, candidates, min_coverage) for claim in claims_of(draft, complete))
+    answered = any(verdict.quotes or verdict.repairable for verdict in verdicts)
+    return VerifiedClaims(verdicts, not answered and any(is_abstention(v.claim.text) for v in verdicts))
 
 
-def prove(draft: str, hits: Sequence[Hit], complete: bool = True, close_enough: float = CLOSE_ENOUGH) -> Proof:
-    """Judge every sentence of a draft whose [n] means hits[n - 1]."""
-    windows = [window for number, hit in enumerate(hits) for window in windows_of(number, hit.chunk)]
-    verdicts = tuple(judge(claim, windows, close_enough) for claim in claims_of(draft, complete))
-    silent = any(is_silent(v.claim.text) for v in verdicts) and not any(v.windows or v.repairable for v in verdicts)
-    return Proof(verdicts, silent)
-
-
-def judge(claim: Claim, windows: Sequence[Window], close_enough: float) -> Verdict:
-    """Find the quotes that bear out one claim: one window, or one from each of several passages it cites."""
-    if is_forbidden(claim.text) or is_instruction(claim.text):
-        return Verdict(claim, reason="it leads out of the answer")
-    if is_silent(claim.text):
-        return Verdict(claim, reason="it says what the articles do not say")
-    if claim.text.endswith(("?", ":.", ":")):
-        return Verdict(claim, reason="it states nothing")
-    reading = read(claim.text)
+def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], min_coverage: float) -> ClaimVerdict:
+    """Find the quotes that support one claim: one span, or one from each of two passages that it cites."""
+    if reason := never_shown(claim.text):
+        return ClaimVerdict(claim, reason=reason)
+    parsed = parse_text(claim.text)
     cited = {mark - 1 for mark in claim.marks}
-    ranked = sorted(windows, key=lambda window: rank(reading, window, cited))[:MAX_WINDOWS]
+    ranked = sorted(candidates, key=lambda candidate: rank(parsed, candidate, cited))[:MAX_CHECKED_SPANS]
     reason = "no passage was given"
-    near: list[Window] = []
-    for number, window in enumerate(sorted(ranked, key=lambda window: window.sentences)):
-        if any(outvotes(sentence, window, reading) for sentence in near):
+    close: list[CandidateSpan] = []
+    for number, candidate in enumerate(sorted(ranked, key=lambda candidate: candidate.sentences)):
+        if any(outvotes(sentence, candidate, parsed) for sentence in close):
             continue
-        objected = objection(reading, window.evidence, close_enough + WIDER_COSTS * (window.sentences - 1) / 2)
-        if not objected:
-            return Verdict(claim, (window,))
-        # A sentence that says nearly this, but not this, is not outvoted by its neighbours: they may only lend the
-        # name that a pronoun stands for.
-        if window.sentences == 1 and objected != NOT_CLOSE and coverage(reading, window.stems) >= NEARLY:
-            lends = FOREIGN_NAME in objected and window.evidence.reading.lows & PRONOUNS
-            near += [] if lends else [window]
-        reason = reason if number and window is not ranked[0] else objected
-    if joined := joint_proof(reading, ranked, cited, close_enough):
-        return Verdict(claim, joined)
-    return Verdict(claim, reason=reason, repairable=True)
+        threshold = min_coverage + SENTENCE_COST * (candidate.sentences - 1) / 2
+        missing = missing_support(parsed, candidate.evidence, threshold)
+        if not missing:
+            return ClaimVerdict(claim, (candidate,))
+        if number == 0 or candidate is ranked[0]:
+            reason = missing
+        # A sentence that says nearly this, but not this, is not outvoted by its neighbours: they may only supply the
+        # name that a pronoun refers to.
+        about_same = missing != NOT_CLOSE and claim_coverage(parsed, candidate.stems) >= CLOSE_COVERAGE
+        lacks_name = FOREIGN_NAME in missing and not candidate.evidence.quote.lowercase.isdisjoint(PRONOUNS)
+        if candidate.sentences == 1 and about_same and not lacks_name:
+            close.append(candidate)
+    if quotes := joint_support(parsed, [span for span in ranked if span.passage in cited], min_coverage):
+        return ClaimVerdict(claim, quotes)
+    return ClaimVerdict(claim, reason=reason, repairable=True)
 
 
-def outvotes(near: Window, other: Window, claim: Reading) -> bool:
-    """Is the other window of the same passage a longer one around this sentence, or farther from the claim?"""
-    around = other.span[0] <= near.span[0] and near.span[1] <= other.span[1]
-    farther = coverage(claim, other.stems) < coverage(claim, near.stems)
-    return near.passage == other.passage and (around or farther)
+def never_shown(sentence: str) -> str:
+    """Why a sentence is dropped whatever the articles say, "" if it is a claim."""
+    if is_forbidden(sentence) or is_instruction(sentence):
+        return "it leads out of the answer"
+    if is_abstention(sentence):
+        return "it says what the articles do not say"
+    return "it states nothing" if sentence.endswith(("?", ":.", ":")) else ""
 
 
-def rank(claim: Reading, window: Window, cited: set[int]) -> tuple[float, int, int]:
-    """Nearest first: share of the claim held, less for length; among equals a passage that was cited, then the first."""
-    held = coverage(claim, window.stems) - WIDER_COSTS * (window.sentences - 1)
-    return -round(held + (0.05 if window.passage in cited else 0.0), 3), window.passage, window.span[0]
+def rank(claim: ParsedText, candidate: CandidateSpan, cited: set[int]) -> tuple[float, int, int]:
+    """Sort key: coverage of the claim, less for length; among equals a passage that it cites, then the first."""
+    covered = claim_coverage(claim, candidate.stems) - SENTENCE_COST * (candidate.sentences - 1)
+    bonus = CITED_BONUS if candidate.passage in cited else 0.0
+    return -round(covered + bonus, 3), candidate.passage, candidate.span[0]
 
 
-def joint_proof(claim: Reading, ranked: Sequence[Window], cited: set[int], close_enough: float) -> tuple[Window, ...]:
-    """One window from each of two passages that the claim itself cites, when together they bear it out."""
-    of_cited = [window for window in ranked if window.passage in cited]
-    for number, first in enumerate(of_cited[:3]):
-        for second in of_cited[number + 1 :]:
-            news = (second.stems - first.stems) & claim.stems
-            if second.passage == first.passage or len(news) < 2:
+def outvotes(sentence: CandidateSpan, other: CandidateSpan, claim: ParsedText) -> bool:
+    """True if the other span of the same passage contains this close sentence or covers less of the claim."""
+    return sentence.passage == other.passage and (
+        contains(other.span, sentence.span)
+        or claim_coverage(claim, other.stems) < claim_coverage(claim, sentence.stems)
+    )
+
+
+def contains(outer: Span, inner: Span) -> bool:
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
+
+
+def joint_support(claim: ParsedText, cited: Sequence[CandidateSpan], min_coverage: float) -> tuple[CandidateSpan, ...]:
+    """One span from each of two cited passages that support the claim together; `cited` has the closest first."""
+    for number, first in enumerate(cited[:3]):
+        for second in cited[number + 1 :]:
+            adds = (second.stems - first.stems) & claim.stems
+            if second.passage == first.passage or len(adds) < 2:
                 continue
             if first.evidence.published != second.evidence.published:
-                continue  # dates without a year could be read by the wrong article's
-            text = f"{first.evidence.reading.text.strip()}\n{second.evidence.reading.text.strip()}"
-            beside = read(f"{first.evidence.beside.text}. {second.evidence.beside.text}")
-            together = first.evidence.sentences + second.evidence.sentences
-            evidence = Evidence(read(text), beside, first.evidence.published, together)
-            if not objection(claim, evidence, close_enough + WIDER_COSTS):
+                continue  # A date without a year would be read by the wrong article's.
+            if not missing_support(
+                claim, joint_evidence(first.evidence, second.evidence), min_coverage + SENTENCE_COST
+            ):
                 return (first, second)
     return ()
 
 
-def windows_of(passage: int, chunk: Chunk) -> list[Window]:
-    """Every stretch of one to three sentences of a chunk that may be quoted; orders to whoever answers may not."""
+def joint_evidence(first: EvidenceSpan, second: EvidenceSpan) -> EvidenceSpan:
+    """The evidence of two passages of the same day as one."""
+    return EvidenceSpan(
+        parse_text(f"{first.quote.text.strip()}\n{second.quote.text.strip()}"),
+        parse_text(f"{first.headline.text}. {second.headline.text}"),
+        first.published,
+        first.sentences + second.sentences,
+    )
+
+
+def candidate_spans(passage: int, chunk: Chunk) -> list[CandidateSpan]:
+    """Every stretch of one to three sentences of a chunk, without sentences that address the model."""
     spans = chunk.sentences or tuple((chunk.start + a, chunk.start + b) for a, b in sentence_spans(chunk.text))
-    tainted = flagged_sentences(chunk, spans)
-    beside = read(f"{clean_line(chunk.title)}. {clean_line(chunk.source)}")
-    published: date | None = chunk.published.date() if chunk.published else None
-    found: list[Window] = []
+    flagged = flagged_sentences(chunk, spans)
+    headline = parse_text(f"{clean_line(chunk.title)}. {clean_line(chunk.source)}")
+    published = chunk.published.date() if chunk.published else None
+    found: list[CandidateSpan] = []
     for first in range(len(spans)):
-        for last in range(first, min(first + WIDEST, len(spans))):
-            if tainted[last]:
+        for last in range(first, min(first + MAX_QUOTE_SENTENCES, len(spans))):
+            if flagged[last]:
                 break
             span = stripped(chunk, (spans[first][0], spans[last][1]))
             if not 0 < span[1] - span[0] <= MAX_QUOTE:
                 continue
-            reading = read(chunk.sentence_text(span))
-            stems = reading.stems | reading.all_stems | beside.stems
-            sentences = tuple(read(chunk.sentence_text(spans[n])) for n in range(first, last + 1))
-            evidence = Evidence(reading, beside, published, sentences)
-            found.append(Window(passage, span, last - first + 1, stems, evidence))
+            quote = parse_text(chunk.sentence_text(span))
+            sentences = tuple(parse_text(chunk.sentence_text(sentence)) for sentence in spans[first : last + 1])
+            evidence = EvidenceSpan(quote, headline, published, sentences)
+            found.append(CandidateSpan(passage, span, quote.all_stems | headline.stems, evidence))
     return found
 
 
@@ -168,41 +194,36 @@ def stripped(chunk: Chunk, span: Span) -> Span:
     return span[0] + len(text) - len(text.lstrip()), span[1] - len(text) + len(text.rstrip())
 
 
-def written(verdicts: Sequence[Verdict], hits: Sequence[Hit]) -> tuple[str, tuple[Citation, ...]]:
-    """The proven claims as text, each ending in its [n], and the citations, numbered from 1 as they come."""
-    spans: list[tuple[int, Span]] = []
+def cited_text(verdicts: Sequence[ClaimVerdict], hits: Sequence[Hit]) -> tuple[str, tuple[Citation, ...]]:
+    """The supported claims as text, each ending in its [n], and the citations, numbered from 1 as they come.
+
+    A quote within an earlier one of the same article shares its number.
+    """
+    quotes: list[CandidateSpan] = []
     sentences: list[str] = []
     for verdict in verdicts:
-        numbers: list[int] = []
-        for window in verdict.windows:
-            chunk = hits[window.passage].chunk
-            place = next(
-                (
-                    n
-                    for n, (passage, span) in enumerate(spans)
-                    if hits[passage].chunk.article_id == chunk.article_id
-                    and span[0] <= window.span[0]
-                    and window.span[1] <= span[1]
-                ),
-                None,
+        numbers: set[int] = set()
+        for quote in verdict.quotes:
+            article = hits[quote.passage].chunk.article_id
+            earlier = (
+                number
+                for number, other in enumerate(quotes, start=1)
+                if hits[other.passage].chunk.article_id == article and contains(other.span, quote.span)
             )
-            if place is None:
-                spans.append((window.passage, window.span))
-                place = len(spans) - 1
-            numbers.append(place + 1)
+            if not (number := next(earlier, 0)):
+                quotes.append(quote)
+                number = len(quotes)
+            numbers.add(number)
         if numbers:
-            sentences.append(verdict.claim.text + " " + "".join(f"[{n}]" for n in sorted(set(numbers))))
-    citations = tuple(cite(n, hits[passage], span) for n, (passage, span) in enumerate(spans, start=1))
+            sentences.append(verdict.claim.text + " " + "".join(f"[{number}]" for number in sorted(numbers)))
+    citations = tuple(quote_citation(n, hits[quote.passage], quote.span) for n, quote in enumerate(quotes, start=1))
     return " ".join(sentences), citations
 
 
-def cite(number: int, hit: Hit, span: Span) -> Citation:
-    """A citation of a hit's sentences, with the other articles that carry them."""
+def quote_citation(number: int, hit: Hit, span: Span) -> Citation:
+    """A citation of these sentences of a hit, with the other articles that carry them."""
     chunk = hit.chunk
-    copies = tuple(
-        Headline(copy.article_id, copy.title, copy.source, copy.url, copy.published, copy.title_derived)
-        for copy in hit.copies
-    )
+    copies = tuple(headline_of(copy) for copy in hit.copies)
     return Citation(
         number, chunk.article_id, chunk.title, chunk.source, chunk.url, chunk.published,
         chunk.sentence_text(span), *span, chunk.library, chunk.title_derived, copies=copies,

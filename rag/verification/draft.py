@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from rag.sentences import sentence_spans
 from rag.text import clean_line
 
-# A draft is never longer than this: 500 sentences, or 10 MB, are no answer.
-MAX_CHARACTERS = 20_000
+# 500 sentences, or 10 MB, are no answer.
+MAX_DRAFT = 20_000
 MAX_CLAIMS = 60
-MAX_CLAIM = 600
+MAX_CLAIM = 600  # characters
 
-THOUGHTS = re.compile(r"<(think|thinking|reasoning|thought)>.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
+THOUGHT = re.compile(r"<(think|thinking|reasoning|thought)>.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
 CODE_BLOCK = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 IMAGE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)?")
 LINK = re.compile(r"\[([^\[\]\n]*(?:\[\d+\][^\[\]\n]*)?)\]\([^)\n]*\)")
@@ -22,16 +22,16 @@ LINE_MARKUP = re.compile(r"^\s*(?:>\s*)*(?:[-*+•–]\s+|\(?\d{1,2}[.)]\s+|[a-z
 HEADING = re.compile(r"^\s*(?:#{1,6}\s|={3,}|-{3,}|\|)|^\s*\*\*[^*]+\*\*:?\s*$")
 EMPHASIS = re.compile(r"\*\*|__|~~|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)|`")
 
-NUMBER = r"\d{1,3}"
-# [1] [1, 2] [1-3] [^1] [passage 1] 【1†source】 ［1］ (1) (passage 1): what stands in brackets, and whether it is a mark.
+PASSAGE_NUMBER = r"\d{1,3}"
+# [1] [1, 2] [1-3] [^1] [passage 1] 【1†source】 ［1］ (1) (passage 1): what is in brackets, and whether it is a mark.
 BRACKETS = re.compile(r"[\[【［〔]([^\[\]【】［］〔〕\n]{1,60})[\]】］〕]|[(（]([^()（）\n]{1,40})[)）]")
-MARK = re.compile(
+MARK_CONTENT = re.compile(
     r"(?:(?:passages?|sources?|articles?|refs?|nos?|and)\b\.?|(?<!\d)\d{1,3}(?!\d)|[\s,;&^#–—-])+", re.IGNORECASE
 )
 SUPERSCRIPT = re.compile(r"[⁰¹²³⁴-⁹]+")
 SUPERSCRIPT_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
-# What a claim may not hold, whatever the articles say: ways out of the answer.
+# What leads out of the answer is never shown, whatever the articles say.
 FORBIDDEN = re.compile(
     r"\w+://|\bwww\.|@\w|<[@#]|\bmailto:|\bjavascript:|\bdata:\w+/|\w@\w+\.\w|\b\w[\w-]*\.example\b", re.IGNORECASE
 )
@@ -42,7 +42,7 @@ PREAMBLE = re.compile(
     r"|(?:answer|in summary|in short|to summarize|in conclusion|overall|yes|no)\s*[:,]\s+)",
     re.IGNORECASE,
 )
-SILENT = re.compile(
+ABSTENTION = re.compile(
     r"\b(?:articles?|passages?|sources?|texts?|documents?|context|information|they|it)\b(?: \w+){0,3}? "
     r"(?:do(?:es)?(?: not|n['’]t)|did(?: not|n['’]t)|fails? to) (?:\w+ )?(?:say|mention|state|contain|provide|specify|include|"
     r"answer|discuss|address|give|indicate|report|tell|name|explain|describe)\b"
@@ -62,52 +62,49 @@ class Claim:
 
 def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
     """The sentences of a draft, in order, each once. With complete=False an unfinished last sentence is left out."""
-    text = THOUGHTS.sub(" ", draft[:MAX_CHARACTERS])
-    unfinished = not complete or len(draft) > MAX_CHARACTERS
-    lines = readable(text).split("\n")
+    unfinished = not complete or len(draft) > MAX_DRAFT
+    lines = plain_text(THOUGHT.sub(" ", draft[:MAX_DRAFT])).split("\n")
     found: list[Claim] = []
-    for number, line in enumerate(lines):
-        bare, marks = without_marks(line)
+    for number, line in enumerate(lines, start=1):
+        bare, marks = split_marks(line)
         spans = sentence_spans(bare) if bare.strip() else ()
         for at, (start, end) in enumerate(spans):
-            last = unfinished and number == len(lines) - 1 and at == len(spans) - 1
-            cited = tuple(
-                dict.fromkeys(mark for place, mark in marks if start < place <= end or (place <= start and not at))
-            )
+            in_sentence = (mark for place, mark in marks if start < place <= end or (place <= start and not at))
+            cited = tuple(dict.fromkeys(in_sentence))
             sentence = bare[start:end].strip()
-            if last and not cited and not re.search(r"[.!?]['\"”’)]*$", sentence):
+            last = number == len(lines) and end == spans[-1][1]
+            if unfinished and last and not cited and not re.search(r"[.!?]['\"”’)]*$", sentence):
                 continue
             claim = Claim(tidy(sentence), cited)
             if re.search(r"\w", claim.text):
                 found.append(claim)
             elif cited and found:
-                # A mark alone on its line belongs to what stands before it.
+                # A mark alone on its line belongs to the sentence before it.
                 found[-1] = Claim(found[-1].text, tuple(dict.fromkeys((*found[-1].marks, *cited))))
     unique = {claim.text.casefold(): claim for claim in reversed(found)}
     return tuple(claim for claim in found if unique[claim.text.casefold()] is claim)[:MAX_CLAIMS]
 
 
-def readable(text: str) -> str:
+def plain_text(text: str) -> str:
     """The text without code blocks, images, links, tags, headings, lists and emphasis; its marks stay."""
     text = REFERENCE.sub("", CODE_BLOCK.sub("\n", text))
     for _ in range(2):  # "&lt;b&gt;" is a tag after the first round.
         text = TAG.sub(" ", html.unescape(text))
-    text = LINK.sub(
-        lambda link: f"[{link[1]}]" if re.fullmatch(NUMBER, link[1].strip()) else link[1], IMAGE.sub(" ", text)
-    )
+    number = re.compile(rf"\s*{PASSAGE_NUMBER}\s*")
+    text = LINK.sub(lambda link: f"[{link[1]}]" if number.fullmatch(link[1]) else link[1], IMAGE.sub(" ", text))
     lines = [EMPHASIS.sub("", LINE_MARKUP.sub("", line)) for line in text.splitlines() if not HEADING.match(line)]
     return "\n".join(clean_line(line) for line in lines)
 
 
-def without_marks(line: str) -> tuple[str, list[tuple[int, int]]]:
-    """The line without its marks, and each mark's place: the offset, in the bare line, after the word it follows."""
+def split_marks(line: str) -> tuple[str, list[tuple[int, int]]]:
+    """The line without its marks, and for each number in one its offset in that line, after the word it follows."""
     bare = ""
     marks: list[tuple[int, int]] = []
     at = 0
     line = SUPERSCRIPT.sub(lambda mark: f"[{mark[0].translate(SUPERSCRIPT_DIGITS)}]", line)
     for match in BRACKETS.finditer(line):
         inside = (match[1] or match[2]).partition("†")[0]
-        if not (MARK.fullmatch(inside) and any(character.isdigit() for character in inside)):
+        if not (MARK_CONTENT.fullmatch(inside) and any(character.isdigit() for character in inside)):
             continue
         bare += line[at : match.start()]
         place = len(bare.rstrip())
@@ -119,9 +116,9 @@ def without_marks(line: str) -> tuple[str, list[tuple[int, int]]]:
 
 
 def numbers_of(marks: str) -> list[int]:
-    """The numbers in a mark; "1-3" means three."""
+    """The numbers in a mark: "1-3" has three of them."""
     found: list[int] = []
-    for low, high in re.findall(rf"({NUMBER})(?:\s*[-–—]\s*\D*?({NUMBER}))?", marks):
+    for low, high in re.findall(rf"({PASSAGE_NUMBER})(?:\s*[-–—]\s*\D*?({PASSAGE_NUMBER}))?", marks):
         first, last = int(low), int(high or low)
         found += range(first, last + 1) if first <= last <= first + 20 else [first, last]
     return found
@@ -136,11 +133,11 @@ def tidy(sentence: str) -> str:
     return sentence if not sentence or re.search(r"[.!?…。！？][\"'”’)]*$", sentence) else sentence.rstrip(":") + "."
 
 
-def is_silent(sentence: str) -> bool:
-    """Does the sentence say that the articles do not say?"""
-    return bool(SILENT.search(sentence))
+def is_abstention(sentence: str) -> bool:
+    """True if the sentence says that the articles do not say."""
+    return bool(ABSTENTION.search(sentence))
 
 
 def is_forbidden(sentence: str) -> bool:
-    """Does the sentence lead out of the answer: an address, a mention, a script?"""
+    """True if the sentence leads out of the answer (an address, a mention, a script) or is too long for one."""
     return bool(FORBIDDEN.search(sentence)) or len(sentence) > MAX_CLAIM

@@ -1,316 +1,303 @@
-"""Does this evidence bear out this claim? Wording, numbers, dates, names, places in the sentence, negation, quotation."""
+"""Whether sentences of an article support a claim: wording, quantities, names and their places, negation, quotation."""
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 
-from rag.verification.lexicon import DOUBTS, HARD_NEGATORS, NEGATORS, REPORTING, listed
-from rag.verification.parsing import Mention, Reading, flat
-from rag.verification.quantities import CURRENCIES, Day, Number, resolved
-from rag.verification.tokens import CONTRARY, initials, root, same_name, stem
+from rag.verification.lexicon import DOUBTS, FUNCTION_WORDS, HARD_NEGATORS, LINKS, NEGATORS, POINTING, REPORTING
+from rag.verification.parsed_text import Mention, ParsedText, words_only
+from rag.verification.quantities import CURRENCIES, Day, Number, calendar_date
+from rag.verification.tokens import OPPOSITE_STEMS, initials, name_root, same_name, synonym_stem
 
 # Share of a claim's words that its quote must hold, weighted. Measured by benchmarks/measure_proof.py: the lowest that
 # keeps corrupted claims out; docs/quality.md has the curve.
-CLOSE_ENOUGH = 0.75
-NOT_CLOSE = "its wording is not close to any quote"
-FOREIGN_NAME = "a name that the quote does not have"
-PREDICATE_HELD = 0.6
+MIN_COVERAGE = 0.75
+MIN_PREDICATE_COVERAGE = 0.6
 NAME_WEIGHT = 1.5
 REPORTING_WEIGHT = 0.2
+SAME_PLACE = 1.75
+"""Similarity from which two places in a sentence are one: "arrived in ..." and nothing else. Measured like the others."""
+
+NOT_CLOSE = "its wording is not close to any quote"
+FOREIGN_NAME = "a name that the quote does not have"
+
+REPORTING_STEMS = frozenset(synonym_stem(word) for word in REPORTING | DOUBTS) | REPORTING
+NEGATING_VERBS = frozenset(synonym_stem(word) for word in NEGATORS - HARD_NEGATORS)
+NEGATING_PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non")
+MONEY = frozenset(CURRENCIES.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """Sentences that may bear out a claim, and what the reader sees beside them: title and outlet, publication date."""
+class EvidenceSpan:
+    """Sentences that may support a claim. headline: title and outlet, which the reader sees with the quote."""
 
-    reading: Reading
-    beside: Reading
+    quote: ParsedText
+    headline: ParsedText
     published: date | None
-    sentences: tuple[Reading, ...] = ()
+    sentences: tuple[ParsedText, ...]
+
+
+def missing_support(claim: ParsedText, evidence: EvidenceSpan, min_coverage: float = MIN_COVERAGE) -> str:
+    """Why the evidence does not support the claim, "" if it does."""
+    checks = (
+        (foreign_number, "a number or date that the quote does not have"),
+        (foreign_name, FOREIGN_NAME),
+        (foreign_quotation, "words in quotation marks that the quote does not have"),
+        (opposite_word, "the contrary of a word in the quote"),
+        (changed_negation, "a negation that differs from the quote"),
+        (dropped_hedge, "as a fact what the quote gives as possible"),
+        (widened_quantifier, "more than the quote"),
+        (swapped_mention, "a name or number in another's place"),
+        (misattributed_statement, "of a name what the quote says of another"),
+        (borrowed_word, "a word that the quote has in another sentence"),
+        (added_detail, "something more than the quote"),
+    )
+    if not claim.stems and not claim.quantities.numbers:
+        return "it says nothing that could be checked"
+    # The headline may supply a name but no statement: "meeting" in a title is not what was said.
+    headline_names = {word for name in evidence.headline.names for word in name}
+    stems = evidence.quote.all_stems
+    with_names = stems.union(map(synonym_stem, headline_names), map(name_root, headline_names))
+    if (
+        claim_coverage(claim, with_names) < min_coverage
+        or claim_coverage(claim, stems) < min_coverage / 2
+        or predicate_coverage(claim, stems) < MIN_PREDICATE_COVERAGE
+    ):
+        return NOT_CLOSE
+    return next((f"it says {contradiction}" for check, contradiction in checks if check(claim, evidence)), "")
+
+
+def claim_coverage(claim: ParsedText, stems: frozenset[str]) -> float:
+    """Weighted share of the claim's words of content that are among the stems, in [0, 1]."""
+    total = sum(weight(word, claim.name_roots) for word in claim.stems)
+    covered = sum(
+        weight(word, claim.name_roots) for word in claim.stems if word in stems or claim.name_roots.get(word) in stems
+    )
+    return covered / total if total else 0.0
 
 
 def weight(word: str, names: Container[str]) -> float:
-    """How much a word of a claim counts: names more, words of reporting hardly."""
     if word in REPORTING_STEMS:
         return REPORTING_WEIGHT
     return NAME_WEIGHT if word in names else 1.0
 
 
-REPORTING_STEMS = frozenset(stem(word) for word in REPORTING | DOUBTS) | REPORTING
-MONEY = frozenset(CURRENCIES.values())
+def common_words(claim: ParsedText) -> frozenset[str]:
+    """Stems of the claim's words of content that are neither names nor words of reporting."""
+    return claim.stems - REPORTING_STEMS - claim.name_roots.keys()
 
 
-def coverage(claim: Reading, held: frozenset[str]) -> float:
-    """Weighted share of the claim's words of content among the stems held, in [0, 1]."""
-    names = {stem(low): root(low) for name in claim.names for low in name}
-    total = sum(weight(word, names) for word in claim.stems)
-    kept = sum(weight(word, names) for word in claim.stems if word in held or names.get(word) in held)
-    return kept / total if total else 0.0
-
-
-def common_words(claim: Reading) -> frozenset[str]:
-    """The stems of a claim's words of content that are neither names nor of reporting."""
-    return claim.stems - REPORTING_STEMS - {stem(low) for name in claim.names for low in name}
-
-
-def predicate_coverage(claim: Reading, held: frozenset[str]) -> float:
-    """The same of the words that are no names: "Hungary will arrest Putin" is about arresting. 1 when there are none."""
+def predicate_coverage(claim: ParsedText, stems: frozenset[str]) -> float:
+    """Share of the common words among the stems, 1 without any: "Hungary will arrest Putin" is about arresting."""
     common = common_words(claim)
-    return len(common & held) / len(common) if common else 1.0
+    return len(common & stems) / len(common) if common else 1.0
 
 
-def objection(claim: Reading, evidence: Evidence, close_enough: float = CLOSE_ENOUGH) -> str:
-    """Why the evidence does not bear out the claim, "" when it does."""
-    # Title and outlet may lend a name, they are no proof by themselves: "meeting" in a title is not what was said.
-    lent = frozenset(word for name in evidence.beside.names for low in name for word in (stem(low), root(low)))
-    own_words = evidence.reading.all_stems
-    checks = (
-        (foreign_numbers, "a number or date that the quote does not have"),
-        (foreign_names, FOREIGN_NAME),
-        (foreign_quotation, "words in quotation marks that the quote does not have"),
-        (says_contrary, "the contrary of a word in the quote"),
-        (other_polarity, "a negation that differs from the quote"),
-        (lost_hedge, "as a fact what the quote gives as possible"),
-        (wider, "more than the quote"),
-        (swapped, "a name or number in another's place"),
-        (apart, "of a name what the quote says of another"),
-        (picked, "a word that the quote has in another sentence"),
-        (added, "something more than the quote"),
-    )
-    if not claim.stems and not claim.figures.numbers:
-        return "it says nothing that could be checked"
-    own = coverage(claim, own_words)
-    predicate = predicate_coverage(claim, own_words)
-    if coverage(claim, own_words | lent) < close_enough or own < close_enough / 2 or predicate < PREDICATE_HELD:
-        return NOT_CLOSE
-    found = next((name for check, name in checks if check(claim, evidence)), "")
-    return found and f"it says {found}"
-
-
-def foreign_numbers(claim: Reading, evidence: Evidence) -> bool:
-    """Is there a number, year, date or weekday in the claim that the evidence lacks?"""
-    known = evidence.reading.figures
-    numbers = (*known.numbers, *evidence.beside.figures.numbers)
+def foreign_number(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if the claim has a number, date or weekday that the evidence lacks."""
+    quantities = evidence.quote.quantities
+    numbers = (*quantities.numbers, *evidence.headline.quantities.numbers)
     return (
-        any(not number_borne_out(number, numbers, evidence) for number in claim.figures.numbers)
-        or any(not day_borne_out(day, evidence) for day in claim.figures.days)
-        or any(not weekday_borne_out(weekday, evidence) for weekday in claim.figures.weekdays)
+        any(not has_number(number, numbers, evidence) for number in claim.quantities.numbers)
+        or any(not has_day(day, evidence) for day in claim.quantities.days)
+        or any(not has_weekday(weekday, evidence) for weekday in claim.quantities.weekdays)
     )
 
 
-def number_borne_out(number: Number, known: Iterable[Number], evidence: Evidence) -> bool:
-    """The same value, of the same kind and unit where both name one."""
-    if number.value == 1 and not number.kind and not number.unit:
+def has_number(number: Number, known: Iterable[Number], evidence: EvidenceSpan) -> bool:
+    """True for the same value, of the same kind, and of the same unit where both name one."""
+    bare = not number.kind and not number.unit
+    if number.value == 1 and bare:
         return True  # "one of them"
     for other in known:
-        money = bool({number.unit, other.unit} & MONEY) and bool(number.unit)
-        same_unit = number.unit == other.unit or (not money and not (number.unit and other.unit)) or not number.unit
+        # An amount of money is no bare number; another measure may be.
+        same_unit = number.unit in ("", other.unit) or (not other.unit and number.unit not in MONEY)
         if other.value == number.value and other.kind == number.kind and same_unit:
             return True
-    if number.kind or number.unit:
+    if not bare:
         return False
-    days = evidence.reading.figures.days
-    if number.value in evidence.reading.figures.years or number.value in {day.day for day in days}:
+    quantities = evidence.quote.quantities
+    if number.value in quantities.years or number.value in {day.day for day in quantities.days}:
         return True
-    undated = any(day.year is None for day in days) or "year" in evidence.reading.stems
+    undated = any(day.year is None for day in quantities.days) or "year" in evidence.quote.stems
     return bool(evidence.published and number.value == evidence.published.year and undated)
 
 
-def day_borne_out(day: Day, evidence: Evidence) -> bool:
-    """The same date as far as the claim goes; a missing year, weekdays and "yesterday" count from publication."""
+def has_day(day: Day, evidence: EvidenceSpan) -> bool:
+    """True for the same date as far as the claim gives it; what the evidence leaves out counts from publication."""
     published = evidence.published
-    for other in evidence.reading.figures.days:
+    quantities = evidence.quote.quantities
+    for other in quantities.days:
         year = other.year or (published.year if published else None)
-        same_year = day.year is None or day.year == year or (published is None and other.year is None and not day.year)
-        if other.month == day.month and (day.day is None or other.day == day.day) and same_year:
+        if other.month == day.month and day.day in (None, other.day) and day.year in (None, year):
             return True
-    moment = resolved(day, published)
     if published is None:
         return False
+    moment = calendar_date(day, published)
     if moment is None:
-        relative = evidence.reading.figures.relative or evidence.reading.figures.weekdays
-        return bool(relative or "month" in evidence.reading.stems) and (day.month, day.year or published.year) == (
-            published.month,
-            published.year,
-        )
-    named = moment.weekday() in evidence.reading.figures.weekdays and abs(moment - published) <= timedelta(days=7)
-    return named or any(moment == published + timedelta(days=shift) for shift in evidence.reading.figures.relative)
+        # A month alone: "this month", "on Friday" and "yesterday" are of the month of publication.
+        dated = quantities.relative or quantities.weekdays or "month" in evidence.quote.stems
+        return bool(dated) and (day.month, day.year or published.year) == (published.month, published.year)
+    named = moment.weekday() in quantities.weekdays and abs(moment - published) <= timedelta(days=7)
+    return named or (moment - published).days in quantities.relative
 
 
-def weekday_borne_out(weekday: int, evidence: Evidence) -> bool:
-    """The same weekday named, or a date of the evidence that falls on it."""
-    known = evidence.reading.figures
-    moments = [resolved(day, evidence.published) for day in known.days]
+def has_weekday(weekday: int, evidence: EvidenceSpan) -> bool:
+    """True for the same weekday, or a date that falls on it."""
+    quantities = evidence.quote.quantities
+    moments = [calendar_date(day, evidence.published) for day in quantities.days]
     if evidence.published:
-        moments += [evidence.published + timedelta(days=shift) for shift in known.relative]
-    return weekday in known.weekdays or any(moment and moment.weekday() == weekday for moment in moments)
+        moments += [evidence.published + timedelta(days=shift) for shift in quantities.relative]
+    return weekday in quantities.weekdays or any(moment and moment.weekday() == weekday for moment in moments)
 
 
-def foreign_names(claim: Reading, evidence: Evidence) -> bool:
-    """Is there a name in the claim that neither the evidence nor its title and outlet have?"""
-    lows = evidence.reading.lows | evidence.beside.lows
-    capitals = initials(word.text for word in evidence.reading.words)
+def foreign_name(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if a name of the claim is in neither the quote nor the headline; acronyms may stand for names."""
+    known = evidence.quote.lowercase | evidence.headline.lowercase
+    capitals = initials(word.text for word in evidence.quote.words)
     for name in claim.names:
-        if len(name) > 1 and "".join(word[0] for word in name) in lows:
+        if len(name) > 1 and "".join(word[0] for word in name) in known:
             continue  # International Criminal Court for ICC
-        for low in name:
-            acronym = len(low) >= 2 and low in capitals
-            if not acronym and low not in lows and not any(same_name(low, other) for other in lows):
+        for word in name:
+            acronym = len(word) >= 2 and word in capitals
+            if not acronym and word not in known and not any(same_name(word, other) for other in known):
                 return True
     return False
 
 
-def foreign_quotation(claim: Reading, evidence: Evidence) -> bool:
-    """Does the claim quote words that do not stand there?"""
-    there = f" {flat(evidence.reading.text)} {flat(evidence.beside.text)} "
-    return any(f" {words} " not in there for words in claim.quoted)
+def foreign_quotation(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if the claim puts words in quotation marks that are not in the evidence."""
+    known = f" {words_only(evidence.quote.text)} {words_only(evidence.headline.text)} "
+    return any(f" {words} " not in known for words in claim.quoted)
 
 
-def says_contrary(claim: Reading, evidence: Evidence) -> bool:
-    """Does the claim use the opposite of a word that the evidence uses, and not that word itself?"""
-    there = evidence.reading.all_stems
-    for word in claim.all_stems - there:
-        if CONTRARY.get(word, frozenset()) & there:
+def opposite_word(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if the claim has the opposite of a word in the quote, and not that word itself."""
+    known = evidence.quote.all_stems
+    for word in claim.all_stems - known:
+        if OPPOSITE_STEMS.get(word, frozenset()) & known:
             return True
-        if any(
-            prefix + word in there or (word.startswith(prefix) and word[len(prefix) :] in there and len(word) > 5)
-            for prefix in ("un", "in", "im", "il", "ir", "dis", "non")
-        ):
+        for prefix in NEGATING_PREFIXES:
+            if prefix + word in known or (word.startswith(prefix) and word[len(prefix) :] in known and len(word) > 5):
+                return True
+    return False
+
+
+def changed_negation(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if one of the two negates what the other states."""
+    quote = evidence.quote
+    # A verb like "refuse" in both negates the same in both.
+    shared = NEGATING_VERBS & {*claim.negators, *quote.negators} & claim.all_stems & quote.all_stems
+    in_claim, in_quote = (
+        [governed for governed, negator in zip(text.negated, text.negators, strict=True) if negator not in shared]
+        for text in (claim, quote)
+    )
+    negated_in_claim, negated_in_quote = set(chain.from_iterable(in_claim)), set(chain.from_iterable(in_quote))
+    if len(in_claim) > len(in_quote) or any(negated_in_quote.isdisjoint(governed) for governed in in_claim):
+        return True
+    for governed in in_quote:
+        stated = [word for word in governed if word in claim.stems]
+        # The head of a negation counts; of the words behind it one may recur by chance.
+        about_it = stated and (stated[0] == governed[0] or len(stated) >= 2)
+        if about_it and negated_in_claim.isdisjoint(governed[:2]):
             return True
     return False
 
 
-def other_polarity(claim: Reading, evidence: Evidence) -> bool:
-    """Does one of the two deny what the other states? Verbs like "refuse" that both use deny alike in both."""
-    there = evidence.reading
-    common = {word for word in (*claim.negators, *there.negators) if word in SOFT} & claim.all_stems & there.all_stems
-    mine = [governed for governed, by in zip(claim.negated, claim.negators, strict=True) if by not in common]
-    theirs = [governed for governed, by in zip(there.negated, there.negators, strict=True) if by not in common]
-    if len(mine) > len(theirs):
-        return True
-    denied_there = {word for governed in theirs for word in governed}
-    if any(not set(governed) & denied_there for governed in mine):
-        return True
-    denied_here = {word for governed in mine for word in governed}
-    for governed in theirs:
-        shared = [word for word in governed if word in claim.stems]
-        # The head of a denial counts; of the words behind it one may recur by chance.
-        if shared and (shared[0] == governed[0] or len(shared) >= 2) and not denied_here & set(governed[:2]):
-            return True
-    return False
-
-
-def lost_hedge(claim: Reading, evidence: Evidence) -> bool:
-    """Does the claim state flatly what the evidence gives as planned, possible or alleged, or as sure to come what the
-    evidence only doubts?"""
+def dropped_hedge(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if the claim states as fact what the quote gives as planned, possible or alleged, or as sure to come what
+    the quote gives as uncertain."""
     return any(
-        governed and governed[0] in claim.stems and set(governed).isdisjoint(word for mine in kept for word in mine)
-        for kept, given in (
-            (claim.hedged, evidence.reading.hedged),
-            (claim.doubted, evidence.reading.doubted),
+        governed and governed[0] in claim.stems and set(governed).isdisjoint(chain.from_iterable(in_claim))
+        for in_claim, in_quote in (
+            (claim.hedges, evidence.quote.hedges),
+            (claim.uncertainty, evidence.quote.uncertainty),
         )
-        for governed in given
+        for governed in in_quote
     )
 
 
-def wider(claim: Reading, evidence: Evidence) -> bool:
-    """Does the claim say "all", "only" or "most" of what the evidence does not?"""
-    for mine, theirs in zip(claim.quantified, evidence.reading.quantified, strict=True):
-        for governed in mine:
-            if not any(set(governed[:2]) & set(other) or not governed for other in theirs):
-                return True
-    return False
+def widened_quantifier(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if the claim says "all", "only" or "most" of what the quote does not."""
+    return any(
+        not any(not governed or set(governed[:2]) & set(other) for other in in_quote)
+        for in_claim, in_quote in zip(claim.quantified, evidence.quote.quantified, strict=True)
+        for governed in in_claim
+    )
 
 
-def apart(claim: Reading, evidence: Evidence) -> bool:
-    """Is a name of the claim in one sentence of the evidence and what is said of it only in others?
-
-    A sentence that begins by pointing back ("He", "Its", "The company") may go on about a name of the one before.
-    """
-    for mine in claim.mentions:
-        near = {word for word in (*mine.left, *mine.right) if word and word not in SMALL} & evidence.reading.stems
-        homes = [
-            n for n, one in enumerate(evidence.sentences) if any(same_mention(mine, other) for other in one.mentions)
-        ]
-        if not near or not homes:
-            continue
-        reach = set(homes)
-        for n, one in enumerate(evidence.sentences):
-            if n - 1 in reach and one.lows & POINTING:
-                reach.add(n)
-        if not any(near & evidence.sentences[n].stems for n in reach):
+def swapped_mention(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if a name or number of the claim is where the quote has another one, and not where the quote has it."""
+    for mention in claim.mentions:
+        same, rivals = [0.0], [0.0]
+        for other in evidence.quote.mentions:
+            if same_mention(mention, other):
+                same.append(place_similarity(mention, other))
+            elif mention.is_number == other.is_number:
+                rivals.append(place_similarity(mention, other))
+        if max(rivals) >= SAME_PLACE and max(rivals) > max(same):
             return True
     return False
 
 
-def picked(claim: Reading, evidence: Evidence) -> bool:
-    """Do the sentences around the one that a claim is of lend it one common word and nothing else?
+def place_similarity(mention: Mention, other: Mention) -> float:
+    """How alike the neighbours of two mentions are, the nearest counting double."""
+    similarity = 0.0
+    for words, others in ((mention.left, other.left), (mention.right, other.right)):
+        for distance, (word, same) in enumerate(zip(words, others, strict=True), start=1):
+            if word == same:
+                # Both at the edge of the text: "" on each side.
+                similarity += (0.5 if not word else 0.75 if word in FUNCTION_WORDS else 2.0) / distance
+    return similarity
 
-    "The bloc met. Hungary would withdraw." is no proof that it would withdraw from the bloc; a sentence that a claim sums
-    up with another lends more than a word, one that a pronoun points back to lends a name.
+
+def same_mention(mention: Mention, other: Mention) -> bool:
+    """True if two mentions name the same."""
+    if mention.is_number or other.is_number:
+        return mention.key == other.key
+    return any(same_name(a, b) for a in mention.key for b in other.key)
+
+
+def misattributed_statement(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if a name of the claim is in one sentence of the quote and what is said of it only in others.
+
+    A sentence that points back ("He", "Its", "The company") may go on about a name of the one before.
+    """
+    for mention in claim.mentions:
+        neighbours = ({*mention.left, *mention.right} - FUNCTION_WORDS) & evidence.quote.stems
+        about = [any(same_mention(mention, other) for other in sentence.mentions) for sentence in evidence.sentences]
+        if not neighbours or not any(about):
+            continue
+        for n, sentence in enumerate(evidence.sentences):
+            about[n] = about[n] or (n > 0 and about[n - 1] and not sentence.lowercase.isdisjoint(POINTING))
+        if not any(neighbours & s.stems for s, included in zip(evidence.sentences, about, strict=True) if included):
+            return True
+    return False
+
+
+def borrowed_word(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if the sentences around the one that supports a claim add a single common word to it.
+
+    "The bloc met. Hungary would withdraw." does not say that it would withdraw from the bloc; a sentence that a claim
+    sums up together with another adds more than a word, one that a pronoun points back to adds a name.
     """
     if len(evidence.sentences) < 2:
         return False
     common = common_words(claim)
-    held = [common & one.all_stems for one in evidence.sentences]
-    main = max(held, key=len)
-    return len(frozenset().union(*held) - main) == 1
+    covered = [common & sentence.all_stems for sentence in evidence.sentences]
+    return len(frozenset().union(*covered) - max(covered, key=len)) == 1
 
 
-def added(claim: Reading, evidence: Evidence) -> bool:
-    """Does the claim hang something on words of the evidence that the evidence does not have: "withdraw *from the meeting*"?"""
-    there = evidence.reading.all_stems
-    words = claim.words
-    for at, word in enumerate(words):
-        if word.low not in LINKS or at == 0 or words[at - 1].stem not in there:
+def added_detail(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if the claim ties to a word of the quote what the quote does not have: "withdraw *from the meeting*"."""
+    known = evidence.quote.all_stems
+    for at, link in enumerate(claim.words):
+        if link.lowercase not in LINKS or at == 0 or claim.words[at - 1].stem not in known:
             continue
-        after = next((w for w in words[at + 1 : at + 4] if w.content and w.clause == word.clause), None)
+        following = (word for word in claim.words[at + 1 : at + 4] if word.is_content and word.clause == link.clause)
+        detail = next(following, None)
         # Names, numbers and dates have checks of their own.
-        if after is not None and not after.capital and after.stem in claim.stems - there - REPORTING_STEMS:
+        if detail and not detail.capital and detail.stem in claim.stems - known - REPORTING_STEMS:
             return True
     return False
-
-
-LINKS = frozenset(listed("from of in on at to for with by against into over about"))
-PRONOUNS = frozenset(listed("he she it they his her its their him them this these who we i our my"))
-POINTING = PRONOUNS | {"that", "which", "such", "the"}
-SOFT = frozenset(stem(word) for word in NEGATORS - HARD_NEGATORS)
-
-
-def likeness(one: Mention, other: Mention) -> float:
-    """How alike two places in a sentence are: their neighbours, the nearest counting double."""
-    alike = 0.0
-    for mine, theirs in ((one.left, other.left), (one.right, other.right)):
-        for n, (a, b) in enumerate(zip(mine, theirs, strict=True)):
-            if a == b:
-                alike += (2.0 if a and a not in SMALL else 0.75 if a else 0.5) / (n + 1)
-    return alike
-
-
-SMALL = frozenset(
-    listed("of in to and for on at by with from as is was were be been has have had that it he she his her not or")
-)
-
-
-BESIDE_THE_SAME = 1.75
-"""Likeness from which two places are one: "arrived in ..." and nothing else. Measured like the others."""
-
-
-def swapped(claim: Reading, evidence: Evidence) -> bool:
-    """Does a name or number of the claim stand where the evidence has another one, and not where it has this one?"""
-    there = evidence.reading.mentions
-    for mine in claim.mentions:
-        own = [likeness(mine, other) for other in there if same_mention(mine, other)]
-        rival = [
-            likeness(mine, other) for other in there if other.number == mine.number and not same_mention(mine, other)
-        ]
-        if rival and max(rival) >= BESIDE_THE_SAME and max(rival) > max(own, default=0.0):
-            return True
-    return False
-
-
-def same_mention(one: Mention, other: Mention) -> bool:
-    """Do two mentions name the same?"""
-    if one.number or other.number:
-        return one.key == other.key
-    return any(same_name(a, b) for a in one.key for b in other.key)

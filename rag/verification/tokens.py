@@ -1,12 +1,14 @@
-"""Words as the proof sees them: tokens with stems, and the short lists of English that change what is said."""
+"""Words of a text as verification compares them: folded, stemmed alike for synonyms, with offsets."""
 
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
+from operator import eq
 
-from rag.verification.lexicon import CONTRACTIONS, OPPOSITES, PEOPLES, STOPWORDS, SYNONYMS
+from rag.verification.lexicon import CONTRACTIONS, OPPOSITES, PEOPLES, STOPWORDS, SYNONYMS, word_set
 from vectorstore.stems import STEMMER
 
 TOKEN = re.compile(
@@ -17,14 +19,16 @@ TOKEN = re.compile(
     r"|[^\W\d_]+(?:['’][^\W\d_]+)*"
     r"|[%$€£¥]"
 )
+CLAUSE_BREAK = re.compile(r"[,;:()\"“”.!?—–]|--")
+NAME_ENDINGS = word_set("n an ian ans ians y i is ish ese s es a ia") | {""}
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word or figure. `low`: folded, lower case, no possessive; `clause`: counts commas and the like before it."""
+    """A word or number. lowercase: folded, without possessive; clause: how many breaks, such as commas, come before."""
 
     text: str
-    low: str
+    lowercase: str
     stem: str
     start: int
     end: int
@@ -32,9 +36,8 @@ class Token:
     clause: int
 
     @property
-    def content(self) -> bool:
-        """Carries meaning of its own."""
-        return self.low not in STOPWORDS
+    def is_content(self) -> bool:
+        return self.lowercase not in STOPWORDS
 
 
 def fold(text: str) -> str:
@@ -42,85 +45,64 @@ def fold(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
 
 
+SYNONYM_STEMS = {word: str(STEMMER.stemWord(group.split()[0])) for group in SYNONYMS for word in group.split()}
+
+
 @lru_cache(maxsize=50_000)
-def stem(low: str) -> str:
-    """The stem, one for all synonyms."""
-    return SYNONYM_STEMS.get(low) or str(STEMMER.stemWord(low))
+def synonym_stem(word: str) -> str:
+    """The stem of a folded word; a group of synonyms shares the stem of its first word."""
+    return SYNONYM_STEMS.get(word) or str(STEMMER.stemWord(word))
 
 
-def synonym_stems() -> dict[str, str]:
-    """Each word of a group of synonyms with the stem of the group's first."""
-    return {word: str(STEMMER.stemWord(group.split()[0])) for group in SYNONYMS for word in group.split()}
-
-
-SYNONYM_STEMS = synonym_stems()
-
-
-def tokens(text: str) -> tuple[Token, ...]:
-    """The words of a text in order, with offsets into it."""
+def tokenize(text: str) -> tuple[Token, ...]:
+    """The words of a text in order, contractions as two words with the same offsets."""
     found: list[Token] = []
     clause = 0
     last = 0
     for match in TOKEN.finditer(text):
-        clause += bool(re.search(r"[,;:()\"“”.!?—–]|--", text[last : match.start()]))
+        clause += bool(CLAUSE_BREAK.search(text, last, match.start()))
         last = match.end()
-        word = match.group().replace("’", "'")
-        lows: tuple[str, ...]
-        low = fold(word)
-        if low in CONTRACTIONS:
-            lows = CONTRACTIONS[low]
-        elif low.endswith("n't"):
-            lows = (low[:-3], "not")
-        else:
-            low = low.replace(".", "") if not low[0].isdigit() else low
-            lows = (low.removesuffix("'s").rstrip("'").split("'")[0] or low,)
-        for low in lows:
-            capital = word[0].isupper() and low != "i"
-            found.append(Token(match.group(), low, stem(low), match.start(), match.end(), capital, clause))
+        capital = match[0][0].isupper()
+        for word in expanded(fold(match[0].replace("’", "'"))):
+            found.append(Token(match[0], word, synonym_stem(word), *match.span(), capital and word != "i", clause))
     return tuple(found)
 
 
-def opposites() -> dict[str, frozenset[str]]:
-    """For each stem that has any, the stems that say the contrary."""
+def expanded(word: str) -> tuple[str, ...]:
+    """A folded word without dots and possessive; two words for a contraction."""
+    if word in CONTRACTIONS:
+        return CONTRACTIONS[word]
+    if word.endswith("n't"):
+        return word[:-3], "not"
+    if not word[0].isdigit():
+        word = word.replace(".", "")
+    return (word.removesuffix("'s").rstrip("'").split("'")[0] or word,)
+
+
+def opposite_stems() -> dict[str, frozenset[str]]:
+    """The stems that say the opposite of a stem."""
     table: dict[str, set[str]] = {}
-    for one, other in OPPOSITES:
-        table.setdefault(stem(one), set()).add(stem(other))
-        table.setdefault(stem(other), set()).add(stem(one))
-    return {one: frozenset(others) for one, others in table.items()}
+    for first, second in OPPOSITES:
+        table.setdefault(synonym_stem(first), set()).add(synonym_stem(second))
+        table.setdefault(synonym_stem(second), set()).add(synonym_stem(first))
+    return {stem: frozenset(opposites) for stem, opposites in table.items()}
 
 
-CONTRARY = opposites()
+OPPOSITE_STEMS = opposite_stems()
 
 
-def same_name(one: str, other: str) -> bool:
-    """Do two folded words name the same: equal, plural or people of a country ("hungary", "hungarian")?"""
-    if one == other or stem(one) == stem(other) or (one, other) in PEOPLES or (other, one) in PEOPLES:
+def same_name(first: str, second: str) -> bool:
+    """True if two folded words name the same: equal, plural, or a country and its people ("hungary", "hungarian")."""
+    if synonym_stem(first) == synonym_stem(second) or (first, second) in PEOPLES or (second, first) in PEOPLES:
         return True
-    common = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    endings = {one[common:], other[common:]}
-    return common >= 4 and endings <= {
-        "",
-        "n",
-        "an",
-        "ian",
-        "ans",
-        "ians",
-        "y",
-        "i",
-        "is",
-        "ish",
-        "ese",
-        "s",
-        "es",
-        "a",
-        "ia",
-    }
+    common = sum(takewhile(bool, map(eq, first, second)))
+    return common >= 4 and {first[common:], second[common:]} <= NAME_ENDINGS
 
 
-def root(low: str) -> str:
-    """What a country, its people and its language have in common: "hungar" for Hungary and Hungarian."""
-    country = next((country for country, people in PEOPLES if people == low), low)
-    return "~" + (re.sub(r"(?<=\w{4})(?:ians?|eans?|ans?|ese|ish|y|i|n|s|a|e)$", "", country))
+def name_root(word: str) -> str:
+    """What a country, its people and its language have in common: "~hungar" for Hungary and Hungarian."""
+    country = next((country for country, people in PEOPLES if people == word), word)
+    return "~" + re.sub(r"(?<=\w{4})(?:ians?|eans?|ans?|ese|ish|y|i|n|s|a|e)$", "", country)
 
 
 def initials(words: Iterable[str]) -> str:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from rag.verification.quantities import Figures, figures
-from rag.verification.tokens import tokens
+from rag.verification.quantities import Quantities, read_quantities
+from rag.verification.tokens import tokenize
 
 
-def read(text: str) -> Figures:
-    return figures(tokens(text), text)
+def read(text: str) -> Quantities:
+    return read_quantities(tokenize(text), text)
 
 
 @pytest.mark.parametrize(
@@ -65,5 +65,5 @@ def test_range_and_score_are_two_numbers() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "may", "May the force", "a b c", "%", "... --"])
-def test_text_without_figures_has_none(text: str) -> None:
-    assert read(text) == Figures((), (), frozenset(), frozenset())
+def test_text_without_quantities_has_none(text: str) -> None:
+    assert read(text) == Quantities((), (), frozenset(), frozenset())
