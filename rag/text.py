@@ -6,18 +6,31 @@ import unicodedata
 from vectorstore.stems import WORD, stem
 
 WORD_WITH_ENDING = re.compile(r"\w+(?:['’]\w+)?")
-STOP_WORDS = frozenset(
-    WORD_WITH_ENDING.findall(
-        """
-        a an and are as at be been being but by can could did do does doing for from had has have he her him his
-        how i if in into is it its itself may me might more most much must my of on or our ours out over own
-        shall she should so some such than that the their theirs them then there these they this those to too
-        under until up us very was we were what when where which while who whom whose why will with would you
-        your yours about after again all also am any because before between both down during each few further
-        here just no nor not now off once only other same through
-        """
-    )
-)
+
+
+def word_set(words: str) -> frozenset[str]:
+    """The words of a constant: long lists are easier to read and to extend without quotes and commas."""
+    return frozenset(words.split())
+
+
+STOP_WORDS = word_set("""
+    a an and are as at be been being but by can could did do does doing for from had has have he her him his how i
+    if in into is it its itself may me might more most much must my of on or our ours out over own shall she should
+    so some such than that the their theirs them then there these they this those to too under until up us very was
+    we were what when where which while who whom whose why will with would you your yours about after again all
+    also am any because before between both down during each few further here just no nor not now off once only
+    other same through
+""")
+"""Words of a question that do not name its subject. rag/data/judge.json is fitted with exactly these."""
+
+CLAIM_STOP_WORDS = STOP_WORDS | word_set("""
+    above according across additionally against along already although among another anyone below came either else
+    ever every furthermore get gets getting go goes going got having hers herself himself however let like many
+    meanwhile mine moreover myself neither one onto others overall per put rather s several since still t
+    themselves though thus toward towards upon whatever whether within without yet
+""")
+"""Words that a claim may add or omit without saying something else. In a question some of them narrow the subject ("one",
+"without", "since"), so its list is shorter."""
 
 
 def words_of(text: str) -> list[str]:

@@ -1,25 +1,11 @@
 """Lists of English words that change what a sentence says. Extend them with benchmarks/measure_proof.py at hand."""
 
-
-def word_set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
+from rag.text import word_set
 
 
 def pairs(words: str) -> tuple[tuple[str, str], ...]:
     return tuple((first, second) for first, _, second in (pair.partition("/") for pair in words.split()))
 
-
-STOPWORDS = word_set(
-    "a about above across after again against all along already also although am among an and another any anyone are "
-    "as at be because been before being below between both but by came can could did do does doing down during each "
-    "either else ever every few for from further get gets getting go goes going got had has have having he her here "
-    "hers herself him himself his how however i if in into is it its itself just let like many may me might mine more "
-    "most much must my myself neither no nor not now of off on once one only onto or other others our ours out over "
-    "own per put rather same shall she should since so some still such than that the their theirs them themselves "
-    "then there these they this those though through thus to too toward towards under until up upon us very was we "
-    "were what whatever when where whether which while who whom whose why will with within without would yet you your "
-    "yours according meanwhile moreover additionally furthermore overall also several s t"
-)
 
 # Words of reporting: a claim may add or change them freely.
 REPORTING = word_set(

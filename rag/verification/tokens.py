@@ -8,7 +8,8 @@ from functools import lru_cache
 from itertools import takewhile
 from operator import eq
 
-from rag.verification.lexicon import CONTRACTIONS, OPPOSITES, PEOPLES, STOPWORDS, SYNONYMS, word_set
+from rag.text import CLAIM_STOP_WORDS, word_set
+from rag.verification.lexicon import CONTRACTIONS, OPPOSITES, PEOPLES, SYNONYMS
 from vectorstore.stems import STEMMER
 
 TOKEN = re.compile(
@@ -37,7 +38,7 @@ class Token:
 
     @property
     def is_content(self) -> bool:
-        return self.lowercase not in STOPWORDS
+        return self.lowercase not in CLAIM_STOP_WORDS
 
 
 def fold(text: str) -> str:
