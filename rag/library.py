@@ -39,10 +39,11 @@ class Library:
 
     @contextmanager
     def writing(self, stopped: ShouldStop = never_stop) -> Iterator[None]:
-        """Hold the writer lock, with the vectors reopened as the last writer left them."""
+        """Hold the writer lock, with the vectors reopened as the last writer left them; then index what was written."""
         with writer_lock(self.storage.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped):
             self.storage.store.reopen()
             yield
+            self.lexical()
 
     async def ingest(
         self,
@@ -66,7 +67,6 @@ class Library:
                 gone = self.gone(paths, library, seen, report.problems)
                 remove(self.storage, library, gone)
                 report = replace(report, removed=len(gone))
-            self.lexical()
             return report
 
     def gone(
@@ -110,9 +110,7 @@ class Library:
             if not name.lower().endswith(".jsonl"):
                 # A .jsonl file names its articles itself, and means the same ones by the same ids.
                 readings = [self.with_own_id(reading) for reading in readings]
-            report, _ = ingest(self.storage, readings, library, stopped=stopped)
-            self.lexical()
-            return report
+            return ingest(self.storage, readings, library, stopped=stopped)[0]
 
     def with_own_id(self, reading: ReadArticle | ArticleProblem) -> ReadArticle | ArticleProblem:
         """The same, under an id that no other text has."""
@@ -143,7 +141,6 @@ class Library:
             return False
         with self.writing(stopped):
             remove(self.storage, library, [article_id])
-            self.lexical()
         return True
 
     async def rebuild(self, progress: OnProgress | None = None) -> int:
@@ -152,9 +149,7 @@ class Library:
 
     def rebuild_all(self, progress: OnProgress | None) -> int:
         with self.writing():
-            count = rebuild(self.storage, progress)
-            self.lexical()
-            return count
+            return rebuild(self.storage, progress)
 
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
         """Counts and dates of what is stored."""

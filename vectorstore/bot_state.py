@@ -71,7 +71,6 @@ class BotState:
         self.database = database
 
     def close(self) -> None:
-        """Return the connections to the database."""
         self.database.dispose()
 
     def all_guild_settings(self) -> list[GuildSettings]:
@@ -87,7 +86,6 @@ class BotState:
             connection.execute(insert(audit_log).values(row_of(audit_log, change)))
 
     def record(self, change: AuditEntry) -> None:
-        """Write an entry to the audit log."""
         with transaction(self.database) as connection:
             connection.execute(insert(audit_log).values(row_of(audit_log, change)))
 
@@ -140,13 +138,11 @@ class BotState:
         return counts.get(True, 0), counts.get(False, 0)
 
     def show(self, shown: Sequence[ShownAnswer]) -> None:
-        """Store which messages show an answer."""
         with transaction(self.database) as connection:
             for message in shown:
                 put(connection, shown_answers, row_of(shown_answers, message))
 
     def shown_by(self, message: int) -> ShownAnswer | None:
-        """The answer that a message shows."""
         return self.first_shown(shown_answers.c.message == message)
 
     def shown_as(self, answer_id: str) -> ShownAnswer | None:
@@ -177,7 +173,6 @@ class BotState:
             return connection.execute(select(facts.c.value).where(facts.c.name == name)).scalar() or ""
 
     def set_metadata(self, name: str, value: str) -> None:
-        """Store a value under its name."""
         with transaction(self.database) as connection:
             put(connection, facts, {"name": name, "value": value})
 

@@ -227,7 +227,6 @@ class Ledger:
             raise_revision(connection)
 
     def remove(self, library: str, article_ids: Sequence[str]) -> None:
-        """Delete articles with their chunks."""
         with self.transaction() as connection:
             for batch in slices(article_ids):
                 for table in (chunks, story_bands):

@@ -106,7 +106,6 @@ class QuestionQueue:
         return self.waiting.index(slot) + 1 if slot in self.waiting else 0
 
     def leave(self, slot: Slot) -> None:
-        """Give a slot back."""
         if slot.running:
             self.permits.release()
             slot.running = False

@@ -49,7 +49,6 @@ class Question:
 
 
 def asker_key(user: int) -> str:
-    """A user's key in stored answers."""
     return f"discord:{user}"
 
 

@@ -39,7 +39,6 @@ def permissions_in(channel: discord.abc.Messageable) -> discord.Permissions | No
 
 
 def permission_names(value: int) -> str:
-    """Permissions as Discord's own screens name them."""
     shown = (name.replace("_", " ").title() for name, on in discord.Permissions(value) if on)
     # discord.py iterates with the older name of this one.
     return ", ".join("View Channels" if name == "Read Messages" else name for name in shown)

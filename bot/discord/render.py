@@ -86,7 +86,6 @@ def remarks_line(answer: Answer) -> str:
 
 
 def footer_line(answer: Answer) -> str:
-    """The answer's id and what wrote it."""
     return f"{shorten(one_line(answer.id), 40)} · {shorten(one_line(answer.model), 80)}"
 
 

@@ -37,7 +37,6 @@ class Outgoing:
 
     @property
     def embeds(self) -> list[discord.Embed]:
-        """The page as Discord's embed."""
         page = self.page
         if page is None:
             return []

@@ -36,7 +36,6 @@ class AsyncState:
         return await asyncio.to_thread(method, self.blocking, *args, **kwargs)
 
     async def close(self) -> None:
-        """Return the connections to the database."""
         await asyncio.to_thread(self.blocking.close)
 
 
@@ -52,7 +51,6 @@ class GuildSettingsCache:
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def load(self) -> None:
-        """Read what is stored."""
         stored = await self.state.run(BotState.all_guild_settings)
         self.settings = {settings.server: settings for settings in stored}
         self.day = today()
@@ -97,12 +95,10 @@ class GuildSettingsCache:
         self.questions[guild] = self.questions.get(guild, 0) + 1
 
     async def persist_count(self, guild: int) -> None:
-        """Count a question in the database."""
         await self.state.run(BotState.count_question, guild, today())
 
 
 def guild_library(guild: int) -> str:
-    """The library of a guild's own articles."""
     return f"discord:{guild}"
 
 

@@ -101,7 +101,6 @@ def fatal_reason(failure: BaseException | None) -> str:
 
 
 def plain_failure(failure: BaseException | None) -> str:
-    """A failure to connect, in one sentence."""
     if isinstance(failure, DatelineError):
         return str(failure)
     known = fatal_reason(failure)

@@ -54,7 +54,6 @@ class Translations:
         return sentence.format(**values)
 
     def date(self, moment: datetime | None) -> str:
-        """A day as this language writes it."""
         if moment is None:
             return self.undated
         return f"{moment.day} {self.months[moment.month - 1]} {moment.year}"

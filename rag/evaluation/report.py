@@ -143,7 +143,6 @@ def marked_pieces(text: str, quoted: Sequence[tuple[Span, int]], gold: Sequence[
 
 
 def verdict(case: Case, outcome: Outcome, scores: Scores) -> str:
-    """Which of VERDICTS a case is."""
     if outcome.error:
         return "error"
     kind = "refusal" if outcome.refused else "answer"

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from rag.answer import iso
 from rag.errors import EvaluationError
 from rag.evaluation.cases import Case, CaseSet
-from rag.evaluation.outcome import Outcome, QuotedPassage
+from rag.evaluation.outcome import Outcome
 from rag.evaluation.scores import Measured, Scores, by_tag, measure, score, why_failed
 from rag.settings import Settings
 
@@ -125,12 +125,8 @@ def summary_json(evaluation: Evaluation) -> dict[str, object]:
 
 def measured_json(measured: Measured) -> dict[str, float | int | None]:
     """A metric's value and interval, null where there is none."""
-    return {
-        "value": number(measured.value),
-        "low": number(measured.low),
-        "high": number(measured.high),
-        "n": measured.n,
-    }
+    numbers = {"value": measured.value, "low": measured.low, "high": measured.high}
+    return {name: number(value) for name, value in numbers.items()} | {"n": measured.n}
 
 
 def case_json(case: Case, outcome: Outcome, scores: Scores) -> dict[str, object]:
@@ -145,28 +141,17 @@ def case_json(case: Case, outcome: Outcome, scores: Scores) -> dict[str, object]
         "standalone_question": outcome.standalone_question,
         "text": outcome.text,
         "refused": outcome.refused,
-        "citations": [citation_json(passage) for passage in outcome.citations],
+        "citations": [
+            {name: value for name, value in asdict(passage).items() if name != "library"}
+            | {"published": iso(passage.published)}
+            for passage in outcome.citations
+        ],
         "ranking": [list(articles) for articles in outcome.ranking],
         "as_of": iso(outcome.as_of),
         "model": outcome.model,
         "note": outcome.note,
         "timings_ms": {step: round(value, 3) for step, value in (outcome.timings_ms or {}).items()},
         "scores": scores_json(scores),
-    }
-
-
-def citation_json(passage: QuotedPassage) -> dict[str, object]:
-    return {
-        "number": passage.number,
-        "article_id": passage.article_id,
-        "title": passage.title,
-        "source": passage.source,
-        "published": iso(passage.published),
-        "quote": passage.quote,
-        "start": passage.start,
-        "end": passage.end,
-        "copies": list(passage.copies),
-        "valid": passage.valid,
     }
 
 

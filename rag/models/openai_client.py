@@ -111,11 +111,9 @@ class CircuitBreaker:
         return 0.0
 
     def succeeded(self) -> None:
-        """The server answered: close."""
         self.failures = 0
 
     def failed(self, now: float) -> None:
-        """The server did not answer."""
         self.failures += 1
         self.open_until = now + self.open_seconds
 

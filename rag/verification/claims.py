@@ -65,7 +65,6 @@ class VerifiedClaims:
 
     @property
     def supported(self) -> tuple[ClaimVerdict, ...]:
-        """The claims that have a quote."""
         return tuple(verdict for verdict in self.verdicts if verdict.quotes)
 
     @property

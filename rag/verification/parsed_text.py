@@ -56,7 +56,6 @@ class ParsedText:
 
 @lru_cache(maxsize=4_096)
 def parse_text(text: str) -> ParsedText:
-    """Read a text of a few sentences."""
     words = tokenize(text)
     quantities = read_quantities(words, text)
     in_quantities = quantities.positions
