@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rag.answer import DraftText
-from rag.answering.generative import ModelWriter, ProvenText
+from rag.answering.generative import ModelWriter, VerifiedText
 from rag.errors import ModelError
 from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server
 from rag.sentences import sentence_spans
@@ -123,12 +123,12 @@ def test_ask_ends_in_an_answer_that_is_proven_whatever_the_model_wrote(address: 
         assert citation["quote"] in article.text
 
 
-async def written(address: str, question: str, hits: list[Hit]) -> tuple[str, ProvenText]:
+async def written(address: str, question: str, hits: list[Hit]) -> tuple[str, VerifiedText]:
     writer = ModelWriter(server_at(address), CONTEXT_TOKENS, ANSWER_TOKENS)
     parts = [part async for part in writer.write(question, hits, (), datetime(2025, 10, 18, tzinfo=UTC))]
     await writer.close()
     proven = parts[-1]
-    assert isinstance(proven, ProvenText)
+    assert isinstance(proven, VerifiedText)
     return "".join(part.text for part in parts if isinstance(part, DraftText)), proven
 
 

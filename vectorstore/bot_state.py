@@ -146,7 +146,6 @@ class BotState:
         return self.first_shown(shown_answers.c.message == message)
 
     def shown_as(self, answer_id: str) -> ShownAnswer | None:
-        """The first message that shows an answer."""
         return self.first_shown(shown_answers.c.answer_id == answer_id)
 
     def first_shown(self, condition: ColumnElement[bool]) -> ShownAnswer | None:

@@ -73,6 +73,10 @@ class LedgerCounts:
     sources: tuple[tuple[str, int], ...]
 
 
+OF_ARTICLE = and_(articles.c.library == chunks.c.library, articles.c.id == chunks.c.article_id)
+"""Joins a chunk with its article."""
+
+
 class Ledger:
     """Articles and chunks in SQL. Every method raises StoreUnavailable when the database fails."""
 
@@ -113,16 +117,10 @@ class Ledger:
         with self.transaction() as connection:
             for entry in incoming:
                 article = entry.article
-                put(
-                    connection,
-                    articles,
-                    article_row(article) | {"origin": entry.origin, "story": entry.duplicate_group, "indexed": None},
-                )
-                connection.execute(
-                    delete(story_bands).where(
-                        story_bands.c.library == article.library, story_bands.c.article_id == article.id
-                    )
-                )
+                row = article_row(article) | {"origin": entry.origin, "story": entry.duplicate_group, "indexed": None}
+                put(connection, articles, row)
+                own = (story_bands.c.library == article.library, story_bands.c.article_id == article.id)
+                connection.execute(delete(story_bands).where(*own))
                 if entry.bands:
                     connection.execute(
                         insert(story_bands),
@@ -214,16 +212,10 @@ class Ledger:
             if rows:
                 connection.execute(insert(chunks), rows)
             for article, _ in made:
-                # The digest in the condition: an article that was changed meanwhile stays unfinished.
-                connection.execute(
-                    update(articles)
-                    .where(
-                        articles.c.library == library,
-                        articles.c.id == article.id,
-                        articles.c.digest == article.digest,
-                    )
-                    .values(indexed=f"{article.digest}:{index_key}")
-                )
+                # The digest is part of the key: an article that was changed meanwhile stays unfinished.
+                key = (articles.c.library == library, articles.c.id == article.id, articles.c.digest == article.digest)
+                indexed = f"{article.digest}:{index_key}"
+                connection.execute(update(articles).where(*key).values(indexed=indexed))
             raise_revision(connection)
 
     def remove(self, library: str, article_ids: Sequence[str]) -> None:
@@ -243,10 +235,9 @@ class Ledger:
 
     def libraries(self) -> list[str]:
         """The names of all libraries that hold an article."""
+        query = select(articles.c.library).distinct().order_by(articles.c.library)
         with self.transaction() as connection:
-            return list(
-                connection.execute(select(articles.c.library).distinct().order_by(articles.c.library)).scalars()
-            )
+            return list(connection.execute(query).scalars())
 
     def chunks_by_id(self, chunk_ids: Sequence[str]) -> dict[str, IndexedChunk]:
         """These chunks with their texts; ids of unfinished or unknown articles are left out."""
@@ -256,23 +247,16 @@ class Ledger:
 
     def indexed_chunk_count(self) -> int:
         """How many chunks of finished articles there are: as many vectors at least the store must hold."""
-        same_article = and_(articles.c.library == chunks.c.library, articles.c.id == chunks.c.article_id)
-        query = select(func.count()).select_from(chunks).join(articles, same_article)
+        query = select(func.count()).select_from(chunks).join(articles, OF_ARTICLE)
         with self.transaction() as connection:
             return connection.execute(query.where(articles.c.indexed.is_not(None))).scalar_one()
 
     def lexical_entries(self) -> Iterator[LexicalEntry]:
         """What BM25 reads of every finished chunk, streamed, in an order that is always the same."""
+        fields = (articles.c.title, articles.c.source, articles.c.published, articles.c.library)
         query = (
-            select(
-                chunks.c.id,
-                passage_text(),
-                articles.c.title,
-                articles.c.source,
-                articles.c.published,
-                articles.c.library,
-            )
-            .join(articles, and_(articles.c.library == chunks.c.library, articles.c.id == chunks.c.article_id))
+            select(chunks.c.id, passage_text(), *fields)
+            .join(articles, OF_ARTICLE)
             .where(articles.c.indexed.is_not(None))
             .order_by(chunks.c.library, chunks.c.article_id, chunks.c.position)
         )
@@ -283,26 +267,13 @@ class Ledger:
 
 def whole_chunks(chunk_ids: Sequence[str]) -> Select[tuple[object, ...]]:
     """Chunks joined with what their articles say of them, only where the article is finished; as indexed_chunk reads it."""
+    chunk, article = chunks.c, articles.c
+    place = (chunk.id, chunk.article_id, chunk.library, chunk.position, chunk.start, chunk.end)
+    headline = (article.title, article.source, article.url, article.published, article.title_derived)
     return (
-        select(
-            chunks.c.id,
-            chunks.c.article_id,
-            chunks.c.library,
-            chunks.c.position,
-            chunks.c.start,
-            chunks.c.end,
-            passage_text(),
-            articles.c.title,
-            articles.c.source,
-            articles.c.url,
-            articles.c.published,
-            articles.c.title_derived,
-            articles.c.story,
-            chunks.c.sentences,
-            chunks.c.sentence_vectors,
-        )
-        .join(articles, and_(articles.c.library == chunks.c.library, articles.c.id == chunks.c.article_id))
-        .where(chunks.c.id.in_(chunk_ids), articles.c.indexed.is_not(None))
+        select(*place, passage_text(), *headline, article.story, chunk.sentences, chunk.sentence_vectors)
+        .join(articles, OF_ARTICLE)
+        .where(chunk.id.in_(chunk_ids), article.indexed.is_not(None))
     )
 
 

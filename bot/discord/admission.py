@@ -96,7 +96,6 @@ class QuestionQueue:
         return True
 
     async def wait_for_turn(self, slot: Slot) -> None:
-        """Wait until this question may run."""
         await self.permits.acquire()
         slot.running = True
         self.waiting.remove(slot)

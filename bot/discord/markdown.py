@@ -57,7 +57,6 @@ def escape_line_start(match: re.Match[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Cleaned text on one line."""
     return " ".join(clean(text).split())
 
 

@@ -124,8 +124,8 @@ def read_thresholds(path: Path) -> Thresholds:
 
 def breaches(evaluation: Evaluation, thresholds: Thresholds) -> tuple[Breach, ...]:
     """The limits that were exceeded. A limited metric or tag that no case has is a breach, too: it guards nothing."""
-    found = [Breach("errors", "", len(evaluation.errors), thresholds.errors)]
-    found = found if len(evaluation.errors) > thresholds.errors else []
+    errors = len(evaluation.errors)
+    found = [Breach("errors", "", errors, thresholds.errors)] if errors > thresholds.errors else []
     found += broken("", evaluation.metrics, thresholds.metrics)
     for tag, limits in thresholds.slices.items():
         found += broken(tag, evaluation.slices.get(tag, {}), limits)

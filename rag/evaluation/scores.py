@@ -254,13 +254,8 @@ def why_failed(case: Case, outcome: Outcome, scores: Scores) -> str:
     if case.refusal_expected:
         return f"Answered{confidence(outcome)}, but the articles do not say."
     rank = next((n for n, ids in enumerate(outcome.ranking, start=1) if set(ids) & set(case.gold_articles)), 0)
-    found = (
-        ""
-        if not case.gold_articles
-        else f"a gold article is at rank {rank}"
-        if rank
-        else "no gold article is among the hits"
-    )
+    found = f"a gold article is at rank {rank}" if rank else "no gold article is among the hits"
+    found = found if case.gold_articles else ""
     if outcome.refused:
         return f"Refused{confidence(outcome)}" + (f", though {found}." if rank else f": {found}." if found else ".")
     if found and not rank:

@@ -253,7 +253,6 @@ def place_similarity(mention: Mention, other: Mention) -> float:
 
 
 def same_mention(mention: Mention, other: Mention) -> bool:
-    """True if two mentions name the same."""
     if mention.is_number or other.is_number:
         return mention.key == other.key
     return any(same_name(a, b) for a in mention.key for b in other.key)
