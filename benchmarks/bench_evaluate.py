@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rag.evaluation.cases import load_cases
-from rag.evaluation.corpus import read_corpus
-from rag.evaluation.evaluate import evaluate
+from rag.evaluation.evaluate import evaluate, read_corpus
 from rag.evaluation.results import evaluation_json
 from rag.factory import open_engine
 from rag.settings import Settings

@@ -97,7 +97,7 @@ class DroppedSentence:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a model wrote before proof: stored for replay, never shown as the answer."""
+    """What a model wrote before verification: stored for replay, never shown as the answer."""
 
     text: str
     prompt_version: str

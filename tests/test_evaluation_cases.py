@@ -8,7 +8,7 @@ import pytest
 
 from rag.errors import EvaluationError
 from rag.evaluation.cases import Case, check_gold, load_cases
-from rag.evaluation.corpus import read_corpus
+from rag.evaluation.evaluate import read_corpus
 
 GOOD = {"id": "one", "question": "Who spoke?", "expect": "answer", "answers": [["Orban"]], "gold_articles": ["a"]}
 

@@ -14,8 +14,7 @@ from rag.answer import Answer, Turn
 from rag.engine import Engine
 from rag.errors import EvaluationError
 from rag.evaluation.cases import Case, CaseSet, load_cases
-from rag.evaluation.corpus import Corpus, read_corpus
-from rag.evaluation.evaluate import OpenEngine, evaluate
+from rag.evaluation.evaluate import Corpus, OpenEngine, evaluate, read_corpus
 from rag.evaluation.gate import (
     GateVerdict,
     Limit,

@@ -10,8 +10,7 @@ import pytest
 from rag.answer import Answer, Turn
 from rag.errors import ModelError
 from rag.evaluation.cases import Case, CaseSet
-from rag.evaluation.corpus import Corpus
-from rag.evaluation.evaluate import evaluate
+from rag.evaluation.evaluate import Corpus, evaluate
 from rag.evaluation.report import Piece, marked_pieces, report_html
 from rag.settings import Settings
 from tests.fakes.chromium import installed_browser, open_page, running_chromium

@@ -10,8 +10,7 @@ from filelock import FileLock
 from rag.answer import Answer
 from rag.errors import EvaluationError, ModelError
 from rag.evaluation.cases import Case, CaseSet
-from rag.evaluation.corpus import Corpus
-from rag.evaluation.evaluate import Evaluated, evaluate, partial_path
+from rag.evaluation.evaluate import Corpus, Evaluated, evaluate, partial_path
 from rag.evaluation.outcome import Outcome
 from rag.evaluation.results import evaluation_json
 from rag.settings import Settings

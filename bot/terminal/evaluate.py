@@ -14,8 +14,7 @@ from bot.terminal.errors import ANSWERED, FAILED, notify
 from bot.terminal.render_evaluation import evaluation_view, model_grades_view, verdict_view
 from rag.evaluation import gate
 from rag.evaluation.cases import Case, CaseSet, load_cases
-from rag.evaluation.corpus import Corpus, read_corpus
-from rag.evaluation.evaluate import Evaluated, evaluate
+from rag.evaluation.evaluate import Corpus, Evaluated, evaluate, read_corpus
 from rag.evaluation.model_judge import ModelGrades, grade_answers
 from rag.evaluation.outcome import Outcome
 from rag.evaluation.report import report_html

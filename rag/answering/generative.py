@@ -25,7 +25,7 @@ MAX_REWRITE = 500
 
 @dataclass(frozen=True, slots=True)
 class VerifiedText:
-    """What is left of a draft after proof, each sentence ending in its [n].
+    """What is left of a draft after verification, each sentence ending in its [n].
 
     No citations and not abstained: nothing could be proven. abstained: the model says that the articles do not say.
     interrupted: why the server did not finish, in a sentence; what it had finished is here all the same.

@@ -73,7 +73,7 @@ def rewrite_prompt(question: str, history: Sequence[Turn]) -> Prompt:
 def repair_prompt(
     question: str, hits: Sequence[Hit], sentences: Sequence[tuple[str, str]], prompt_tokens: int
 ) -> Prompt:
-    """Ask for other words for sentences (each with the reason why it was not borne out)."""
+    """Ask for other words for sentences (each with the reason why it is not supported)."""
     fence = fence_for(hits, (), question)
     listed = "\n".join(
         f"{n}. {harmless(clean_line(sentence))} ({reason})" for n, (sentence, reason) in enumerate(sentences, start=1)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 CHUNKING = "1"
-"""Goes up when the same article would be cut differently: stored chunks are then made anew."""
+"""Goes up when the same article would be cut differently: stored chunks are then remade."""
 
 MAX_CHARACTERS_PER_TOKEN = 8
 """WordPiece calls a word of any length one [UNK]; a megabyte without a space must not become one chunk."""
