@@ -3,7 +3,7 @@
     python benchmarks/bench_corpus.py [--megabytes 10 100] [--embedder]
 
 The corpus is made-up text, 5 KB an article, written and read as a stream. The embedded model makes some tens of chunks a
-second on two cores, so 100 MB would take more than an hour: unless --embedder is given, a stand-in takes its place that turns
+second on two cores, so 100 MB would take more than an hour: unless --embedder is given, a fake takes its place that turns
 a text into as many numbers (384) at next to no cost. All else is the real thing: reader, splitter, SQLite, Chroma, lexical index.
 
 Prints for each size: articles, chunks, seconds, the highest resident memory (the kernel's VmHWM) at the start, when all was

@@ -1,7 +1,7 @@
-"""Measure the Discord bot against the stand-in: acknowledgement, overhead, questions lost or answered twice, memory.
+"""Measure the Discord bot against the fake: acknowledgement, overhead, questions lost or answered twice, memory.
 
 `python -m benchmarks.bench_discord` from the checkout runs everything; `--questions` and `--memory-questions` set the
-sizes. The bot is a process of its own, the stand-in is in this one; both share the machine's cores.
+sizes. The bot is a process of its own, the fake is in this one; both share the machine's cores.
 """
 
 import argparse
@@ -29,11 +29,11 @@ QUESTIONS = (
 AT_ONCE = 50
 
 if TYPE_CHECKING:
-    from tests.fakes.fake_discord import Interaction, StandIn
+    from tests.fakes.fake_discord import FakeDiscord, Interaction
 
 
 def use_test_parts() -> None:
-    """The stand-in and the scripted engine live beside the tests."""
+    """The fake and the scripted engine live beside the tests."""
     if str(ROOT / "tests") not in sys.path:
         sys.path.insert(0, str(ROOT / "tests"))
 
@@ -43,15 +43,15 @@ async def serve_scripted() -> None:
     use_test_parts()
     from bot.client import create_bot
     from rag.settings import load_settings
-    from tests.fakes.discord_harness import ScriptedAnswers, ScriptedEngine
+    from tests.fakes.discord_harness import FakeAnswers, FakeEngine
 
-    engine = ScriptedEngine(answers=ScriptedAnswers(enabled=False))
+    engine = FakeEngine(answers=FakeAnswers(enabled=False))
     engine.asked = deque(maxlen=10)
     await create_bot(load_settings(), engine).start("token")
 
 
 @contextlib.asynccontextmanager
-async def bot_process(discord: "StandIn", code: str, home: Path) -> AsyncIterator[int]:
+async def bot_process(discord: "FakeDiscord", code: str, home: Path) -> AsyncIterator[int]:
     """A connected bot in a process of its own; yields its process id."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATELINE_", "OPENAI_"))}
     environment = kept | {
@@ -77,7 +77,7 @@ async def bot_process(discord: "StandIn", code: str, home: Path) -> AsyncIterato
         await process.wait()
 
 
-async def ask_many(discord: "StandIn", questions: int, at_once: int) -> "list[Interaction]":
+async def ask_many(discord: "FakeDiscord", questions: int, at_once: int) -> "list[Interaction]":
     """Ask so many questions, so many of them at a time, each by another user; returns them answered."""
     gate = asyncio.Semaphore(at_once)
 
@@ -98,9 +98,9 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 async def measure_real(home: Path, questions: int) -> dict[str, float]:
     """Acknowledgement with 50 questions at once, then many questions: how many were lost or answered twice."""
-    from tests.fakes.fake_discord import stand_in
+    from tests.fakes.fake_discord import fake_discord
 
-    async with stand_in() as discord, bot_process(discord, REAL, home):
+    async with fake_discord() as discord, bot_process(discord, REAL, home):
         await ask_many(discord, 4, 1)
         first = await ask_many(discord, AT_ONCE, AT_ONCE)
         defers = [(interaction.acknowledged_at - interaction.sent_at) * 1000 for interaction in first]
@@ -125,10 +125,10 @@ async def measure_real(home: Path, questions: int) -> dict[str, float]:
 
 async def measure_overhead(home: Path) -> dict[str, float]:
     """From a mention sent to its answer received, with an engine that takes no time."""
-    from tests.fakes.discord_harness import ScriptedEngine, connected
-    from tests.fakes.fake_discord import stand_in
+    from tests.fakes.discord_harness import FakeEngine, connected
+    from tests.fakes.fake_discord import fake_discord
 
-    async with stand_in() as discord, connected(discord, ScriptedEngine(), home, discord_daily_budget=0):
+    async with fake_discord() as discord, connected(discord, FakeEngine(), home, discord_daily_budget=0):
         took = []
         for number in range(220):
             started = time.perf_counter()
@@ -144,9 +144,9 @@ async def measure_overhead(home: Path) -> dict[str, float]:
 
 async def measure_memory(home: Path, questions: int) -> dict[str, float]:
     """The bot's resident memory after a tenth of the questions and after all of them."""
-    from tests.fakes.fake_discord import stand_in
+    from tests.fakes.fake_discord import fake_discord
 
-    async with stand_in() as discord, bot_process(discord, SCRIPTED, home) as process_id:
+    async with fake_discord() as discord, bot_process(discord, SCRIPTED, home) as process_id:
         discord.keep_requests = False
         resident = []
         for part in (questions // 10, questions - questions // 10):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.fake_model_server import HANG_UP, Reply, Standin, answer, failure, piece, serving
+from tests.fakes.fake_model_server import HANG_UP, FakeModelServer, Reply, answer, failure, piece, serving
 from tests.test_ask_command import REPOSITORY, run
 
 QUESTION = "Will Hungary arrest Putin?"
@@ -32,7 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def settings(standin: Standin) -> dict[str, str]:
+def settings(standin: FakeModelServer) -> dict[str, str]:
     return {"DATELINE_MODEL": "small", "OPENAI_BASE_URL": standin.base_url, "DATELINE_MODEL_RETRIES": "0"}
 
 
@@ -45,7 +45,7 @@ def asked(home: Path, *replies: Reply, question: str = QUESTION, options: tuple[
     return done.stdout, done.stderr
 
 
-def on_terminal(home: Path, standin: Standin, *arguments: str) -> str:
+def on_terminal(home: Path, standin: FakeModelServer, *arguments: str) -> str:
     """Everything that `ask` writes to a terminal of 24 lines."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))

@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from tests.fakes.discord_harness import MANAGE, Running, ScriptedEngine, connected, running, texts_of
-from tests.fakes.fake_discord import Option, StandIn, stand_in
+from tests.fakes.discord_harness import MANAGE, FakeEngine, Running, connected, running, texts_of
+from tests.fakes.fake_discord import FakeDiscord, Option, fake_discord
 
 
 async def run_command(
@@ -25,7 +25,7 @@ async def upload(parts: Running, filename: str, content: bytes, channel: int = 5
     return await run_command(parts, "library add", {"file": Option(11, "1")}, channel, resolved=resolved)
 
 
-def channel_option(discord: StandIn, channel: int) -> tuple[Option, dict[str, object]]:
+def channel_option(discord: FakeDiscord, channel: int) -> tuple[Option, dict[str, object]]:
     given = {**discord.find_channel(channel), "permissions": "0"}
     return Option(7, str(channel)), {"channels": {str(channel): given}}
 
@@ -117,8 +117,8 @@ def test_the_log_shows_every_change_of_this_server(tmp_path: Path) -> None:
 
 def test_settings_hold_after_a_restart_and_speak_the_servers_language(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
-            engine = ScriptedEngine()
+        async with fake_discord() as discord:
+            engine = FakeEngine()
             async with connected(discord, engine, tmp_path) as parts:
                 text = await run_command(parts, "settings", {"language": "de", "model": False, "auto_thread": True})
                 assert "Language: de" in text
@@ -133,9 +133,9 @@ def test_settings_hold_after_a_restart_and_speak_the_servers_language(tmp_path: 
 
 def test_only_allowed_channels_and_roles_are_answered(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             thread = discord.add_thread(50, 502)
-            async with connected(discord, ScriptedEngine(), tmp_path) as parts:
+            async with connected(discord, FakeEngine(), tmp_path) as parts:
                 option, resolved = channel_option(discord, 502)
                 text = await run_command(parts, "settings", {"allow_channel": option}, resolved=resolved)
                 assert "<#502>" in text

@@ -1,4 +1,4 @@
-"""The ways to ask, against the stand-in: command, mention, reply, thread, private; drafts; and what is not asked."""
+"""The ways to ask, against the fake Discord: command, mention, reply, thread, private; drafts; and what is not asked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,8 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from rag.answer import StreamEvent
-from tests.fakes.discord_harness import ScriptedEngine, connected, custom_ids, drafting, pressed, running, texts_of
-from tests.fakes.fake_discord import BOT, stand_in, user_json
+from tests.fakes.discord_harness import FakeEngine, connected, custom_ids, drafting, pressed, running, texts_of
+from tests.fakes.fake_discord import BOT, fake_discord, user_json
 
 
 def test_ask_is_deferred_and_then_answered_with_sources(tmp_path: Path) -> None:
@@ -156,9 +156,9 @@ def test_a_reply_knows_what_it_replies_to_and_the_channel_nothing(tmp_path: Path
 
 def test_a_thread_remembers_its_own_turns_after_a_restart_and_no_others(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             thread, other = discord.add_thread(50, 501), discord.add_thread(50, 501)
-            engine = ScriptedEngine()
+            engine = FakeEngine()
             async with connected(discord, engine, tmp_path):
                 await discord.answered(await discord.slash("ask", {"question": "First?"}, channel=thread))
                 await discord.until(lambda: len(engine.answers.stored) == 1)
@@ -174,8 +174,8 @@ def test_a_thread_remembers_its_own_turns_after_a_restart_and_no_others(tmp_path
 
 def test_a_thread_started_from_an_answer_knows_that_answer(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
-            engine = ScriptedEngine()
+        async with fake_discord() as discord:
+            engine = FakeEngine()
             async with connected(discord, engine, tmp_path) as parts:
                 said = await discord.say(501, "First?")
                 await discord.until(lambda: engine.answers.stored)
@@ -191,9 +191,9 @@ def test_a_thread_started_from_an_answer_knows_that_answer(tmp_path: Path) -> No
 
 def test_plain_follow_ups_in_the_bots_own_thread_only_with_the_setting(tmp_path: Path) -> None:
     async def ask_in_own_thread(home: Path, message_content: bool) -> list[str]:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             own, foreign = discord.add_thread(50, 501, owner_id=BOT), discord.add_thread(50, 501)
-            engine = ScriptedEngine()
+            engine = FakeEngine()
             async with connected(discord, engine, home, discord_message_content=message_content) as parts:
                 assert bool(discord.identifies[0]["intents"] & (1 << 15)) == message_content
                 await discord.say(foreign, "not for the bot", mention=False)
@@ -209,9 +209,9 @@ def test_plain_follow_ups_in_the_bots_own_thread_only_with_the_setting(tmp_path:
 
 def test_private_messages_only_with_the_setting_and_only_from_the_shared_library(tmp_path: Path) -> None:
     async def ask_privately(home: Path, allowed: bool) -> tuple[list[str], str]:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             discord.private_channels[601] = 11
-            engine = ScriptedEngine()
+            engine = FakeEngine()
             async with connected(discord, engine, home, discord_direct_messages=allowed):
                 asked = await discord.slash("ask", {"question": "privately?"}, channel=601)
                 text = texts_of(await discord.answered(asked))
@@ -225,9 +225,9 @@ def test_private_messages_only_with_the_setting_and_only_from_the_shared_library
 
 def test_a_private_message_is_answered_remembered_and_has_its_buttons(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             discord.private_channels[601] = 11
-            engine = ScriptedEngine()
+            engine = FakeEngine()
             async with connected(discord, engine, tmp_path, discord_direct_messages=True) as parts:
                 said = await discord.say(601, "Will Hungary arrest Putin?", mention=False)
                 await discord.until(lambda: discord.answers_to(said))
@@ -246,7 +246,7 @@ def test_a_private_message_is_answered_remembered_and_has_its_buttons(tmp_path: 
 def test_a_draft_is_shown_by_edits_a_second_apart_and_the_answer_last(tmp_path: Path) -> None:
     async def check() -> None:
         script = drafting(*["A draft @everyone. "] * 22, pause=0.1)
-        async with running(tmp_path, ScriptedEngine(script)) as parts:
+        async with running(tmp_path, FakeEngine(script)) as parts:
             asked = await parts.discord.slash("ask", {"question": "q"})
             message = await parts.discord.answered(asked)
             edits = [one for one in parts.discord.requests if one.method == "PATCH"]
@@ -264,7 +264,7 @@ def test_a_draft_is_shown_by_edits_a_second_apart_and_the_answer_last(tmp_path: 
 
 def test_a_mentions_draft_becomes_its_answer_in_one_message(tmp_path: Path) -> None:
     async def check() -> None:
-        async with running(tmp_path, ScriptedEngine(drafting("A draft.", pause=0.3))) as parts:
+        async with running(tmp_path, FakeEngine(drafting("A draft.", pause=0.3))) as parts:
             said = await parts.discord.say(501, "q")
             await parts.discord.until(lambda: any(m["embeds"] for m in parts.discord.answers_to(said)))
             messages = parts.discord.bot_messages(501)
@@ -281,9 +281,9 @@ def test_a_long_answer_comes_in_pieces_with_the_rest_as_a_file(tmp_path: Path) -
         text = "A sentence that was proven. [1] " * 700
 
         async def script(question: str) -> AsyncIterator[StreamEvent]:
-            yield ScriptedEngine().answer(question, text)
+            yield FakeEngine().answer(question, text)
 
-        async with running(tmp_path, ScriptedEngine(script)) as parts:
+        async with running(tmp_path, FakeEngine(script)) as parts:
             asked = await parts.discord.slash("ask", {"question": "q"})
             await parts.discord.until(lambda: len(asked.messages) == 2)
             last = parts.discord.messages[asked.messages[-1]]
@@ -314,9 +314,9 @@ def test_a_mention_is_answered_in_a_thread_where_the_server_wants_that(tmp_path:
 
 def test_without_embeds_or_threads_allowed_the_answer_still_comes(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in({}) as discord:
+        async with fake_discord({}) as discord:
             discord.add_guild(50, [501], permissions=1 << 10 | 1 << 11)
-            async with connected(discord, ScriptedEngine(), tmp_path):
+            async with connected(discord, FakeEngine(), tmp_path):
                 said = await discord.say(501, "q")
                 await discord.until(lambda: discord.answers_to(said))
                 message = discord.answers_to(said)[0]

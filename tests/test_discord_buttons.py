@@ -11,15 +11,15 @@ import pytest
 from rag.answer import Explanation, StreamEvent
 from tests.fakes.discord_harness import (
     PUBLISHED,
+    FakeAnswers,
+    FakeEngine,
     Running,
-    ScriptedAnswers,
-    ScriptedEngine,
     connected,
     pressed,
     running,
     texts_of,
 )
-from tests.fakes.fake_discord import Interaction, stand_in
+from tests.fakes.fake_discord import Interaction, fake_discord
 
 
 async def answered_message(parts: Running, question: str = "Will Hungary arrest Putin?") -> dict[str, object]:
@@ -102,10 +102,10 @@ def test_newer_only_asks_again_for_later_articles(tmp_path: Path) -> None:
 
 def test_newer_only_keeps_to_the_outlet_that_was_asked_for(tmp_path: Path) -> None:
     async def script(question: str) -> AsyncIterator[StreamEvent]:
-        yield replace(ScriptedEngine().answer(question), explanation=Explanation(sources=("Example News",)))
+        yield replace(FakeEngine().answer(question), explanation=Explanation(sources=("Example News",)))
 
     async def check() -> None:
-        async with running(tmp_path, ScriptedEngine(script)) as parts:
+        async with running(tmp_path, FakeEngine(script)) as parts:
             message = await answered_message(parts)
             press = await parts.discord.press(int(message["id"]), pressed(message, "newer"), user=12)
             await parts.discord.answered(press)
@@ -117,8 +117,8 @@ def test_newer_only_keeps_to_the_outlet_that_was_asked_for(tmp_path: Path) -> No
 @pytest.mark.parametrize("store", [True, False], ids=["stored", "not stored"])
 def test_buttons_after_a_restart_work_where_answers_are_stored(tmp_path: Path, store: bool) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
-            engine = ScriptedEngine(answers=ScriptedAnswers(enabled=store))
+        async with fake_discord() as discord:
+            engine = FakeEngine(answers=FakeAnswers(enabled=store))
             async with connected(discord, engine, tmp_path) as parts:
                 message = await answered_message(parts)
             async with connected(discord, engine, tmp_path) as parts:

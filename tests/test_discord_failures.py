@@ -15,19 +15,19 @@ from test_discord_admin import run_command
 from bot.discord.check import check_discord
 from rag.answer import StreamEvent
 from rag.errors import EmbedderError, QuestionError
-from tests.fakes.discord_harness import MANAGE, Running, ScriptedEngine, bot_settings, pressed, running, texts_of
-from tests.fakes.fake_discord import Interaction, stand_in
+from tests.fakes.discord_harness import MANAGE, FakeEngine, Running, bot_settings, pressed, running, texts_of
+from tests.fakes.fake_discord import Interaction, fake_discord
 from vectorstore.errors import DatelineError, StoreUnavailable
 
 INTERNAL = "The ledger /srv/secret/ledger.sqlite3 failed (disk I/O error): free disk space."
 
 
-def raising(error: Exception) -> ScriptedEngine:
+def raising(error: Exception) -> FakeEngine:
     async def script(question: str) -> AsyncIterator[StreamEvent]:
         raise error
         yield
 
-    return ScriptedEngine(script)
+    return FakeEngine(script)
 
 
 def without_table(parts: Running, table: str) -> None:
@@ -83,10 +83,10 @@ def test_a_modal_whose_work_fails_tells_who_sent_it(tmp_path: Path) -> None:
 
 def test_an_answer_that_cannot_be_rendered_tells_who_asked(tmp_path: Path) -> None:
     async def script(question: str) -> AsyncIterator[StreamEvent]:
-        yield replace(ScriptedEngine().answer(question), as_of="no date")
+        yield replace(FakeEngine().answer(question), as_of="no date")
 
     async def check() -> None:
-        async with running(tmp_path, ScriptedEngine(script)) as parts:
+        async with running(tmp_path, FakeEngine(script)) as parts:
             said = await parts.discord.say(501, "q")
             await parts.discord.until(lambda: parts.discord.answers_to(said))
             assert "this number" in texts_of(parts.discord.answers_to(said)[0])
@@ -103,10 +103,10 @@ def test_a_question_that_runs_while_its_asker_is_forgotten_is_not_stored(tmp_pat
 
     async def script(question: str) -> AsyncIterator[StreamEvent]:
         await go_on.wait()
-        yield ScriptedEngine().answer(question)
+        yield FakeEngine().answer(question)
 
     async def check() -> None:
-        async with running(tmp_path, ScriptedEngine(script)) as parts:
+        async with running(tmp_path, FakeEngine(script)) as parts:
             asked = await parts.discord.slash("ask", {"question": "q"})
             await parts.discord.until(lambda: parts.engine.running)
             assert "0 stored questions" in await told(parts, await parts.discord.slash("forget-me"))
@@ -192,10 +192,10 @@ def test_retention_goes_on_after_a_failure(tmp_path: Path, caplog: pytest.LogCap
 
 def test_a_server_that_discord_does_not_show_is_a_note_of_the_check(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             discord.add_guild(60, [601]).withheld = True
             said: list[str] = []
-            assert await check_discord(bot_settings(discord, tmp_path), ScriptedEngine(), said.append)
+            assert await check_discord(bot_settings(discord, tmp_path), FakeEngine(), said.append)
             assert "note     server 60: Discord does not show it just now" in "\n".join(said)
             assert "ok       server 50" in "\n".join(said)
 

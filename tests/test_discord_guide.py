@@ -1,4 +1,4 @@
-"""docs/discord.md followed word by word against the stand-in: each command a process, typed as the guide has it."""
+"""docs/discord.md followed word by word against the fake Discord: each command a process, typed as the guide has it."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ import pytest
 from test_discord_process import ROOT, bot_process, finished, start
 
 from tests.fakes.discord_harness import MANAGE, pressed, texts_of
-from tests.fakes.fake_discord import Interaction, StandIn, stand_in
+from tests.fakes.fake_discord import FakeDiscord, Interaction, fake_discord
 
 GUIDE = (ROOT / "docs" / "discord.md").read_text()
 CHANGES: dict[str, str | None] = {
@@ -38,13 +38,13 @@ def commands(step: str) -> list[list[str]]:
     return [shlex.split(words) for words in re.findall(r"`dateline ([^`]+)`", step)]
 
 
-async def shown(discord: StandIn, interaction: Interaction) -> str:
+async def shown(discord: FakeDiscord, interaction: Interaction) -> str:
     """What one person alone was shown."""
     await discord.until(lambda: interaction.messages or interaction.finished, 60)
     return "\n".join(texts_of(discord.messages[one]) for one in interaction.messages or [interaction.original])
 
 
-async def asked_in_modal(discord: StandIn, message: dict[str, object], action: str, text: str) -> Interaction:
+async def asked_in_modal(discord: FakeDiscord, message: dict[str, object], action: str, text: str) -> Interaction:
     press = await discord.press(int(message["id"]), pressed(message, action))
     await discord.until(lambda: press.callback)
     modal = press.callback["data"]
@@ -52,7 +52,7 @@ async def asked_in_modal(discord: StandIn, message: dict[str, object], action: s
     return await discord.submit(modal["custom_id"], {field: text})
 
 
-async def reply_of(discord: StandIn, message_id: int) -> dict[str, object]:
+async def reply_of(discord: FakeDiscord, message_id: int) -> dict[str, object]:
     def final() -> list[dict[str, object]]:
         return [one for one in discord.answers_to(message_id) if one.get("components")]
 
@@ -68,12 +68,12 @@ def test_the_guide_leads_from_the_portal_to_the_first_answer(tmp_path: Path) -> 
     folder.mkdir()
     home = folder / "home"
 
-    async def typed(discord: StandIn, *words: str) -> tuple[int | None, str]:
+    async def typed(discord: FakeDiscord, *words: str) -> tuple[int | None, str]:
         code, out, err = await finished(await start(discord, home, *words, **CHANGES))
         return code, out + err
 
     async def check() -> None:
-        async with stand_in({}) as discord:
+        async with fake_discord({}) as discord:
             # 1 and 2: the application, its token in .env. 3: every privileged intent stays off: flags of 0.
             discord.token = "a-token-from-the-portal"
             line = block(guide[2])
@@ -118,7 +118,7 @@ def test_the_guide_leads_from_the_portal_to_the_first_answer(tmp_path: Path) -> 
                 assert (await finished(process))[0] == 0
         assert not discord.refused
 
-    async def everything_else(discord: StandIn, first: dict[str, object], mentioned: dict[str, object]) -> None:
+    async def everything_else(discord: FakeDiscord, first: dict[str, object], mentioned: dict[str, object]) -> None:
         """The guide's tables of what people and admins can do."""
         replied = await reply_of(discord, await discord.say(501, "Why?", mention=False, reply_to=int(mentioned["id"])))
         assert replied["embeds"]
@@ -147,7 +147,7 @@ def test_the_guide_leads_from_the_portal_to_the_first_answer(tmp_path: Path) -> 
         assert "closed on Sunday" in texts_of(discord.bot_messages(thread)[-1])
         assert "Deleted" in await shown(discord, await discord.slash("forget-me"))
 
-    async def threads(discord: StandIn) -> list[int]:
+    async def threads(discord: FakeDiscord) -> list[int]:
         def answered() -> list[int]:
             found = [int(one["id"]) for one in discord.guilds[50].threads]
             return [one for one in found if any(m.get("components") for m in discord.bot_messages(one))]

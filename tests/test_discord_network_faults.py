@@ -15,7 +15,7 @@ from bot.discord.supervisor import DiscordRefused, supervise
 from rag.answer import StreamEvent
 from tests.fakes.discord_harness import (
     MANAGE,
-    ScriptedEngine,
+    FakeEngine,
     bot_settings,
     connected,
     drafting,
@@ -23,7 +23,7 @@ from tests.fakes.discord_harness import (
     running,
     texts_of,
 )
-from tests.fakes.fake_discord import Fault, StandIn, stand_in, too_many_requests
+from tests.fakes.fake_discord import FakeDiscord, Fault, fake_discord, too_many_requests
 from vectorstore.errors import StoreUnavailable
 
 CALLBACK = ("POST", r"/interactions/.*/callback")
@@ -46,7 +46,7 @@ ROUTES = {
 }
 
 
-async def use_every_route(discord: StandIn, engine: ScriptedEngine, home: Path) -> None:
+async def use_every_route(discord: FakeDiscord, engine: FakeEngine, home: Path) -> None:
     """A command with a long answer, a press, and a mention in a new thread with a draft: every kind of request."""
     async with connected(discord, engine, home) as parts:
         changed = await discord.slash("settings", {"auto_thread": True}, permissions=MANAGE)
@@ -69,10 +69,10 @@ async def use_every_route(discord: StandIn, engine: ScriptedEngine, home: Path) 
 @pytest.mark.parametrize("route", ROUTES.values(), ids=ROUTES)
 def test_a_rate_limit_on_any_route_is_waited_out(tmp_path: Path, route: tuple[str, str]) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             fault = too_many_requests(*route)
             discord.faults.append(fault)
-            await use_every_route(discord, ScriptedEngine(drafting("A draft.", pause=0.1)), tmp_path)
+            await use_every_route(discord, FakeEngine(drafting("A draft.", pause=0.1)), tmp_path)
             assert fault.hits == 1
             assert discord.refused == []
 
@@ -83,11 +83,11 @@ def test_a_rate_limit_on_any_route_is_waited_out(tmp_path: Path, route: tuple[st
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_server_error_on_every_route_loses_no_answer(tmp_path: Path, status: int) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             # A draft that a 503 kept from being sent is not edited: the message route has a test of its own.
             routes = [route for route in ROUTES.values() if status != 503 or route != MESSAGE]
             discord.faults += [Fault(method, path, status) for method, path in routes]
-            await use_every_route(discord, ScriptedEngine(drafting("A draft.", pause=0.1)), tmp_path)
+            await use_every_route(discord, FakeEngine(drafting("A draft.", pause=0.1)), tmp_path)
             assert all(fault.hits == 1 for fault in discord.faults)
 
     asyncio.run(check())
@@ -125,9 +125,9 @@ def test_an_answer_after_the_token_expired_goes_to_the_channel(tmp_path: Path) -
 
         async def script(question: str) -> AsyncIterator[StreamEvent]:
             await go.wait()
-            yield ScriptedEngine().answer(question)
+            yield FakeEngine().answer(question)
 
-        async with running(tmp_path, ScriptedEngine(script)) as parts:
+        async with running(tmp_path, FakeEngine(script)) as parts:
             asked = await parts.discord.slash("ask", {"question": "Late @everyone?"})
             await parts.discord.until(lambda: asked.deferred)
             parts.discord.expired.add(asked.token)
@@ -155,13 +155,13 @@ def test_a_question_that_could_not_be_acknowledged_is_answered_in_the_channel(tm
 
 def test_a_question_deleted_meanwhile_is_answered_all_the_same(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
 
             async def script(question: str) -> AsyncIterator[StreamEvent]:
                 discord.messages.clear()
-                yield ScriptedEngine().answer(question)
+                yield FakeEngine().answer(question)
 
-            async with connected(discord, ScriptedEngine(script), tmp_path):
+            async with connected(discord, FakeEngine(script), tmp_path):
                 await discord.say(501, "q")
                 await discord.until(lambda: discord.bot_messages(501))
 
@@ -195,9 +195,9 @@ def test_an_answer_under_way_survives_a_reconnect(tmp_path: Path) -> None:
 
         async def script(question: str) -> AsyncIterator[StreamEvent]:
             await go.wait()
-            yield ScriptedEngine().answer(question)
+            yield FakeEngine().answer(question)
 
-        async with running(tmp_path, ScriptedEngine(script)) as parts:
+        async with running(tmp_path, FakeEngine(script)) as parts:
             said = await parts.discord.say(501, "q")
             await parts.discord.until(lambda: parts.engine.asked)
             await parts.discord.send_raw({"op": 7, "d": None})
@@ -224,7 +224,7 @@ def test_an_invalid_session_is_started_anew_or_resumed(tmp_path: Path, resumable
 
 @contextlib.asynccontextmanager
 async def supervised(
-    discord: StandIn, engine: ScriptedEngine, home: Path, **changes: object
+    discord: FakeDiscord, engine: FakeEngine, home: Path, **changes: object
 ) -> AsyncIterator[tuple["asyncio.Task[None]", asyncio.Event, Metrics]]:
     """A supervisor that starts again quickly."""
     stop, metrics = asyncio.Event(), Metrics()
@@ -242,7 +242,7 @@ async def supervised(
 
 def test_a_malformed_event_ends_the_client_but_not_the_bot(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord, supervised(discord, ScriptedEngine(), tmp_path) as (_, _, metrics):
+        async with fake_discord() as discord, supervised(discord, FakeEngine(), tmp_path) as (_, _, metrics):
             await discord.until(lambda: discord.connected)
             await discord.dispatch("MESSAGE_CREATE", {"id": "what", "nothing": "else"})
             await discord.until(lambda: len(discord.identifies) == 2)
@@ -256,7 +256,7 @@ def test_a_malformed_event_ends_the_client_but_not_the_bot(tmp_path: Path) -> No
 
 def test_a_malformed_interaction_ends_the_client_but_not_the_bot(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord, supervised(discord, ScriptedEngine(), tmp_path) as (_, _, metrics):
+        async with fake_discord() as discord, supervised(discord, FakeEngine(), tmp_path) as (_, _, metrics):
             await discord.until(lambda: discord.connected)
             await discord.dispatch("INTERACTION_CREATE", {"id": "what", "type": 2})
             await discord.until(lambda: len(discord.identifies) == 2)
@@ -269,14 +269,14 @@ def test_a_malformed_interaction_ends_the_client_but_not_the_bot(tmp_path: Path)
 
 def test_nobody_listening_at_first_is_tried_again(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             settings = bot_settings(discord, tmp_path, discord_api_base="http://127.0.0.1:9/api")
             elsewhere = [settings, bot_settings(discord, tmp_path)]
             stop, metrics = asyncio.Event(), Metrics()
 
             def make() -> DatelineBot:
                 given = elsewhere.pop(0) if len(elsewhere) > 1 else elsewhere[0]
-                return create_bot(given, ScriptedEngine(), metrics)
+                return create_bot(given, FakeEngine(), metrics)
 
             task = asyncio.create_task(supervise(make, "token", stop, metrics, first_wait=0.05))
             await discord.until(lambda: discord.connected, 40)
@@ -292,7 +292,7 @@ def test_nobody_listening_at_first_is_tried_again(tmp_path: Path) -> None:
 def test_waits_between_tries_grow_up_to_a_limit(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     async def check() -> None:
         stop, tries = asyncio.Event(), 0
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
 
             def make() -> DatelineBot:
                 nonlocal tries
@@ -300,7 +300,7 @@ def test_waits_between_tries_grow_up_to_a_limit(caplog: pytest.LogCaptureFixture
                 if tries == 9:
                     stop.set()
                 settings = bot_settings(discord, tmp_path, discord_api_base="http://127.0.0.1:9/api")
-                return create_bot(settings, ScriptedEngine(), Metrics())
+                return create_bot(settings, FakeEngine(), Metrics())
 
             await supervise(make, "token", stop, Metrics(), first_wait=0.01, longest_wait=0.08)
 
@@ -314,10 +314,10 @@ def test_waits_between_tries_grow_up_to_a_limit(caplog: pytest.LogCaptureFixture
 @pytest.mark.parametrize("path", ["/users/@me", "/oauth2/applications/@me", "/gateway/bot"])
 def test_a_rate_limit_while_logging_in_is_waited_out(tmp_path: Path, path: str) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             fault = too_many_requests("GET", path)
             discord.faults.append(fault)
-            async with connected(discord, ScriptedEngine(), tmp_path):
+            async with connected(discord, FakeEngine(), tmp_path):
                 await discord.answered(await discord.slash("ask", {"question": "q"}))
             assert fault.hits == 1
 
@@ -327,11 +327,11 @@ def test_a_rate_limit_while_logging_in_is_waited_out(tmp_path: Path, path: str) 
 @pytest.mark.slow
 def test_a_first_connection_that_is_refused_is_tried_again(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             discord.faults.append(Fault("GET", "/users/@me", 503, times=2))
             discord.faults.append(Fault("GET", "/gateway/bot", 503, times=1))
             discord.refuse_gateway = 1
-            async with supervised(discord, ScriptedEngine(), tmp_path):
+            async with supervised(discord, FakeEngine(), tmp_path):
                 await discord.until(lambda: discord.connected, 40)
                 said = await discord.say(501, "q")
                 await discord.until(lambda: discord.answers_to(said))
@@ -342,9 +342,9 @@ def test_a_first_connection_that_is_refused_is_tried_again(tmp_path: Path) -> No
 @pytest.mark.parametrize(("code", "words"), [(4004, "Reset Token"), (4014, "Message Content Intent")])
 def test_what_a_person_has_to_change_ends_the_bot(tmp_path: Path, code: int, words: str) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             discord.close_on_identify = code
-            async with supervised(discord, ScriptedEngine(), tmp_path) as (task, _, _):
+            async with supervised(discord, FakeEngine(), tmp_path) as (task, _, _):
                 with pytest.raises(DiscordRefused, match=words):
                     await asyncio.wait_for(asyncio.shield(task), 20)
             assert len(discord.identifies) == 1
@@ -354,9 +354,9 @@ def test_what_a_person_has_to_change_ends_the_bot(tmp_path: Path, code: int, wor
 
 def test_a_database_that_cannot_be_opened_ends_the_bot(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             url = "sqlite:////proc/nowhere/ledger.sqlite3"
-            async with supervised(discord, ScriptedEngine(), tmp_path, database_url=url) as (task, _, _):
+            async with supervised(discord, FakeEngine(), tmp_path, database_url=url) as (task, _, _):
                 with pytest.raises(StoreUnavailable):
                     await asyncio.wait_for(asyncio.shield(task), 20)
 
@@ -369,11 +369,11 @@ def test_stopping_lets_running_questions_finish_and_takes_no_more(tmp_path: Path
 
         async def script(question: str) -> AsyncIterator[StreamEvent]:
             await go.wait()
-            yield ScriptedEngine().answer(question)
+            yield FakeEngine().answer(question)
 
-        engine = ScriptedEngine(script)
+        engine = FakeEngine(script)
         async with (
-            stand_in() as discord,
+            fake_discord() as discord,
             supervised(discord, engine, tmp_path, discord_drain_seconds=10.0) as (task, stop, _),
         ):
             await discord.until(lambda: discord.connected)
@@ -396,11 +396,11 @@ def test_stopping_interrupts_what_takes_too_long_and_says_so(tmp_path: Path) -> 
     async def check() -> None:
         async def script(question: str) -> AsyncIterator[StreamEvent]:
             await asyncio.Event().wait()
-            yield ScriptedEngine().answer(question)
+            yield FakeEngine().answer(question)
 
-        engine = ScriptedEngine(script)
+        engine = FakeEngine(script)
         async with (
-            stand_in() as discord,
+            fake_discord() as discord,
             supervised(discord, engine, tmp_path, discord_questions_at_once=1) as (task, stop, _),
         ):
             await discord.until(lambda: discord.connected)

@@ -19,8 +19,8 @@ from bot.discord.logs import JsonLines
 from bot.discord.metrics import Metrics, serve_metrics
 from rag.answer import StreamEvent
 from rag.errors import ModelError, SettingsError
-from tests.fakes.discord_harness import MANAGE, ScriptedEngine, drafting, pressed, running, texts_of
-from tests.fakes.fake_discord import stand_in
+from tests.fakes.discord_harness import MANAGE, FakeEngine, drafting, pressed, running, texts_of
+from tests.fakes.fake_discord import fake_discord
 
 ROOT = Path(__file__).parent.parent
 
@@ -77,7 +77,7 @@ def test_what_the_queue_remembers_is_bounded() -> None:
 
 def test_a_question_asked_twice_at_once_is_answered_once(tmp_path: Path) -> None:
     async def check() -> None:
-        async with running(tmp_path, ScriptedEngine(drafting("A draft.", pause=0.3))) as parts:
+        async with running(tmp_path, FakeEngine(drafting("A draft.", pause=0.3))) as parts:
             asked = await asyncio.gather(*(parts.discord.slash("ask", {"question": "q"}) for _ in range(2)))
             messages = [await parts.discord.answered(one) for one in asked]
             texts = sorted(texts_of(message) for message in messages)
@@ -90,7 +90,7 @@ def test_a_question_asked_twice_at_once_is_answered_once(tmp_path: Path) -> None
 
 def test_200_users_at_once_are_each_answered_or_told_why_not(tmp_path: Path) -> None:
     async def check() -> None:
-        engine = ScriptedEngine(drafting(" ", pause=0.02))
+        engine = FakeEngine(drafting(" ", pause=0.02))
         changes = {"discord_cooldown_seconds": 60.0, "discord_queue_limit": 100, "discord_daily_budget": 0}
         async with running(tmp_path, engine, **changes) as parts:
             asked = [await parts.discord.slash("ask", {"question": "q"}, user=1_000 + n) for n in range(200)]
@@ -113,9 +113,9 @@ def test_the_place_in_the_queue_is_shown(tmp_path: Path) -> None:
 
         async def script(question: str) -> AsyncIterator[StreamEvent]:
             await go.wait()
-            yield ScriptedEngine().answer(question)
+            yield FakeEngine().answer(question)
 
-        async with running(tmp_path, ScriptedEngine(script), discord_questions_at_once=1) as parts:
+        async with running(tmp_path, FakeEngine(script), discord_questions_at_once=1) as parts:
             asked = [await parts.discord.slash("ask", {"question": "q"}, user=20 + n) for n in range(3)]
             await parts.discord.until(lambda: all(one.original for one in asked))
 
@@ -165,22 +165,22 @@ def test_someone_who_floods_a_channel_is_told_once(tmp_path: Path) -> None:
 
 async def hangs(question: str) -> AsyncIterator[StreamEvent]:
     await asyncio.sleep(3_600)
-    yield ScriptedEngine().answer(question)
+    yield FakeEngine().answer(question)
 
 
 async def raises(question: str) -> AsyncIterator[StreamEvent]:
     raise RuntimeError(f"could not handle {question}")
-    yield ScriptedEngine().answer(question)
+    yield FakeEngine().answer(question)
 
 
 async def fails_known(question: str) -> AsyncIterator[StreamEvent]:
     raise ModelError("The model server is full @everyone: wait a minute.")
-    yield ScriptedEngine().answer(question)
+    yield FakeEngine().answer(question)
 
 
 async def ends_without_answer(question: str) -> AsyncIterator[StreamEvent]:
     return
-    yield ScriptedEngine().answer(question)
+    yield FakeEngine().answer(question)
 
 
 FAILING = {
@@ -196,7 +196,7 @@ def test_an_engine_that_fails_costs_one_question_only(
     tmp_path: Path, script: object, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def check() -> None:
-        engine = ScriptedEngine(script)
+        engine = FakeEngine(script)
         async with running(tmp_path, engine, discord_answer_seconds=0.5) as parts:
             asked = await parts.discord.slash("ask", {"question": "my secret question"})
             message = await parts.discord.answered(asked)
@@ -229,10 +229,10 @@ ATTACKS = {
 @pytest.mark.parametrize("text", ATTACKS.values(), ids=ATTACKS)
 def test_an_engine_that_attacks_reaches_nobody(tmp_path: Path, text: str) -> None:
     async def script(question: str) -> AsyncIterator[StreamEvent]:
-        yield ScriptedEngine().answer(question, text)
+        yield FakeEngine().answer(question, text)
 
     async def check() -> None:
-        async with running(tmp_path, ScriptedEngine(script)) as parts:
+        async with running(tmp_path, FakeEngine(script)) as parts:
             message = await parts.discord.answered(await parts.discord.slash("ask", {"question": "q"}))
             shown = texts_of(message)
             for alive in ("@everyone", "<@1", "<@&", "](https://evil", "1](", "```", "||", "\u202e"):
@@ -252,7 +252,7 @@ def test_the_event_loop_is_never_blocked_while_50_questions_compute(tmp_path: Pa
 
     async def script(question: str) -> AsyncIterator[StreamEvent]:
         await asyncio.to_thread(compute)
-        yield ScriptedEngine().answer(question, "A sentence that was proven. [1] " * 200)
+        yield FakeEngine().answer(question, "A sentence that was proven. [1] " * 200)
 
     async def check() -> float:
         worst = 0.0
@@ -264,7 +264,7 @@ def test_the_event_loop_is_never_blocked_while_50_questions_compute(tmp_path: Pa
                 await asyncio.sleep(0.005)
                 worst = max(worst, time.perf_counter() - before - 0.005)
 
-        async with running(tmp_path, ScriptedEngine(script)) as parts:
+        async with running(tmp_path, FakeEngine(script)) as parts:
             probing = asyncio.create_task(probe())
             asked = [await parts.discord.slash("ask", {"question": "q"}, user=100 + n) for n in range(50)]
             for one in asked:
@@ -295,7 +295,7 @@ def test_what_is_held_in_memory_is_bounded(tmp_path: Path) -> None:
 IN_MID_ANSWER = """
 import asyncio, sys
 from pathlib import Path
-from tests.fakes.discord_harness import ScriptedEngine, drafting
+from tests.fakes.discord_harness import FakeEngine, drafting
 from bot.client import create_bot
 from bot.discord.metrics import Metrics
 from bot.discord.supervisor import stop_on_signals, supervise
@@ -304,7 +304,7 @@ from rag.settings import Settings
 async def main():
     stop, metrics = asyncio.Event(), Metrics()
     stop_on_signals(stop)
-    engine = ScriptedEngine(drafting(*["A draft. "] * 1000, pause=0.1))
+    engine = FakeEngine(drafting(*["A draft. "] * 1000, pause=0.1))
     settings = Settings(_env_file=None, home=Path(sys.argv[1]), discord_api_base=sys.argv[2],
                         discord_gateway_url=sys.argv[3], discord_guild_ready_seconds=0.05, discord_drain_seconds=1.0)
     await supervise(lambda: create_bot(settings, engine, metrics), "token", stop, metrics)
@@ -315,7 +315,7 @@ asyncio.run(main())
 
 def test_kill_term_in_mid_answer_apologises_and_ends_in_time(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
             arguments = (str(tmp_path), discord.api_base, discord.gateway_url)
             process = await asyncio.create_subprocess_exec(
@@ -360,7 +360,7 @@ def test_health_and_numbers_follow_the_gateway(tmp_path: Path) -> None:
 
 def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             with pytest.raises(SettingsError, match=f"DATELINE_DISCORD_PORT={discord.port} cannot be used"):
                 async with serve_metrics(Metrics(), discord.port):
                     raise AssertionError("it was free")

@@ -1,4 +1,4 @@
-"""`dateline bot` as a process of its own, with the real engine on the seed article, against the stand-in."""
+"""`dateline bot` as a process of its own, with the real engine on the seed article, against the fake Discord."""
 
 import asyncio
 import contextlib
@@ -20,14 +20,14 @@ from bot.discord.run import check_bot, run_bot, sync_commands
 from bot.discord.supervisor import DiscordRefused
 from rag.errors import SettingsError
 from rag.settings import Settings
-from tests.fakes.discord_harness import ScriptedEngine, bot_settings, pressed, texts_of
-from tests.fakes.fake_discord import PERMISSIONS, StandIn, stand_in
+from tests.fakes.discord_harness import FakeEngine, bot_settings, pressed, texts_of
+from tests.fakes.fake_discord import PERMISSIONS, FakeDiscord, fake_discord
 
 ROOT = Path(__file__).parent.parent
 START = "import sys; from bot.cli import dateline; sys.argv[0] = 'dateline'; dateline()"
 
 
-def environment(discord: StandIn, home: Path, **changes: str | None) -> dict[str, str]:
+def environment(discord: FakeDiscord, home: Path, **changes: str | None) -> dict[str, str]:
     """The variables of a process; those changed to None are left out."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATELINE_", "OPENAI_"))}
     given = kept | {
@@ -44,7 +44,7 @@ def environment(discord: StandIn, home: Path, **changes: str | None) -> dict[str
     return {name: value for name, value in given.items() if value is not None}
 
 
-async def start(discord: StandIn, home: Path, *arguments: str, **changes: str | None) -> asyncio.subprocess.Process:
+async def start(discord: FakeDiscord, home: Path, *arguments: str, **changes: str | None) -> asyncio.subprocess.Process:
     """`dateline` with arguments, by default `bot`, in the folder around `home`."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -64,7 +64,9 @@ async def finished(process: asyncio.subprocess.Process, seconds: float = 60.0) -
 
 
 @contextlib.asynccontextmanager
-async def bot_process(discord: StandIn, home: Path, **changes: str | None) -> AsyncIterator[asyncio.subprocess.Process]:
+async def bot_process(
+    discord: FakeDiscord, home: Path, **changes: str | None
+) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await start(discord, home, **changes)
     try:
         await discord.until(lambda: discord.connected or process.returncode is not None, 60)
@@ -79,7 +81,7 @@ async def bot_process(discord: StandIn, home: Path, **changes: str | None) -> As
 def test_the_whole_flow_from_the_process(tmp_path: Path) -> None:
     async def check() -> None:
         port = free_port()
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             async with bot_process(discord, tmp_path / "home", DATELINE_DISCORD_PORT=str(port)) as process:
                 await discord.until(lambda: discord.syncs == 1)
                 said = await discord.say(501, "Will Hungary arrest Putin?")
@@ -114,7 +116,7 @@ def test_the_whole_flow_from_the_process(tmp_path: Path) -> None:
 
 def test_a_refused_intent_ends_the_process_with_one_sentence(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             discord.close_on_identify = 4014
             ended, out, err = await finished(await start(discord, tmp_path / "home"))
             assert ended == 1
@@ -137,14 +139,14 @@ def test_a_missing_token_is_told_before_anything_is_opened(tmp_path: Path) -> No
 
 
 def test_check_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
-    async def look(discord: StandIn) -> tuple[bool, str]:
+    async def look(discord: FakeDiscord) -> tuple[bool, str]:
         said: list[str] = []
         settings = bot_settings(discord, tmp_path)
-        complete = await check_engine(ScriptedEngine(), said.append)
-        return complete & await check_discord(settings, ScriptedEngine(), said.append), "\n".join(said)
+        complete = await check_engine(FakeEngine(), said.append)
+        return complete & await check_discord(settings, FakeEngine(), said.append), "\n".join(said)
 
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             complete, said = await look(discord)
             assert complete
             assert "ok       token" in said
@@ -171,7 +173,7 @@ def test_check_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
 
 def test_sync_sends_the_commands_only_when_they_changed(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in() as discord:
+        async with fake_discord() as discord:
             said: list[str] = []
             settings = bot_settings(discord, tmp_path / "home")
             assert await sync_commands(settings, said.append) == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from bot.client import create_bot
 from rag.factory import open_engine
 from tests.fakes.discord_harness import MANAGE, bot_settings, custom_ids, pressed, texts_of
-from tests.fakes.fake_discord import Option, StandIn, stand_in
+from tests.fakes.fake_discord import FakeDiscord, Option, fake_discord
 
 ARTICLE = b""" date 2025-10-20 The harbour of Quellmoor will close on 3 November, the town council said.
 
@@ -16,11 +16,11 @@ Grauwiek until then. Mayor Ilse Brandt said that the repairs cost two million eu
 QUESTION = "When will the harbour of Quellmoor close?"
 
 
-async def asked(discord: StandIn, question: str, channel: int, user: int) -> dict[str, object]:
+async def asked(discord: FakeDiscord, question: str, channel: int, user: int) -> dict[str, object]:
     return await discord.answered(await discord.slash("ask", {"question": question}, user=user, channel=channel), 60)
 
 
-async def add(discord: StandIn, channel: int) -> str:
+async def add(discord: FakeDiscord, channel: int) -> str:
     discord.files["harbour.txt"] = ARTICLE
     url = f"http://127.0.0.1:{discord.port}/files/harbour.txt"
     file = {"id": "1", "filename": "harbour.txt", "size": len(ARTICLE), "url": url, "proxy_url": url}
@@ -37,7 +37,7 @@ async def add(discord: StandIn, channel: int) -> str:
 
 def test_a_servers_article_is_quoted_there_and_unknown_elsewhere(tmp_path: Path) -> None:
     async def check() -> None:
-        async with stand_in({50: (501,), 60: (601,)}) as discord:
+        async with fake_discord({50: (501,), 60: (601,)}) as discord:
             settings = bot_settings(discord, tmp_path / "home", discord_direct_messages=True)
             discord.private_channels[701] = 11
             async with open_engine(settings) as engine:

@@ -12,13 +12,13 @@ from bot.client import create_bot
 from bot.discord.library_writes import MAX_WAITING, LibraryWrites
 from rag.factory import open_engine
 from tests.fakes.discord_harness import MANAGE, bot_settings, texts_of
-from tests.fakes.fake_discord import Interaction, Option, StandIn, stand_in
+from tests.fakes.fake_discord import FakeDiscord, Interaction, Option, fake_discord
 from tests.fakes.fake_model_server import Reply, piece, serving
 from vectorstore.errors import StoreBusy, StoreStopped
 from vectorstore.lock import writer_lock
 
 
-async def add(discord: StandIn, channel: int, content: bytes, name: str = "message.txt") -> Interaction:
+async def add(discord: FakeDiscord, channel: int, content: bytes, name: str = "message.txt") -> Interaction:
     """An admin adds a file; what comes of it is in the interaction's messages."""
     discord.files[name] = content
     url = f"http://127.0.0.1:{discord.port}/files/{name}"
@@ -28,7 +28,7 @@ async def add(discord: StandIn, channel: int, content: bytes, name: str = "messa
     return await discord.slash("library add", options, channel=channel, permissions=MANAGE, resolved=resolved)
 
 
-async def told(discord: StandIn, given: Interaction, seconds: float = 60) -> str:
+async def told(discord: FakeDiscord, given: Interaction, seconds: float = 60) -> str:
     await discord.until(lambda: given.messages, seconds)
     return texts_of(discord.messages[given.messages[0]])
 
@@ -84,7 +84,7 @@ def test_draining_lets_a_change_finish_and_then_stops_it() -> None:
 def test_questions_are_answered_while_seven_servers_wait_to_add_articles(tmp_path: Path) -> None:
     async def check() -> None:
         servers = {50 + n: (500 + n,) for n in range(8)}
-        async with stand_in(servers) as discord:
+        async with fake_discord(servers) as discord:
             settings = bot_settings(discord, tmp_path / "home")
             async with open_engine(settings) as engine:
                 await engine.library.ingest([Path("seeds")])
@@ -112,7 +112,7 @@ def test_the_process_ends_while_an_add_waits_for_another_program(tmp_path: Path)
     async def check() -> None:
         home = tmp_path / "home"
         async with (
-            stand_in() as discord,
+            fake_discord() as discord,
             bot_process(discord, home, DATELINE_DISCORD_DRAIN_SECONDS="1") as process,
         ):
             await discord.until(lambda: discord.syncs == 1)
@@ -136,7 +136,7 @@ def test_the_process_ends_in_the_middle_of_a_large_add(tmp_path: Path) -> None:
         home = tmp_path / "home"
         text = "\n\n".join(f"The harbour master counted {n} ships in the bay on day {n}." for n in range(40_000))
         async with (
-            stand_in() as discord,
+            fake_discord() as discord,
             bot_process(discord, home, DATELINE_DISCORD_DRAIN_SECONDS="1") as process,
         ):
             await discord.until(lambda: discord.syncs == 1)
@@ -159,7 +159,7 @@ def test_the_process_ends_in_the_middle_of_an_answer(tmp_path: Path) -> None:
             "DATELINE_MODEL": "small",
             "OPENAI_BASE_URL": base_url,
         }
-        async with stand_in() as discord, bot_process(discord, tmp_path / "home", **changes) as process:
+        async with fake_discord() as discord, bot_process(discord, tmp_path / "home", **changes) as process:
             await discord.until(lambda: discord.syncs == 1)
             said = await discord.say(501, "Will Hungary arrest Putin?")
             await discord.until(lambda: any("not checked" in texts_of(one) for one in discord.answers_to(said)), 30)

@@ -10,7 +10,7 @@ from rag.evaluation.model_judge import ModelGrades, correctness_prompt, grade_an
 from rag.evaluation.outcome import Outcome, QuotedPassage
 from rag.evaluation.results import Evaluation, evaluation_json
 from rag.models.openai_client import Limits, Message, ModelServer, Server
-from tests.fakes.fake_model_server import Reply, Standin, answer, failure, serving
+from tests.fakes.fake_model_server import FakeModelServer, Reply, answer, failure, serving
 
 PASSAGE = QuotedPassage(1, "tesk", "Tesk", "Ledger", None, "It cost 12 million.", 0, 19, "shared", (), True)
 YES, NO = answer("Yes."), answer("no, it does not")
@@ -26,7 +26,7 @@ def evaluation(count: int = 3) -> Evaluation:
     return Evaluation(CaseSet("cases.jsonl", "", tuple(cases)), tuple(outcomes), "", {})
 
 
-def judged(replies: Sequence[Reply], repeats: int = 1) -> tuple[ModelGrades, Standin]:
+def judged(replies: Sequence[Reply], repeats: int = 1) -> tuple[ModelGrades, FakeModelServer]:
     with serving(*replies) as standin:
 
         async def grade() -> ModelGrades:

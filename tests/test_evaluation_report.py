@@ -14,7 +14,7 @@ from rag.evaluation.evaluate import Corpus, evaluate
 from rag.evaluation.report import Piece, marked_pieces, report_html
 from rag.settings import Settings
 from tests.fakes.chromium import installed_browser, open_page, running_chromium
-from tests.fakes.fake_engine import ScriptedEngine, article, quoting, refusing
+from tests.fakes.fake_engine import FakeEngine, article, quoting, refusing
 
 HOSTILE = (
     '</script><script>document.title="owned"</script><img src=x onerror=\'document.title="owned"\'>\u202e {{ 7*7 }}'
@@ -46,7 +46,7 @@ SCRIPT: dict[str, Answer | Exception] = {
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("report")
-    engine = ScriptedEngine(SCRIPT, [TESK, FERRY])
+    engine = FakeEngine(SCRIPT, [TESK, FERRY])
     corpus = Corpus((), "corpus", {"tesk": TESK.text, "ferry": FERRY.text})
     name = f"cases {HOSTILE}.jsonl"
     evaluated = asyncio.run(evaluate(CaseSet(name, "", CASES), corpus, Settings(home=home), engine.open))

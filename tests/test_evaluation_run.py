@@ -14,7 +14,7 @@ from rag.evaluation.evaluate import Corpus, Evaluated, evaluate, partial_path
 from rag.evaluation.outcome import Outcome
 from rag.evaluation.results import evaluation_json
 from rag.settings import Settings
-from tests.fakes.fake_engine import ScriptedEngine, article, quoting, refusing
+from tests.fakes.fake_engine import FakeEngine, article, quoting, refusing
 
 TESK = article("tesk", "The bridge at Lower Tesk opened in May. It cost 12 million crowns.")
 CASES = tuple(
@@ -23,14 +23,14 @@ CASES = tuple(
 SET = CaseSet("cases.jsonl", "digest", CASES)
 
 
-def engine(failing: Mapping[str, Exception] | None = None) -> ScriptedEngine:
+def engine(failing: Mapping[str, Exception] | None = None) -> FakeEngine:
     script: dict[str, Answer | Exception] = {
         case.question: quoting(case.question, TESK, "It cost 12 million crowns.") for case in CASES
     }
-    return ScriptedEngine(script | dict(failing or {}), [TESK])
+    return FakeEngine(script | dict(failing or {}), [TESK])
 
 
-def run(home: Path, asked: ScriptedEngine, **options: bool | int) -> Evaluated:
+def run(home: Path, asked: FakeEngine, **options: bool | int) -> Evaluated:
     corpus = Corpus((), "corpus", {"tesk": TESK.text})
     resume, concurrency = bool(options.get("resume", False)), int(options.get("concurrency", 1))
     return asyncio.run(evaluate(SET, corpus, Settings(home=home), asked.open, resume, concurrency))
@@ -125,20 +125,20 @@ def test_outcomes_are_on_disk_while_the_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_user_library_is_checked_for_the_gold_articles(tmp_path: Path) -> None:
-    asked = ScriptedEngine({}, [])
+    asked = FakeEngine({}, [])
     with pytest.raises(EvaluationError, match="gold article 'tesk'"):
         asyncio.run(evaluate(SET, None, Settings(home=tmp_path), asked.open))
 
 
 def test_quote_off_its_place_is_invalid(tmp_path: Path) -> None:
     shifted = quoting("Question 0?", TESK, "It cost 12 million crowns.", shift=-1)
-    evaluation = run(tmp_path, ScriptedEngine(engine().script | {"Question 0?": shifted}, [TESK])).evaluation
+    evaluation = run(tmp_path, FakeEngine(engine().script | {"Question 0?": shifted}, [TESK])).evaluation
     assert evaluation.metrics["quote_validity"].value == pytest.approx(8 / 9)
 
 
 def test_json_names_what_the_format_promises(tmp_path: Path) -> None:
     script = engine().script | {"Question 0?": refusing("Question 0?", [TESK])}
-    written = evaluation_json(run(tmp_path, ScriptedEngine(script, [TESK])).evaluation)
+    written = evaluation_json(run(tmp_path, FakeEngine(script, [TESK])).evaluation)
     assert {"schema", "settings", "counts", "metrics", "slices", "cases"} <= set(written)
     assert {
         "recall_at_10",

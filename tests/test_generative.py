@@ -17,7 +17,7 @@ from rag.factory import open_writer
 from rag.models.openai_client import Limits, ModelServer, Server
 from rag.sentences import sentence_spans
 from rag.settings import Settings
-from tests.fakes.fake_model_server import DONE, HANG_UP, Reply, Standin, answer, end, failure, piece, serving
+from tests.fakes.fake_model_server import DONE, HANG_UP, FakeModelServer, Reply, answer, end, failure, piece, serving
 from vectorstore.values import Article, Chunk, Hit
 
 ASKED = datetime(2025, 10, 18, tzinfo=UTC)
@@ -53,7 +53,7 @@ def hit(article: Article, start: int = 0) -> Hit:
 HITS = (hit(ORBAN), hit(FLOOD))
 
 
-def writer_at(standin: Standin, context_tokens: int = 4_096, answer_tokens: int = 300) -> ModelWriter:
+def writer_at(standin: FakeModelServer, context_tokens: int = 4_096, answer_tokens: int = 300) -> ModelWriter:
     limits = Limits(2.0, 2.0, 2.0, 10.0, retries=0)
     return ModelWriter(ModelServer(Server("small", standin.base_url, ""), limits), context_tokens, answer_tokens)
 

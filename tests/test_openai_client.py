@@ -12,8 +12,8 @@ from tests.fakes.fake_model_server import (
     DONE,
     HANG_UP,
     USAGE,
+    FakeModelServer,
     Reply,
-    Standin,
     answer,
     embeddings,
     end,
@@ -28,7 +28,7 @@ PROMPT = [Message("system", "Answer."), Message("user", "Why?")]
 SECRET = "sk-very-secret"
 
 
-def server_at(standin: Standin, limits: Limits = QUICK) -> ModelServer:
+def server_at(standin: FakeModelServer, limits: Limits = QUICK) -> ModelServer:
     return ModelServer(Server("small", standin.base_url, SECRET), limits)
 
 
@@ -43,7 +43,7 @@ async def collect(server: ModelServer, answer_tokens: int = 50) -> tuple[str, Fi
     return text, finished
 
 
-def ask(*replies: Reply, limits: Limits = QUICK) -> tuple[str, Finished, Standin]:
+def ask(*replies: Reply, limits: Limits = QUICK) -> tuple[str, Finished, FakeModelServer]:
     with serving(*replies) as standin:
         text, finished = asyncio.run(collect(server_at(standin, limits)))
         return text, finished, standin
@@ -267,7 +267,7 @@ def test_openai_without_a_key_is_refused_before_the_first_question() -> None:
         ModelServer(Server("gpt", "", ""), QUICK)
 
 
-def embedder_at(standin: Standin) -> ServerEmbedder:
+def embedder_at(standin: FakeModelServer) -> ServerEmbedder:
     server = Server("e5", standin.base_url, "", "embedding", "DATELINE_EMBEDDER_MODEL", "DATELINE_EMBEDDER_BASE_URL")
     return ServerEmbedder(server, Limits(retries=0))
 

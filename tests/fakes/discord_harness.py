@@ -1,4 +1,4 @@
-"""An engine that answers by script, and a bot on it connected to the stand-in: what the Discord tests share."""
+"""An engine that answers by script, and a bot on it connected to the fake Discord: what the Discord tests share."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from rag.answer import (
 from rag.ingestion.indexing import IngestReport
 from rag.library import LibraryStatus
 from rag.settings import Settings
-from tests.fakes.fake_discord import StandIn, stand_in
+from tests.fakes.fake_discord import FakeDiscord, fake_discord
 from vectorstore.answers import StoredAnswer
 from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import SHARED_LIBRARY, Article, Scope
@@ -46,7 +46,7 @@ Script = Callable[[str], AsyncIterator[StreamEvent]]
 
 
 @dataclass
-class ScriptedLibrary:
+class FakeLibrary:
     """Articles in memory, by library."""
 
     storage: dict[str, dict[str, Article]] = field(default_factory=lambda: {SHARED_LIBRARY: {ARTICLE.id: ARTICLE}})
@@ -76,7 +76,7 @@ class ScriptedLibrary:
 
 
 @dataclass
-class ScriptedAnswers:
+class FakeAnswers:
     """Stored answers in memory."""
 
     stored: dict[str, StoredAnswer] = field(default_factory=dict)
@@ -113,14 +113,14 @@ class ScriptedAnswers:
 
 
 @dataclass
-class ScriptedEngine:
+class FakeEngine:
     """Answers with the article above, refuses what mentions Macron, or does what `script` says."""
 
     script: Script | None = None
-    library: ScriptedLibrary = field(default_factory=ScriptedLibrary)
+    library: FakeLibrary = field(default_factory=FakeLibrary)
     asked: list[tuple[str, tuple[Turn, ...], Scope]] = field(default_factory=list)
     used_model: list[bool] = field(default_factory=list)
-    answers: ScriptedAnswers = field(default_factory=ScriptedAnswers)
+    answers: FakeAnswers = field(default_factory=FakeAnswers)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     running: int = 0
     most_running: int = 0
@@ -154,8 +154,8 @@ class ScriptedEngine:
         return Answer(f"a{next(self.numbers):07d}", question, question, "", (), refusal, PUBLISHED)
 
 
-def bot_settings(discord: StandIn, home: Path, **changes: object) -> Settings:
-    """Settings for a bot on the stand-in: no cooldown, no waiting for further servers, short draining."""
+def bot_settings(discord: FakeDiscord, home: Path, **changes: object) -> Settings:
+    """Settings for a bot on the fake Discord: no cooldown, no waiting for further servers, short draining."""
     values: dict[str, object] = {
         "home": home,
         "discord_token": "token",
@@ -170,11 +170,11 @@ def bot_settings(discord: StandIn, home: Path, **changes: object) -> Settings:
 
 @dataclass
 class Running:
-    """A connected bot, its stand-in and its engine."""
+    """A connected bot, the fake Discord and its engine."""
 
-    discord: StandIn
+    discord: FakeDiscord
     bot: DatelineBot
-    engine: ScriptedEngine
+    engine: FakeEngine
     task: "asyncio.Task[None]"
 
     async def settled(self) -> None:
@@ -183,7 +183,7 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def connected(discord: StandIn, engine: ScriptedEngine, home: Path, **changes: object) -> AsyncIterator[Running]:
+async def connected(discord: FakeDiscord, engine: FakeEngine, home: Path, **changes: object) -> AsyncIterator[Running]:
     """A bot that is ready."""
     bot = create_bot(bot_settings(discord, home, **changes), engine, Metrics())
     is_ready = asyncio.Event()
@@ -208,12 +208,12 @@ async def connected(discord: StandIn, engine: ScriptedEngine, home: Path, **chan
 @contextlib.asynccontextmanager
 async def running(
     home: Path,
-    engine: ScriptedEngine | None = None,
+    engine: FakeEngine | None = None,
     guilds: dict[int, Sequence[int]] | None = None,
     **changes: object,
 ) -> AsyncIterator[Running]:
-    """A stand-in with servers, and a bot that is ready on it."""
-    async with stand_in(guilds) as discord, connected(discord, engine or ScriptedEngine(), home, **changes) as parts:
+    """A fake Discord with servers, and a bot that is ready on it."""
+    async with fake_discord(guilds) as discord, connected(discord, engine or FakeEngine(), home, **changes) as parts:
         yield parts
 
 
@@ -244,7 +244,7 @@ def drafting(*pieces: str, pause: float = 0.0, text: str = "It would not. [1]") 
         for piece in pieces:
             yield DraftText(piece)
             await asyncio.sleep(pause)
-        answer = ScriptedEngine().answer(question, text)
+        answer = FakeEngine().answer(question, text)
         yield replace(answer, id=f"b{next(numbers):07d}", model="scripted-model")
 
     return script

@@ -185,8 +185,8 @@ class Interaction:
     messages: list[int] = field(default_factory=list)
 
 
-class StandIn:
-    """The server. `async with StandIn() as discord:` runs it on a free loopback port."""
+class FakeDiscord:
+    """The server. `async with FakeDiscord() as discord:` runs it on a free loopback port."""
 
     def __init__(self) -> None:
         self.guilds: dict[int, Guild] = {}
@@ -216,7 +216,7 @@ class StandIn:
         self.typing: defaultdict[int, int] = defaultdict(int)
         self.keep_requests = True
 
-    async def __aenter__(self) -> "StandIn":
+    async def __aenter__(self) -> "FakeDiscord":
         application = web.Application(client_max_size=32 * 2**20)
         application.router.add_route("GET", "/gateway", self.gateway)
         application.router.add_route("GET", "/files/{name}", self.file)
@@ -893,9 +893,9 @@ async def read_body(request: web.Request) -> tuple[Json, dict[str, bytes]]:
 
 
 @contextlib.asynccontextmanager
-async def stand_in(guilds: dict[int, Sequence[int]] | None = None) -> AsyncIterator[StandIn]:
-    """A running stand-in with these servers and their channels; by default one server 50 with channels 501 and 502."""
-    async with StandIn() as discord:
+async def fake_discord(guilds: dict[int, Sequence[int]] | None = None) -> AsyncIterator[FakeDiscord]:
+    """A running fake Discord with these servers and their channels; by default one server 50 with channels 501 and 502."""
+    async with FakeDiscord() as discord:
         for guild_id, channels in (guilds if guilds is not None else {50: (501, 502)}).items():
             discord.add_guild(guild_id, channels)
         yield discord

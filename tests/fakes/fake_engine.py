@@ -58,7 +58,7 @@ def refusing(question: str, hits: Sequence[Article] = (), probability: float = 0
     )
 
 
-class ScriptedLibrary:
+class FakeLibrary:
     def __init__(self, articles: Sequence[Article]) -> None:
         self.articles = {one.id: one for one in articles}
 
@@ -75,12 +75,12 @@ class ScriptedLibrary:
         return self.articles.get(article_id)
 
 
-class ScriptedEngine:
+class FakeEngine:
     """Answers from a script by question; an exception in the script is raised. `asked` are the questions so far."""
 
     def __init__(self, script: Mapping[str, Answer | Exception], articles: Sequence[Article] = ()) -> None:
         self.script = script
-        self.library = ScriptedLibrary(articles)
+        self.library = FakeLibrary(articles)
         self.asked: list[str] = []
         self.at_once = 0
         self.most_at_once = 0
@@ -98,6 +98,6 @@ class ScriptedEngine:
         return answer
 
     @asynccontextmanager
-    async def open(self, settings: Settings) -> AsyncIterator["ScriptedEngine"]:
+    async def open(self, settings: Settings) -> AsyncIterator["FakeEngine"]:
         """In the place of rag.factory.open_engine."""
         yield self

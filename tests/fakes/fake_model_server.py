@@ -1,4 +1,4 @@
-"""A stand-in for an OpenAI-compatible server on loopback: a real socket, scripted behaviour. Not a test itself."""
+"""A fake of an OpenAI-compatible server on loopback: a real socket, scripted behaviour. Not a test itself."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ class Reply:
 
 def event(**fields: object) -> bytes:
     """One server-sent event of a chat completion."""
-    frame = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "stand-in", **fields}
+    frame = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "fake", **fields}
     return f"data: {json.dumps(frame)}\n\n".encode()
 
 
@@ -62,8 +62,8 @@ def embeddings(vectors: Sequence[Sequence[float]]) -> Reply:
 
 
 @dataclass
-class Standin:
-    """A running stand-in. `replies` are given in order, the last one again and again."""
+class FakeModelServer:
+    """A running server. `replies` are given in order, the last one again and again."""
 
     replies: Sequence[Reply]
     base_url: str = ""
@@ -80,9 +80,9 @@ class Standin:
 
 
 @contextmanager
-def serving(*replies: Reply) -> Iterator[Standin]:
+def serving(*replies: Reply) -> Iterator[FakeModelServer]:
     """Serve the script until the block ends."""
-    standin = Standin(replies)
+    standin = FakeModelServer(replies)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
