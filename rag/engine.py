@@ -50,8 +50,6 @@ EXTRACTIVE = "extractive"
 NEAREST_SHOWN = 3
 READ_HITS = 5
 """Passages the reader reads. A sixth costs a sixth of the time and is worth .001 of the area under the curve."""
-WORTH_ASKING_A_MODEL = 0.5
-"""A model may find what the extractive judge misses: it is asked from this share of the threshold on."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +189,7 @@ class Engine:
     ) -> AsyncIterator[DraftText | Written]:
         """Step 4: a model's draft in pieces, then exactly one Written, quoted where no model wrote what can be shown."""
         quoted = Written()
-        if writer is not None and evidence.hits and self.may_answer(evidence, WORTH_ASKING_A_MODEL):
+        if writer is not None and evidence.hits:
             try:
                 standalone = evidence.standalone
                 asked_at = standalone.scope.asked_at or datetime.now(UTC)
@@ -202,15 +200,11 @@ class Engine:
                     timer.finish("model")
                     if event.interrupted:
                         log.warning("model failed", extra={"answer_id": evidence.id, "reason": event.interrupted})
-                    if event.abstained or event.citations:
+                    # A model that declines is believed unless the reader is sure: it may have missed the passage.
+                    if event.citations or (event.abstained and not self.may_answer(evidence)):
                         yield written_by(writer.name, event)
                         return
-                    note = (
-                        f"{event.interrupted} This answer is quoted without it."
-                        if event.interrupted
-                        else f"Nothing that {writer.name} wrote could be proven, so this is quoted without it."
-                    )
-                    quoted = Written(note=note, draft=event.draft)
+                    quoted = Written(note=why_quoted(writer.name, event), draft=event.draft)
             except ModelError as error:
                 timer.finish("model")
                 log.warning("model failed", extra={"answer_id": evidence.id, "reason": str(error)})
@@ -260,9 +254,9 @@ class Engine:
             ),
         )
 
-    def may_answer(self, evidence: Evidence, share: float = 1.0) -> bool:
-        """True if an answer is probable enough, at this share of the threshold."""
-        return bool(evidence.answerability.ranked) and evidence.answerability.probability >= self.threshold * share
+    def may_answer(self, evidence: Evidence) -> bool:
+        """True if the reader and the judge around it are sure enough of an answer."""
+        return bool(evidence.answerability.ranked) and evidence.answerability.probability >= self.threshold
 
     @property
     def threshold(self) -> float:
@@ -281,6 +275,15 @@ def written_by(model: str, proven: "VerifiedText") -> Written:
         return Written(refusal=NOT_SAID, model=model, draft=proven.draft)
     note = f"{proven.interrupted} This is what it had finished by then." if proven.interrupted else ""
     return Written(proven.text, proven.citations, model=model, note=note, draft=proven.draft)
+
+
+def why_quoted(model: str, written: "VerifiedText") -> str:
+    """A note for the reader of a quoted answer that a model could have written."""
+    if written.abstained:
+        return f"{model} saw no answer in these passages, so this is quoted without it."
+    if written.interrupted:
+        return f"{written.interrupted} This answer is quoted without it."
+    return f"Nothing that {model} wrote could be proven, so this is quoted without it."
 
 
 def checked_question(question: str, limit: int) -> str:

@@ -18,14 +18,14 @@ PROVABLE = "Hungary would not seek to arrest Putin [1]."
 INVENTED = "Hungary arrested Putin in Vienna on Tuesday [1]."
 
 
-def asked(home: Path, *replies: Reply, **changes: object) -> tuple[str, Answer]:
-    """The draft as it was streamed, and the answer to QUESTION from the seed article."""
+def asked(home: Path, *replies: Reply, question: str = QUESTION, **changes: object) -> tuple[str, Answer]:
+    """The draft as it was streamed, and the answer to the question from the seed article."""
 
     async def run(base_url: str) -> tuple[str, Answer]:
         given = Settings(home=home, model="small", openai_base_url=base_url, model_retries=0, **changes)
         async with open_engine(given) as engine:
             await engine.library.ingest([SEEDS])
-            events = [event async for event in engine.stream(QUESTION)]
+            events = [event async for event in engine.stream(question)]
         last = events[-1]
         assert isinstance(last, Answer)
         assert sum(isinstance(event, Answer) for event in events) == 1
@@ -134,8 +134,24 @@ def test_follow_up_is_rewritten_by_the_model_and_else_by_rules(
         assert (given.standalone_question, given.explanation.rewritten) == (standalone, how)
 
 
-def test_word_of_the_model_that_the_articles_do_not_say_is_a_refusal(own_home: Path) -> None:
+def test_a_model_that_declines_where_the_reader_is_sure_leaves_the_quoted_answer(own_home: Path) -> None:
     _, given = asked(own_home, answer("The articles do not say."))
+    assert_quoted(given)
+    assert given.note == "small saw no answer in these passages, so this is quoted without it."
+    assert given.draft is not None
+
+
+NOT_THERE = "What did Macron say about the Budapest summit?"
+
+
+def test_a_model_that_declines_where_the_reader_does_is_a_refusal(own_home: Path) -> None:
+    _, given = asked(own_home, answer("The articles do not say."), question=NOT_THERE)
     assert given.refusal is not None
     assert (given.model, given.citations, given.text) == ("small", (), "")
     assert given.draft is not None
+
+
+def test_a_model_is_asked_where_the_reader_is_not_sure(own_home: Path) -> None:
+    draft, given = asked(own_home, answer(PROVABLE), question=NOT_THERE)
+    assert draft == PROVABLE
+    assert (given.model, given.text) == ("small", "Hungary would not seek to arrest Putin. [1]")
