@@ -62,10 +62,14 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The articles do not say. `nearest` are headlines that do not answer either, nearest first."""
+    """The articles do not say. `nearest` are headlines that do not answer either, nearest first.
+
+    closest: the passage that comes closest, quoted, where it may answer after all; None where nothing is near.
+    """
 
     reason: str
     nearest: tuple[Headline, ...] = ()
+    closest: Citation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
         if answer.refusal is None
         else {
             "reason": answer.refusal.reason,
-            "nearest": [headline_json(headline) for headline in answer.refusal.nearest],
+            "nearest": [nearest_json(headline, answer.refusal.closest) for headline in answer.refusal.nearest],
         },
         "as_of": iso(answer.as_of),
         "model": answer.model,
@@ -215,6 +219,13 @@ def answer_json(answer: Answer) -> dict[str, object]:
         "passages_left_out": answer.draft.passages_left_out if answer.draft else 0,
         "timings_ms": {step: round(value, 3) for step, value in answer.timings_ms.items()},
     }
+
+
+def nearest_json(headline: Headline, closest: Citation | None) -> dict[str, object]:
+    """The documented JSON form of a headline that a refusal names, with the closest passage where it is this article's."""
+    quoted = closest if closest is not None and closest.article_id == headline.article_id else None
+    span = {"start": quoted.start, "end": quoted.end} if quoted else {"start": None, "end": None}
+    return headline_json(headline) | {"quote": quoted.quote if quoted else None} | span
 
 
 def headline_json(headline: Headline) -> dict[str, object]:

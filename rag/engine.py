@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rag.answer import Answer, Citation, Draft, DraftText, Explanation, Refusal, StreamEvent, Turn, headline_of
 from rag.answering.answerability import AnswerabilityScore, Parameters, score_answerability
-from rag.answering.extractive import write_extract
+from rag.answering.extractive import closest_passage, write_extract
 from rag.errors import ModelError, QuestionError
 from rag.library import Library
 from rag.protocols import HISTORY_TURNS
@@ -50,6 +50,11 @@ EXTRACTIVE = "extractive"
 NEAREST_SHOWN = 3
 READ_HITS = 5
 """Passages the reader reads. A sixth costs a sixth of the time and is worth .001 of the area under the curve."""
+
+
+CLOSEST_SHARE = 0.4
+"""A refusal quotes the closest passage from this share of the threshold on. Of the own set's refused questions that the
+articles do answer, nine in ten lie above it."""
 
 
 @dataclass(frozen=True)
@@ -223,11 +228,10 @@ class Engine:
         return replace(quoted, refusal=NOT_SAID)
 
     def prove(self, evidence: Evidence, written: Written) -> Answer:
-        """Step 5: the answer, each quote found in its stored article; a refusal names the nearest headlines."""
+        """Step 5: the answer, each quote found in its stored article; a refusal names what is nearest."""
         standalone, answerability, ledger = evidence.standalone, evidence.answerability, self.library.storage.ledger
         if written.refusal:
-            nearest = tuple(dict.fromkeys(headline_of(hit.chunk) for hit in evidence.hits))[:NEAREST_SHOWN]
-            refusal, as_of = Refusal(written.refusal, nearest), ledger.counts(standalone.scope.libraries).newest
+            refusal, as_of = self.refuse(written.refusal, evidence), ledger.counts(standalone.scope.libraries).newest
         else:
             verify_citations(written.text, written.citations, ledger.article)
             dates = [citation.published for citation in written.citations if citation.published]
@@ -253,6 +257,18 @@ class Engine:
                 sources=standalone.scope.sources,
             ),
         )
+
+    def refuse(self, reason: str, evidence: Evidence) -> Refusal:
+        """The nearest headlines and, where it may answer after all, the closest passage: its article is named first."""
+        closest = None
+        if evidence.answerability.probability >= self.threshold * CLOSEST_SHARE:
+            closest = closest_passage(evidence.answerability, evidence.hits, evidence.readings)
+        chunks = [hit.chunk for hit in evidence.hits]
+        if closest is not None:
+            verify_citations("[1]", [closest], self.library.storage.ledger.article)
+            chunks.sort(key=lambda chunk: chunk.article_id != closest.article_id)
+        nearest = tuple(dict.fromkeys(map(headline_of, chunks)))[:NEAREST_SHOWN]
+        return Refusal(reason, nearest, closest)
 
     def may_answer(self, evidence: Evidence) -> bool:
         """True if the reader and the judge around it are sure enough of an answer."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from rag.answer import Answer, Turn, answer_from_record, answer_to_record
+from rag.answer import Answer, Turn, answer_from_record, answer_json, answer_to_record
 from rag.engine import Engine, checked_question
 from rag.errors import QuestionError
 from rag.factory import open_engine
@@ -146,6 +146,31 @@ def test_an_article_outside_the_scope_is_not_quoted(running: Running) -> None:
     answer = running.ask("Will Hungary arrest Putin?", scope=Scope(sources=("No such outlet",)))
     assert answer.refusal is not None
     assert answer.hits == ()
+
+
+def test_a_refusal_quotes_the_closest_passage_where_it_may_answer(running: Running) -> None:
+    answer = running.ask("What did Macron say about the Budapest summit?")
+    assert answer.refusal is not None
+    closest = answer.refusal.closest
+    assert closest is not None
+    assert "Budapest" in closest.quote
+    article = running.run(running.engine.library.article(closest.library, closest.article_id))
+    assert article is not None
+    assert article.text[closest.start : closest.end] == closest.quote
+    shown = answer_json(answer)["refusal"]
+    assert isinstance(shown, dict)
+    first = shown["nearest"][0]
+    assert (first["article_id"], first["quote"], first["start"]) == (closest.article_id, closest.quote, closest.start)
+    assert answer_from_record(answer_to_record(answer)).refusal == answer.refusal
+
+
+def test_a_refusal_quotes_nothing_where_nothing_is_near(running: Running) -> None:
+    answer = running.ask("What is the capital of Australia?")
+    assert answer.refusal is not None
+    assert answer.refusal.closest is None
+    shown = answer_json(answer)["refusal"]
+    assert isinstance(shown, dict)
+    assert {headline["quote"] for headline in shown["nearest"]} <= {None}
 
 
 def test_a_follow_up_is_understood_without_a_model(running: Running) -> None:

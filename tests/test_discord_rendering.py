@@ -282,6 +282,16 @@ def test_only_marks_with_a_citation_stay_marks() -> None:
     assert page.body == f"One [1]{INVISIBLE}(https\\://evil.example) two \\[7\\]."
 
 
+def test_a_refusal_quotes_the_closest_passage_and_says_that_it_may_not_answer() -> None:
+    answer = make_answer("It would not. [1]")
+    refused = replace(answer, text="", citations=(), refusal=Refusal("Nothing on Macron.", (), answer.citations[0]))
+    (page,) = answer_pages(refused, ENGLISH)
+    (field,) = page.fields
+    assert field.name == "Closest, but it may not answer this"
+    assert field.value.startswith("> ")
+    assert "Example News" in field.value
+
+
 def test_a_refusal_looks_different_and_names_what_is_nearest() -> None:
     nearest = Headline("a", "Putin speaks", "Example News", "https://news.example/a", None)
     answer = replace(make_answer(""), citations=(), refusal=Refusal("Nothing on Macron.", (nearest,)))

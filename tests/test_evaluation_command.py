@@ -128,7 +128,7 @@ def test_interrupted_run_keeps_its_cases_and_goes_on(seed_cases: Path, home: Pat
     count = len(kept.read_text("utf-8").splitlines())
     total = len(load_cases([seed_cases]).cases)
     assert 3 <= count < total
-    assert f"ShouldStop: {count} of {total} cases are kept" in stderr
+    assert f"Stopped: {count} of {total} cases are kept" in stderr
 
     before = kept.read_text("utf-8")
     resumed = typed(own_home, *command[len(PROGRAM) :], "--resume", "--json", tmp_path / "resumed.json")

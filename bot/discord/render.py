@@ -170,13 +170,20 @@ def quote_piece(text: str, mark: str = "") -> str:
 
 
 def refusal_page(answer: Answer, t: Translations) -> Page:
-    """Why there is no answer, and the nearest headlines, labelled as not answering."""
-    assert answer.refusal is not None
-    body = shorten_escaped(answer.refusal.reason, 1_500)
+    """Why there is no answer, and what comes nearest: the closest passage quoted, or headlines that do not answer."""
+    refusal = answer.refusal
+    assert refusal is not None
+    body = shorten_escaped(refusal.reason, 1_500)
     if answer.as_of is not None:
         body = f"{body}\n{t.as_of.format(date=t.date(answer.as_of))}".strip()
     body += remarks_line(answer)
-    lines = [headline_line(headline, t) for headline in answer.refusal.nearest[:NEAREST]]
+    if refusal.closest is not None:
+        headline = headline_line(refusal.closest, t)
+        quote = emphasised(refusal.closest.quote, refusal.closest.emphasis, FIELD_VALUE - units(headline) - 4)
+        return Page(
+            t.the_articles_do_not_say, body, GREY, (Field(t.closest, f"> {quote}\n{headline}"),), footer_line(answer)
+        )
+    lines = [headline_line(headline, t) for headline in refusal.nearest[:NEAREST]]
     if not lines:
         body = f"{body}\n{t.nothing_nearest}".strip()
     # Five lines may not fit one field; each has one of its own then, under the same name.
@@ -186,7 +193,9 @@ def refusal_page(answer: Answer, t: Translations) -> Page:
     return Page(t.the_articles_do_not_say, body or "…", GREY, fields, footer_line(answer))
 
 
-def headline_line(headline: Headline, t: Translations, title_limit: int = 140, outlet_limit: int = 120) -> str:
+def headline_line(
+    headline: Headline | Citation, t: Translations, title_limit: int = 140, outlet_limit: int = 120
+) -> str:
     """One headline on one line: linked title, outlet, date."""
     outlet = shorten_escaped(one_line(headline.source), outlet_limit)
     return "• " + dotted(link(headline.title, headline.url, title_limit), outlet, t.date(headline.published))

@@ -13,6 +13,7 @@ class Translations:
     the_articles_say: str = "the articles say"
     the_articles_do_not_say: str = "The articles do not say"
     nearest: str = "Nearest, but not answering"
+    closest: str = "Closest, but it may not answer this"
     nothing_nearest: str = "The library holds nothing near this question."
     undated: str = "undated"
     went_wrong: str = "Something went wrong"
@@ -67,6 +68,7 @@ GERMAN = Translations(
     the_articles_say="die Artikel sagen",
     the_articles_do_not_say="Die Artikel sagen dazu nichts",
     nearest="Am nächsten, aber keine Antwort",
+    closest="Am nächsten dran, aber vielleicht keine Antwort darauf",
     nothing_nearest="In der Bibliothek steht nichts, das dieser Frage nahekommt.",
     undated="ohne Datum",
     went_wrong="Etwas ist schiefgegangen",

@@ -49,14 +49,17 @@ def refusal_lines(answer: Answer) -> list[Text]:
     if refusal is None:
         return []
     lines = [Text(safe(refusal.reason), style="bold yellow")]
-    if refusal.nearest:
+    if refusal.closest is not None:
+        lines.append(Text("Closest, but it may not answer this:"))
+        lines += [quoted(refusal.closest, numbered=False), Text(f"  {headline_words(refusal.closest)}")]
+    elif refusal.nearest:
         lines.append(Text("Nearest, but not answering:"))
         lines += [Text(f"  {headline_words(headline)}") for headline in refusal.nearest]
     return lines
 
 
-def quoted(citation: Citation) -> Text:
-    """The quote word for word with its number, the answering words emphasised."""
+def quoted(citation: Citation, numbered: bool = True) -> Text:
+    """The quote word for word, the answering words emphasised, and its number."""
     text = Text("  “")
     position = 0
     for start, end in sorted(citation.emphasis):
@@ -65,7 +68,7 @@ def quoted(citation: Citation) -> Text:
             text.append(safe(citation.quote[start:end], keep_ends=True), style="bold")
             position = end
     text.append(safe(citation.quote[position:], keep_ends=True))
-    text.append(f"” [{citation.number}]")
+    text.append(f"” [{citation.number}]" if numbered else "”")
     return text
 
 
@@ -116,11 +119,9 @@ def explanation_lines(answer: Answer) -> list[Text]:
 
 
 def safe(text: str, keep_ends: bool = False) -> str:
-    """One line without control, zero-width and bidi characters; words stay as they are."""
-    cleaned = clean_line(text)
-    if not keep_ends or not cleaned:
-        return cleaned
-    return " " * text[:1].isspace() + cleaned + " " * text[-1:].isspace()
+    """One line without control, zero-width and bidi characters. keep_ends: with one space where white space begins or ends it."""
+    # Between two marks the white space at the ends stays: it may be the gap between two emphasised words.
+    return clean_line(f"|{text}|")[1:-1] if keep_ends else clean_line(text)
 
 
 def web_link(url: str) -> str:

@@ -51,6 +51,18 @@ def write_extract(
     return cite(join_neighbours(in_reading_order(quotes, hits), hits), hits)
 
 
+def closest_passage(
+    answerability: AnswerabilityScore, hits: Sequence[Hit], readings: Sequence[Reading]
+) -> Citation | None:
+    """The best sentence for a refusal to quote, whole sentences before headings and questions; None without any."""
+    quotable = [candidate for candidate, _ in without_instructions(answerability.ranked, hits)]
+    statements = [c for c in quotable if c.features["is_whole"] and not c.features["is_question"]]
+    for candidate in (statements or quotable)[:1]:
+        quote = quote_of(candidate, hits, readings, answerability.answer_type)
+        return citation_of(1, quote, hits[quote.hit])
+    return None
+
+
 def choose_sentences(answerability: AnswerabilityScore, hits: Sequence[Hit]) -> list[Candidate]:
     """The best sentence, one or two more that most probably answer within the word limit, and their antecedents."""
     quotable = without_instructions(answerability.ranked, hits)

@@ -51,6 +51,7 @@ class Outcome:
     error: str = ""
     refused: bool = False
     refusal_reason: str = ""
+    closest_quote: str = ""
     text: str = ""
     short_text: str = ""
     standalone_question: str = ""
@@ -77,6 +78,7 @@ async def outcome_of(case: Case, answer: Answer, read_article: FetchArticle, lib
         case_id=case.id,
         refused=answer.refused,
         refusal_reason=answer.refusal.reason if answer.refusal else "",
+        closest_quote=answer.refusal.closest.quote if answer.refusal and answer.refusal.closest else "",
         text=answer.text,
         short_text=short_text(answer),
         standalone_question=answer.standalone_question,

@@ -77,6 +77,7 @@ METRICS: tuple[Metric, ...] = (
     mean_of("as_of_correct", "the answer speaks as of a day on which a gold article was published"),
     mean_of("refusal_precision", "share of the refusals that were right"),
     mean_of("refusal_recall", "share of the unanswerable questions that were refused"),
+    mean_of("closest_holds_answer", "the passage quoted by a wrong refusal holds every answer group or gold"),
     mean_of("answer_rate", "share of the answerable questions that were answered"),
     over_set(
         "refusal_balanced_accuracy",
@@ -180,6 +181,12 @@ def answer_scores(case: Case, outcome: Outcome) -> dict[str, float | None]:
         scores["answer_or_gold_in_quotes"] = max(
             scores.get("answer_in_quotes") or 0.0, scores.get("gold_quote_found") or 0.0
         )
+        if outcome.refused and not outcome.error:
+            closest = [outcome.closest_quote]
+            holds = bool(case.answers) and metrics.groups_present(closest, case.answers)
+            scores["closest_holds_answer"] = float(
+                holds or any(metrics.quote_found(gold, closest) for gold in case.gold_quotes)
+            )
         if not outcome.refused and not outcome.error:
             scores["answered_with_answer_or_gold"] = scores["answer_or_gold_in_quotes"]
     return scores
