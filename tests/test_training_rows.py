@@ -2,13 +2,15 @@
 
 import gzip
 import json
+import random
 from pathlib import Path
 
 import pytest
 
 from rag.models.wordpiece import bert_tokenizer
 from training.rows import Row, RowBuilder, Window, contains_any
-from training.sets import CLAIMS, CLAIMS_HELD_OUT, READING
+from training.sets import CLAIMS, CLAIMS_HELD_OUT, READING, is_held_out
+from training.simulate import simulate
 
 PASSAGE = "The harbour of Zell was dredged in 1994. It had silted up for years. The town paid 12 million crowns."
 OTHER = "The harbour of Pell was dredged by a firm from Kell. Nobody remembers the year."
@@ -112,3 +114,38 @@ def test_the_same_data_gives_the_same_rows(builder: RowBuilder) -> None:
 
 def test_what_is_reported_on_is_not_trained_on() -> None:
     assert not set(CLAIMS) & set(CLAIMS_HELD_OUT)
+
+
+def test_a_simulated_library_does_not_answer_what_is_to_be_refused() -> None:
+    facts = [f"The bridge number {n} of Zell was built in {1800 + n} by its {n}th mayor." for n in range(40)]
+    answered = [
+        {
+            "set": "a",
+            "title": "Zell",
+            "question": f"When was bridge {n} built?",
+            "passage": fact,
+            "answers": [str(1800 + n)],
+        }
+        for n, fact in enumerate(facts)
+    ]
+    unanswered = [{"set": "u", "title": "Zell", "question": "Who painted it?", "passage": fact} for fact in facts]
+    articles, cases = simulate(answered, unanswered, random.Random(1))
+    texts = [str(row["text"]) for row in articles]
+    assert 0 < len(texts) < len(facts)
+    assert len({row["id"] for row in cases}) == len(cases)
+    for row in cases:
+        if row["expect"] == "answer":
+            assert any(contains_any(text, row["answers"][0]) for text in texts)
+            assert set(row["gold_articles"]) <= {article["id"] for article in articles}
+        elif row["tags"] == ["a"]:
+            number = int(str(row["question"]).split()[3])
+            assert facts[number] not in texts
+    assert {row["expect"] for row in cases} == {"answer", "refuse"}
+
+
+def test_articles_kept_for_the_judge_are_not_trained_on(tmp_path: Path) -> None:
+    title = next(name for name in map(str, range(100)) if is_held_out(name))
+    data = written(tmp_path, {"squad11_train": [question(title=title)], "nq_qed": [question(title=title)]}, {})
+    made = RowBuilder(data, bert_tokenizer())
+    made.build()
+    assert {row.set_name for row in made.rows} == {"nq_qed"}

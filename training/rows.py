@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from rag.answering.reader import MAX_QUESTION_TOKENS, MAX_TITLE_TOKENS, SURROGATE
 from rag.sentences import sentence_spans
 from rag.text import STOP_WORDS, words_of
-from training.sets import CLAIMS, CLAIMS_HELD_OUT, READING, ReadingSet
+from training.sets import CLAIMS, CLAIMS_HELD_OUT, READING, SIMULATED_FROM, ReadingSet, is_held_out
 from vectorstore.values import Span
 
 WINDOW_TOKENS = 220
@@ -95,7 +95,13 @@ class RowBuilder:
 
     def raw_rows(self, reading: ReadingSet) -> Iterator[dict[str, object]]:
         """The set's rows; single sentences are placed among up to four others, in random order."""
-        raw = [row for row in self.read("reading", reading.name) if len(str(row["passage"])) <= MAX_PASSAGE_CHARACTERS]
+        raw = [
+            row
+            for row in self.read("reading", reading.name)
+            if len(str(row["passage"])) <= MAX_PASSAGE_CHARACTERS
+            # The articles that training/simulate.py makes the judge's questions of.
+            and not (reading.name in SIMULATED_FROM and is_held_out(str(row["title"])))
+        ]
         if not reading.alone:
             yield from raw
             return

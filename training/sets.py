@@ -5,6 +5,7 @@ occur in the passage; empty where it answers yes or no, or not at all) and answe
 claim and supported.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 
@@ -63,3 +64,12 @@ CLAIMS = {
 
 CLAIMS_HELD_OUT = ("fm2_dev", "wice_dev")
 """Never trained on: thresholds are chosen and the verifier is reported on them."""
+
+SIMULATED_FROM = ("squad11_train", "squad2_train_unanswerable")
+HELD_OUT_SHARE = 5
+"""One in so many of SQuAD's articles is kept from the network: training/simulate.py makes the judge's questions of them."""
+
+
+def is_held_out(title: str) -> bool:
+    """True for an article of SQuAD that is not trained on; follows from its title alone."""
+    return int(hashlib.sha256(title.encode()).hexdigest(), 16) % HELD_OUT_SHARE == 0
