@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rag.answer import Answer, Citation, Draft, DraftText, Explanation, Refusal, StreamEvent, Turn, headline_of
 from rag.answering.answerability import AnswerabilityScore, Parameters, score_answerability
-from rag.answering.extractive import closest_passage, write_extract
+from rag.answering.extractive import closest_passage, lacks_identifier, write_extract
 from rag.errors import ModelError, QuestionError
 from rag.library import Library
 from rag.protocols import HISTORY_TURNS
@@ -223,7 +223,9 @@ class Engine:
             return replace(quoted, refusal=NOTHING_FOUND if articles else EMPTY_LIBRARY)
         if self.may_answer(evidence):
             text, citations = write_extract(evidence.answerability, evidence.hits, evidence.readings)
-            if citations:
+            asked = evidence.standalone
+            # The time words of a question are a filter on dates, not what it is about.
+            if citations and (asked.time or not lacks_identifier(asked.question, citations, evidence.hits)):
                 return replace(quoted, text=text, citations=citations)
         return replace(quoted, refusal=NOT_SAID)
 

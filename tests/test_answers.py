@@ -1,6 +1,7 @@
 """The whole path on real parts: what the seed article says and does not say, and what holds for every answer."""
 
 import asyncio
+import json
 import re
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from rag.answer import Answer, Turn, answer_from_record, answer_json, answer_to_record
+from rag.answering.extractive import identifiers
 from rag.engine import Engine, checked_question
 from rag.errors import QuestionError
 from rag.factory import open_engine
@@ -171,6 +173,40 @@ def test_a_refusal_quotes_nothing_where_nothing_is_near(running: Running) -> Non
     shown = answer_json(answer)["refusal"]
     assert isinstance(shown, dict)
     assert {headline["quote"] for headline in shown["nearest"]} <= {None}
+
+
+def test_a_number_of_the_question_that_no_passage_has_is_never_answered_with_another(tmp_path: Path) -> None:
+    lines = [
+        {
+            "id": f"depot-{number}",
+            "text": f"Depot {number} in Zell holds {count} buses. It opened in May.",
+            "title": f"Depot {number}",
+        }
+        for number, count in ((14956, 40), (15002, 12))
+    ]
+    (tmp_path / "depots.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+
+    async def ask(*questions: str) -> list[Answer]:
+        async with open_engine(Settings(home=tmp_path / "home")) as engine:
+            await engine.library.ingest([tmp_path / "depots.jsonl"])
+            return [await engine.ask(question) for question in questions]
+
+    known, unknown = asyncio.run(ask("How many buses does depot 14956 hold?", "How many buses does depot 14321 hold?"))
+    assert not known.refused
+    assert "40 buses" in quotes(known)
+    assert unknown.refused
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("depot 14,321 and A320", {"14321", "a320"}),
+        ("on 17 May, 5G, F-16s, 44 months", set()),
+        ("in the 1990s, in 2024 and in 1620-21", set()),
+    ],
+)
+def test_identifiers_have_three_digits_and_are_no_years(text: str, found: set[str]) -> None:
+    assert identifiers(text) == found
 
 
 def test_a_follow_up_is_understood_without_a_model(running: Running) -> None:
