@@ -24,6 +24,17 @@ def test_no_other_distribution_ships_a_package_of_this_name(name: str) -> None:
     assert set(packages_distributions().get(name, ["dateline"])) == {"dateline"}
 
 
+def test_discord_is_the_library_and_not_our_own_package() -> None:
+    """bot/discord/ hides discord.py from a script that is run from inside bot/, and from nothing else."""
+    import discord
+
+    import bot.discord
+
+    assert discord.version_info >= (2, 7)
+    assert Path(str(bot.discord.__file__)).is_relative_to(REPOSITORY / "bot")
+    assert not Path(str(discord.__file__)).is_relative_to(REPOSITORY / "bot")
+
+
 def test_the_wheel_holds_the_three_packages_and_the_seeds() -> None:
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["bot", "rag", "vectorstore"]

@@ -109,7 +109,7 @@ def save(path: Path, rows: Sequence[Row], windows: Sequence[Window]) -> None:
     arrays["tokens"], arrays["tokens_offsets"] = flat([window.tokens for window in windows])
     sentences = [[bound for span in window.sentences for bound in span] for window in windows]
     arrays["window_sentences"], arrays["window_sentences_offsets"] = flat(sentences)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(path, **arrays)
 
 
 def flat(lists: Sequence[Sequence[int]]) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:

@@ -178,7 +178,7 @@ def save_packed(network: Network, folder: Path, stem: str) -> None:
             else:
                 parts[-1][f"{key}|f"] = piece
     for number, part in enumerate(parts):
-        np.savez(folder / f"{stem}{number}.npz", **part)  # type: ignore[arg-type]
+        np.savez(folder / f"{stem}{number}.npz", **part)
 
 
 SHORT_NAMES = {"q": "query", "k": "key", "v": "value", "o": "out", "n1": "norm_attention", "n2": "norm_output"}

@@ -120,7 +120,7 @@ class RowBuilder:
         windows = self.windows_of(str(raw["passage"]))
         if not windows:
             return
-        answers = [str(answer) for answer in raw["answers"] if str(answer).strip()]  # type: ignore[union-attr]
+        answers = [str(answer) for answer in raw["answers"] if str(answer).strip()]
         if not raw["answerable"]:
             self.add(Row(reading.name, question, title, self.chance.choice(windows).number, False))
             return
@@ -283,4 +283,4 @@ def read_jsonl(path: Path) -> Iterator[dict[str, object]]:
 def contains_any(text: str, answers: object) -> bool:
     """True if one of the answers occurs in the text, compared by words."""
     words = f" {' '.join(words_of(text))} "
-    return any(f" {' '.join(words_of(str(answer)))} " in words for answer in answers if words_of(str(answer)))  # type: ignore[attr-defined]
+    return any(f" {' '.join(words_of(str(answer)))} " in words for answer in answers if words_of(str(answer)))
