@@ -97,8 +97,9 @@ dateline.add_command(ask)
 @dateline.command("ingest")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--prune", is_flag=True, help="Delete articles that were read from these paths and are gone from them.")
+@click.option("--yes", is_flag=True, help="With --prune: delete even more than half of the library, without asking.")
 @LIBRARY
-def ingest_command(paths: tuple[Path, ...], prune: bool, library: str) -> None:
+def ingest_command(paths: tuple[Path, ...], prune: bool, yes: bool, library: str) -> None:
     """Store the articles in files and folders (.txt, .md with front matter, .jsonl).
 
     Doing it again changes nothing; a changed article is replaced; a run that was killed is finished by the next.
@@ -106,7 +107,7 @@ def ingest_command(paths: tuple[Path, ...], prune: bool, library: str) -> None:
     settings = settings_now()
     from bot.terminal.library import ingest_paths
 
-    run_command(ingest_paths(settings, paths, prune, library))
+    run_command(ingest_paths(settings, paths, prune, yes, library))
 
 
 @dateline.command("rebuild")

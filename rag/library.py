@@ -11,7 +11,14 @@ from pathlib import Path
 from rag.answer import Headline, headline_of
 from rag.errors import ArticleError
 from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, rebuild, remove
-from rag.ingestion.read_articles import SUFFIXES, ArticleProblem, ReadArticle, read_open_file, read_paths
+from rag.ingestion.read_articles import (
+    SUFFIXES,
+    ArticleProblem,
+    ReadArticle,
+    read_open_file,
+    read_paths,
+    unlisted_folders,
+)
 from vectorstore.ledger import LedgerCounts
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop, writer_lock
@@ -51,23 +58,30 @@ class Library:
         library: str = SHARED_LIBRARY,
         prune: bool = False,
         progress: OnProgress | None = None,
+        prune_most: bool = False,
     ) -> IngestReport:
         """Store every article under these files and folders, and finish what an earlier run left unfinished.
 
-        prune: articles that were read from these paths before and are no longer there are deleted.
+        prune: articles that were read from these paths before and are no longer there are deleted, unless a folder cannot
+        be listed, or more than half of the library would go and not `prune_most`: the report says so.
         """
-        return await asyncio.to_thread(self.ingest_paths, paths, library, prune, progress)
+        return await asyncio.to_thread(self.ingest_paths, paths, library, prune, progress, prune_most)
 
     def ingest_paths(
-        self, paths: Sequence[Path], library: str, prune: bool, progress: OnProgress | None
+        self, paths: Sequence[Path], library: str, prune: bool, progress: OnProgress | None, prune_most: bool
     ) -> IngestReport:
         with self.writing():
             report, seen = ingest(self.storage, read_paths(paths, library), library, progress)
-            if prune:
-                gone = self.gone(paths, library, seen, report.problems)
-                remove(self.storage, library, gone)
-                report = replace(report, removed=len(gone))
-            return report
+            if not prune:
+                return report
+            # A locked folder or an empty mount point looks as if everything in it had been deleted.
+            if unlisted := unlisted_folders(paths):
+                return replace(report, problems=(*report.problems, *unlisted))
+            gone = self.gone(paths, library, seen, report.problems)
+            if not prune_most and 2 * len(gone) > len(self.storage.ledger.known(library)):
+                return replace(report, unpruned=len(gone))
+            remove(self.storage, library, gone)
+            return replace(report, removed=len(gone))
 
     def gone(
         self, paths: Sequence[Path], library: str, seen: dict[str, str], problems: Sequence[ArticleProblem]

@@ -51,8 +51,12 @@ class KeepsArticles(Protocol):
         library: str = SHARED_LIBRARY,
         prune: bool = False,
         progress: OnProgress | None = None,
+        prune_most: bool = False,
     ) -> IngestReport:
-        """Store every article under these files and folders; `prune` deletes those that are gone from them."""
+        """Store every article under these files and folders; `prune` deletes those that are gone from them.
+
+        More than half of the library is only deleted with `prune_most`.
+        """
         ...
 
     async def add(

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from rag.errors import ArticleError
 from rag.ingestion.chunking import chunk_splitter, chunks_of
 from rag.ingestion.indexing import IngestReport, check_embedder
+from rag.ingestion.read_articles import unlisted_folders
 from rag.library import Library
 from rag.models.wordpiece import bert_tokenizer
 from tests.conftest import SEED_ID, SEEDS
@@ -51,7 +53,7 @@ def stored_state(library: Library) -> tuple[list[str], list[tuple[str, KnownArti
 
 
 def run(library: Library, *paths: Path, prune: bool = False) -> object:
-    return asyncio.run(library.ingest(list(paths), prune=prune))
+    return asyncio.run(library.ingest(list(paths), prune=prune, prune_most=True))
 
 
 # Chunks
@@ -148,6 +150,44 @@ def test_prune_takes_what_is_gone_from_these_paths_only(library: Library, tmp_pa
     stored_state(library)
 
 
+def test_prune_deletes_more_than_half_of_the_library_only_when_told_to(library: Library, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "one.jsonl", {"a": "It rained.", "b": "It snowed.", "c": "It hailed."})
+    run(library, corpus)
+    write_corpus(corpus, {"a": "It rained."})
+    report = asyncio.run(library.ingest([corpus], prune=True))
+    assert (report.removed, report.unpruned) == (0, 2)
+    assert set(library.storage.ledger.known("shared")) == {"a", "b", "c"}
+    assert asyncio.run(library.ingest([corpus], prune=True, prune_most=True)).removed == 2
+    stored_state(library)
+
+
+def test_prune_takes_an_empty_folder_for_one_that_is_not_mounted(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "news").mkdir()
+    (tmp_path / "news" / "a.txt").write_text("It rained.", "utf-8")
+    run(library, tmp_path / "news", SEEDS)
+    (tmp_path / "news" / "a.txt").unlink()
+    report = asyncio.run(library.ingest([tmp_path / "news"], prune=True, prune_most=True))
+    assert report.removed == 0
+    assert any("not mounted" in problem.reason for problem in report.problems)
+    assert len(library.storage.ledger.known("shared")) == 2
+
+
+def test_a_folder_that_cannot_be_listed_is_named() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "locked").mkdir(mode=0o000)
+        (folder / "a.txt").write_text("It rained.", "utf-8")
+        child = os.fork()
+        if not child:
+            # Permissions do not hold back root.
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            problems = unlisted_folders([folder])
+            os._exit(0 if [problem.place for problem in problems] == [str(folder / "locked")] else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_prune_keeps_the_articles_of_a_file_that_cannot_be_read(library: Library, tmp_path: Path) -> None:
     article = tmp_path / "a.txt"
     article.write_text("It rained.", "utf-8")
@@ -224,7 +264,7 @@ from rag.settings import Settings
 async def main():
     async with open_library(Settings(home=Path(sys.argv[1]))) as library:
         print("open", flush=True)
-        await library.ingest([Path(sys.argv[2])], prune=True)
+        await library.ingest([Path(sys.argv[2])], prune=True, prune_most=True)
         print("done", flush=True)
 asyncio.run(main())
 """
@@ -362,7 +402,7 @@ from rag.settings import Settings
 
 async def main():
     async with open_library(Settings(home=Path(sys.argv[1]))) as library:
-        await library.ingest([Path(sys.argv[2])], prune=True)
+        await library.ingest([Path(sys.argv[2])], prune=True, prune_most=True)
         if sys.argv[3:]:
             await library.rebuild()
 asyncio.run(main())

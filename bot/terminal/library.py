@@ -19,11 +19,14 @@ from rag.settings import Settings
 PROBLEMS_SHOWN = 50
 
 
-async def ingest_paths(settings: Settings, paths: Sequence[Path], prune: bool, library: str) -> int:
-    """Store the articles and say what was done; FAILED when one could not be read."""
+async def ingest_paths(settings: Settings, paths: Sequence[Path], prune: bool, yes: bool, library: str) -> int:
+    """Store the articles and say what was done; FAILED when one could not be read, or not all could be pruned."""
     async with open_library(settings, on_wait=notify) as stored:
         with progress_bar() as progress:
-            report = await stored.ingest(paths, library, prune, progress)
+            report = await stored.ingest(paths, library, prune, progress, prune_most=yes)
+        gone = f"{count_words(report.unpruned, 'article')} of this library, more than half of it, are gone from these paths"
+        if report.unpruned and sys.stdin.isatty() and click.confirm(f"{gone}. Delete them?", err=True):
+            report = await stored.ingest(paths, library, prune, prune_most=True)
     for problem in report.problems[:PROBLEMS_SHOWN]:
         notify(f"{safe(problem.place)} {safe(problem.reason)}")
     if len(report.problems) > PROBLEMS_SHOWN:
@@ -31,7 +34,9 @@ async def ingest_paths(settings: Settings, paths: Sequence[Path], prune: bool, l
     counts = [f"{report.added:,} added", f"{report.changed:,} changed", f"{report.unchanged:,} unchanged"]
     counts += [f"{report.removed:,} removed"] if report.removed else []
     click.echo(f"{', '.join(counts)}; {count_words(report.chunks, 'chunk')} made.")
-    return FAILED if report.problems else ANSWERED
+    if report.unpruned:
+        notify(f"{gone}: nothing was deleted. Add --yes where that is right.")
+    return FAILED if report.problems or report.unpruned else ANSWERED
 
 
 async def rebuild_library(settings: Settings) -> int:

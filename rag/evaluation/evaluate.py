@@ -69,7 +69,7 @@ async def evaluate(
         settings = corpus_settings(settings, corpus)
     async with open_engine(settings) as engine:
         if corpus is not None:
-            await engine.library.ingest(corpus.paths, SHARED_LIBRARY, True, on_ingest)
+            await engine.library.ingest(corpus.paths, SHARED_LIBRARY, True, on_ingest, prune_most=True)
         else:
             check_gold(case_set.cases, await stored_texts(engine, gold_articles(case_set.cases)))
         with partial_run(unfinished, resume, on_outcome) as partial:

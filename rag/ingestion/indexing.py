@@ -39,7 +39,10 @@ REPORTED_TITLES = 20
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did. `problems` are articles that could not be read; everything else is stored."""
+    """What an ingest did. `problems` are articles that could not be read; everything else is stored.
+
+    unpruned: articles that are gone from the paths and were not deleted, because they are more than half of the library.
+    """
 
     added: int = 0
     changed: int = 0
@@ -48,6 +51,7 @@ class IngestReport:
     chunks: int = 0
     problems: tuple[ArticleProblem, ...] = ()
     titles: tuple[str, ...] = ()
+    unpruned: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ What cannot be read is yielded as an ArticleProblem naming the file (and line), 
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,20 @@ def read_paths(paths: Sequence[Path], library: str = SHARED_LIBRARY) -> ReadResu
             yield from read_file(path, f"{path.resolve().parent.name}/{path.name}", library)
         else:
             yield ArticleProblem(str(path), f"is not a {', '.join(SUFFIXES)} file: convert it, or give its folder.")
+
+
+def unlisted_folders(paths: Sequence[Path]) -> list[ArticleProblem]:
+    """The folders under these paths that cannot be listed, and those of the paths that hold nothing at all."""
+    errors: list[OSError] = []
+    problems = []
+    for folder in (path for path in paths if path.is_dir()):
+        for at, folders, names in os.walk(folder, onerror=errors.append):
+            if at == str(folder) and not folders and not names:
+                problems.append(ArticleProblem(at, "is empty, perhaps not mounted: nothing was deleted."))
+    unreadable = [
+        ArticleProblem(str(e.filename), f"cannot be listed ({e.strerror}): nothing was deleted.") for e in errors
+    ]
+    return problems + unreadable
 
 
 def read_file(path: Path, name: str, library: str = SHARED_LIBRARY) -> ReadResults:

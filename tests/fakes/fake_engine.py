@@ -68,6 +68,7 @@ class FakeLibrary:
         library: str = SHARED_LIBRARY,
         prune: bool = False,
         progress: OnProgress | None = None,
+        prune_most: bool = False,
     ) -> IngestReport:
         return IngestReport()
 
