@@ -10,9 +10,8 @@ answer-or-refuse, and how often the best sentence holds the answer; for claims t
 import argparse
 import asyncio
 import json
-import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -70,10 +69,16 @@ async def search(data: Path, home: Path, name: str) -> list[Question]:
 
 def searched(data: Path, work: Path, name: str) -> list[Question]:
     """The same, searched once and kept."""
-    kept = work / f"searched-{name}.pickle"
+    kept = work / f"searched-{name}.json"
     if not kept.exists():
-        kept.write_bytes(pickle.dumps(asyncio.run(search(data, work / "homes", name))))
-    return list(pickle.loads(kept.read_bytes()))
+        kept.write_text(json.dumps([asdict(question) for question in asyncio.run(search(data, work / "homes", name))]))
+    questions = []
+    for row in json.loads(kept.read_text()):
+        passages = [
+            ReaderPassage(p["text"], p["title"], tuple(map(tuple, p["sentences"]))) for p in row.pop("passages")
+        ]
+        questions.append(Question(**row, passages=passages))
+    return questions
 
 
 class Runner:
