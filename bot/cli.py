@@ -162,7 +162,7 @@ def status_command(library: str) -> None:
 def replay_command(answer_id: str, again: bool, as_json: bool) -> None:
     """Show a stored answer with everything it was made of; the beginning of its id is enough."""
     settings = settings_now()
-    from bot.terminal.replay import replay_answer
+    from bot.terminal.feedback import replay_answer
 
     run_command(replay_answer(settings, answer_id, again, as_json))
 

@@ -15,8 +15,8 @@ import pytest
 
 from bot.discord.admission import REMEMBERED, QuestionQueue, Rejected
 from bot.discord.conversation import RECENT
-from bot.discord.logs import JsonLines
 from bot.discord.metrics import Metrics, serve_metrics
+from bot.discord.run import JsonLines
 from rag.answer import StreamEvent
 from rag.errors import ModelError, SettingsError
 from tests.fakes.discord_harness import MANAGE, FakeEngine, drafting, pressed, running, texts_of

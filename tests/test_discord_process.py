@@ -14,8 +14,8 @@ from urllib.request import urlopen
 import discord as discord_library
 import pytest
 
+from bot.discord.admission import NEEDED, permission_names
 from bot.discord.check import check_discord, check_engine
-from bot.discord.permissions import NEEDED, permission_names
 from bot.discord.run import check_bot, run_bot, sync_commands
 from bot.discord.supervisor import DiscordRefused
 from rag.errors import SettingsError

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import discord
 
+from bot.discord.admission import NEEDED, permission_names
 from bot.discord.client import DatelineBot, intents_for, point_elsewhere
 from bot.discord.metrics import Metrics
-from bot.discord.permissions import NEEDED, permission_names
 from bot.discord.supervisor import PORTAL, plain_failure
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings

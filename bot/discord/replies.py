@@ -12,8 +12,8 @@ from typing import TypeAlias, TypeVar
 import aiohttp
 import discord
 
+from bot.discord.admission import permissions_in
 from bot.discord.buttons import Buttons
-from bot.discord.permissions import permissions_in
 from bot.discord.render import Page, plain_messages
 
 log = logging.getLogger("dateline.bot")

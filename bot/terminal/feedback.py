@@ -1,19 +1,24 @@
-"""`dateline gaps` and `dateline cases`: from questions asked in real life to what to read next, and to new cases."""
+"""`dateline gaps`, `cases` and `replay`: what was asked in real life, what to read next, new cases, an answer once more."""
 
 import asyncio
+import difflib
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from bot.terminal.errors import ANSWERED, notify
-from bot.terminal.render import make_console, safe
+from bot.terminal.render import answer_lines, joined, make_console, safe
+from rag.answer import Answer, answer_from_record
+from rag.errors import QuestionError
 from rag.evaluation.gaps import Gap, case_draft, drafts_text, find_gaps
 from rag.factory import open_engine
 from rag.settings import Settings
 from vectorstore.answers import AnswerStore
 from vectorstore.bot_state import BotState
 from vectorstore.database import open_database
+from vectorstore.values import Scope
 
 WORDINGS_SHOWN = 5
 
@@ -68,3 +73,36 @@ def read_drafts(settings: Settings, since: float) -> list[dict[str, object]]:
         return [case_draft(answer, reasons[answer_id]) for answer_id, answer in stored.items() if answer]
     finally:
         database.dispose()
+
+
+async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json: bool) -> int:
+    """Print a stored answer. Raises QuestionError when no answer, or more than one, has this id."""
+    async with open_engine(settings) as engine:
+        stored = await engine.answers.find(answer_id)
+        if stored is None:
+            raise QuestionError(
+                f"No single stored answer has the id {answer_id!r}: `ask --explain` shows an answer's id."
+            )
+        if as_json:
+            sys.stdout.write(stored.record + "\n")
+            return ANSWERED
+        answer = answer_from_record(stored.record)
+        console = make_console()
+        console.print(f"question     {safe(answer.question)}")
+        console.print(joined(answer_lines(answer, explain=True)))
+        if answer.draft is not None:
+            console.print(f"prompt       {answer.draft.prompt_version}\ndraft        {safe(answer.draft.text)}")
+        if again:
+            now = await engine.ask(answer.standalone_question, scope=Scope(sources=answer.explanation.sources))
+            console.print("\n" + "\n".join(diff_lines(answer, now)))
+    return ANSWERED
+
+
+def diff_lines(before: Answer, now: Answer) -> list[str]:
+    """What an answer says now that it did not say before, line by line."""
+    lines = list(difflib.unified_diff(plain(before), plain(now), "then", "now", lineterm="", n=1))
+    return lines or ["Asked again, the answer is the same."]
+
+
+def plain(answer: Answer) -> list[str]:
+    return [line.plain for line in answer_lines(answer)]

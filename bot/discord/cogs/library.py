@@ -10,11 +10,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.discord.admission import check_is_admin
 from bot.discord.client import DatelineBot, Interaction
 from bot.discord.download import Download, anywhere, download, is_public
 from bot.discord.errors import user_message
 from bot.discord.markdown import clean, escape, one_line, shorten_escaped
-from bot.discord.permissions import check_is_admin
 from bot.discord.render import IN_FILE, Page, headline_line, notice_page
 from bot.discord.replies import SEND_FAILURES, show_privately
 from bot.discord.state import guild_library

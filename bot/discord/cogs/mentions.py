@@ -10,11 +10,10 @@ from dataclasses import replace
 import discord
 from discord.ext import commands
 
-from bot.discord.admission import Rejected, channel_ids, check_place, role_ids
+from bot.discord.admission import Rejected, channel_ids, check_place, permissions_in, role_ids
 from bot.discord.answering import AnswerSession
 from bot.discord.client import DatelineBot
 from bot.discord.conversation import Place, Question
-from bot.discord.permissions import permissions_in
 from bot.discord.render import thread_name
 from bot.discord.replies import SEND_FAILURES, ChannelReply, log_failure
 from bot.discord.state import PRIVATE

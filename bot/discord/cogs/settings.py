@@ -8,10 +8,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.discord.admission import check_is_admin
 from bot.discord.client import DatelineBot, Interaction
 from bot.discord.conversation import guild_prefix
 from bot.discord.markdown import one_line, shorten_escaped
-from bot.discord.permissions import check_is_admin
 from bot.discord.render import Page, notice_page
 from bot.discord.replies import show_privately
 from bot.discord.translations import LANGUAGES
