@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -26,7 +27,9 @@ async def ingest_paths(settings: Settings, paths: Sequence[Path], prune: bool, y
             report = await stored.ingest(paths, library, prune, progress, prune_most=yes)
         gone = f"{count_words(report.unpruned, 'article')} of this library, more than half of it, are gone from these paths"
         if report.unpruned and sys.stdin.isatty() and click.confirm(f"{gone}. Delete them?", err=True):
-            report = await stored.ingest(paths, library, prune, prune_most=True)
+            pruned = await stored.ingest(paths, library, prune, prune_most=True)
+            # What the first pass added and could not read is said too.
+            report = replace(report, removed=pruned.removed, unpruned=0)
     for problem in report.problems[:PROBLEMS_SHOWN]:
         notify(f"{safe(problem.place)} {safe(problem.reason)}")
     if len(report.problems) > PROBLEMS_SHOWN:

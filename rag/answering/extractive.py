@@ -80,10 +80,10 @@ def closest_passage(
     """The best sentence for a refusal to quote, whole sentences before headings and questions; None without any."""
     quotable = [candidate for candidate, _ in without_instructions(answerability.ranked, hits)]
     statements = [c for c in quotable if c.features["is_whole"] and not c.features["is_question"]]
-    for candidate in (statements or quotable)[:1]:
-        quote = quote_of(candidate, hits, readings, answerability.answer_type)
-        return citation_of(1, quote, hits[quote.hit])
-    return None
+    if not quotable:
+        return None
+    quote = quote_of((statements or quotable)[0], hits, readings, answerability.answer_type)
+    return citation_of(1, quote, hits[quote.hit])
 
 
 def choose_sentences(answerability: AnswerabilityScore, hits: Sequence[Hit]) -> list[Candidate]:
