@@ -113,7 +113,7 @@ async def questions(home: Path) -> dict[str, float]:
         embed = median_seconds(lambda: storage.embedder.embed_question(QUESTION), 30)
         chroma = median_seconds(lambda: storage.store.search(raw_vector, 10, Scope()), 30)
         finding = median_seconds(lambda: engine.retrieve(StandaloneQuestion(QUESTION, Scope())), 30)
-        hits = engine.retrieve(StandaloneQuestion(QUESTION, Scope()))
+        _, hits = engine.retrieve(StandaloneQuestion(QUESTION, Scope()))
         passages = [Passage(hit.chunk.text, hit.chunk.spans_within()) for hit in hits[:5]]
         sentences = [Passage(p.text[a:b]) for p in passages for a, b in p.sentences]
         pass_over = median_seconds(lambda: storage.embedder.embed_passages(sentences), 10)

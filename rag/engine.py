@@ -20,10 +20,25 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from rag.answer import Answer, Citation, Draft, DraftText, Explanation, Refusal, StreamEvent, Turn, headline_of
-from rag.answering.answerability import AnswerabilityScore, Parameters, score_answerability
+from rag.abbreviations import in_the_articles_words
+from rag.answer import (
+    Answer,
+    Citation,
+    Draft,
+    DraftText,
+    Explanation,
+    Refusal,
+    StreamEvent,
+    Turn,
+    day_words,
+    headline_of,
+)
+from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
 from rag.answering.extractive import closest_passage, lacks_identifier, write_extract
+from rag.answering.features import is_about
 from rag.errors import ModelError, QuestionError
+from rag.intent import wants_help
+from rag.language import is_foreign
 from rag.library import Library
 from rag.protocols import HISTORY_TURNS
 from rag.question import StandaloneQuestion, understand
@@ -37,19 +52,23 @@ if TYPE_CHECKING:
 
     from rag.answering.generative import ModelWriter, VerifiedText
     from rag.answering.reader import Reader, Reading
+    from vectorstore.ledger import LedgerCounts
 
 Result = TypeVar("Result")
 
 log = logging.getLogger("dateline.engine")
 
 NOT_SAID = "The articles do not say."
+ENGLISH_ONLY = "The articles are read in English: ask in English, or set DATELINE_MODEL."
 NOTHING_FOUND = "No article in this scope says anything of it."
 EMPTY_LIBRARY = "The library is empty: run `dateline ingest` with a folder of articles."
 EXTRACTIVE = "extractive"
 """The `model` of an answer that no model wrote."""
 NEAREST_SHOWN = 3
-READ_HITS = 5
-"""Passages the reader reads. A sixth costs a sixth of the time and is worth .001 of the area under the curve."""
+NEWEST_SUMMARISED = 3
+"""Articles that "What's new?" quotes from."""
+READ_HITS = 8
+"""Passages the reader reads."""
 
 
 CLOSEST_SHARE = 0.4
@@ -62,14 +81,14 @@ class Models:
     """The models behind the steps: what steps 2, 3 and 4 may use. `writer` None: answers are quoted only."""
 
     parameters: Parameters
-    reader: "Reader | None" = None
+    reader: "Reader"
     reranker: "BaseNodePostprocessor | None" = None
     writer: "ModelWriter | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What steps 1 to 3 leave for one question. `readings`: of the first hits, none without a reader."""
+    """What steps 1 to 3 leave for one question. `readings`: of the first hits."""
 
     id: str
     question: str
@@ -136,9 +155,11 @@ class Engine:
         question, history = checked_question(question, self.settings.question_limit), history[-HISTORY_TURNS:]
         standalone = await self.understand(question, history, scope or Scope(), writer)
         timer.finish("understand")
-        hits = await self.in_thread(lambda: self.retrieve(standalone))
+        standalone, hits = await self.in_thread(lambda: self.retrieve(standalone))
         timer.finish("retrieve")
         evidence = await self.in_thread(lambda: self.judge(question, standalone, hits))
+        if standalone.wider is not None and not self.may_answer(evidence):
+            evidence = await self.in_thread(lambda: self.look_wider(evidence))
         timer.finish("judge")
         written = Written(refusal=NOT_SAID)
         async for event in self.write(evidence, history, writer, timer):
@@ -154,40 +175,67 @@ class Engine:
     async def understand(
         self, question: str, history: Sequence[Turn], scope: Scope, writer: "ModelWriter | None"
     ) -> StandaloneQuestion:
-        """Step 1. A model rewrites follow-ups where there is one; without it, or when it fails, rules do."""
+        """Step 1. A model rewrites follow-ups and translates, where there is one; without it, or when it fails, rules do."""
         now = datetime.now(UTC)
-        standalone = understand(question, history, scope, now)
-        if writer is None or not history or not standalone.rewritten:
+        standalone = replace(understand(question, history, scope, now), foreign=is_foreign(question))
+        if writer is None or not (standalone.foreign or (history and standalone.rewritten)):
             return standalone
         try:
-            rewritten = await writer.rewrite(question, history)
+            rewritten = await writer.rewrite(question, history) if history else question
+            if standalone.foreign:
+                from rag.answering.translation import to_english
+
+                rewritten = await to_english(writer, rewritten)
         except ModelError as error:
             log.warning("model could not rewrite", extra={"reason": str(error)})
             return standalone
-        return replace(understand(rewritten, (), scope, now), rewritten=f"{writer.name} rewrote the follow-up")
+        how = "translated the question" if standalone.foreign else "rewrote the follow-up"
+        again = understand(rewritten, (), scope, now)
+        return replace(again, rewritten=f"{writer.name} {how}", foreign=standalone.foreign)
 
-    def retrieve(self, standalone: StandaloneQuestion) -> tuple[Hit, ...]:
-        """Step 2."""
+    def retrieve(self, standalone: StandaloneQuestion) -> tuple[StandaloneQuestion, tuple[Hit, ...]]:
+        """Step 2: the hits, and the question with names as the articles write them, searched for again where they differ."""
+        if standalone.summary_of == "":
+            chunks = self.library.storage.ledger.leading_chunks(standalone.scope, NEWEST_SUMMARISED)
+            return standalone, tuple(Hit(chunk, 1.0) for chunk in chunks)
         from rag.retrieval import HitLimits, HybridRetriever
 
         limits = HitLimits(self.settings.hits, self.settings.hits_per_article)
         lexical = self.library.lexical()
         retriever = HybridRetriever(self.library.storage, lexical, standalone.scope, limits, self.models.reranker)
-        hits = retriever.find(standalone.question)
-        return newest_first(hits) if standalone.prefers_newest else tuple(hits)
+        hits = retriever.find(standalone.summary_of or standalone.question)
+        if standalone.summary_of is not None:
+            return standalone, self.beginning_of(hits, standalone.summary_of)
+        asked = in_the_articles_words(standalone.question, (hit.chunk.text for hit in hits))
+        if asked != standalone.question:
+            standalone, hits = replace(standalone, question=asked), retriever.find(asked)
+        return standalone, newest_first(hits) if standalone.prefers_newest else tuple(hits)
+
+    def beginning_of(self, hits: Sequence[Hit], subject: str) -> tuple[Hit, ...]:
+        """The first passage of the article that a search found first, where that speaks of the subject at all."""
+        if not hits or not is_about(hits[0].chunk, subject):
+            return ()
+        found = hits[0].chunk
+        first = self.library.storage.ledger.first_chunk(found.library, found.article_id)
+        return (replace(hits[0], chunk=first, sentence_similarities=()),) if first else ()
 
     def judge(self, question: str, standalone: StandaloneQuestion, hits: tuple[Hit, ...]) -> Evidence:
         """Step 3: what the reader says of the first hits, and how probable it makes an answer."""
-        readings: tuple[Reading, ...] = ()
-        if self.models.reader is not None:
-            from rag.answering.reader import ReaderPassage
+        if standalone.summary_of is not None:
+            return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), leading_sentences(hits))
+        from rag.models.passage_network import ReaderPassage
 
-            chunks = [hit.chunk for hit in hits[:READ_HITS]]
-            passages = [ReaderPassage(chunk.text, chunk.title, chunk.spans_within()) for chunk in chunks]
-            readings = tuple(self.models.reader.read(standalone.question, passages))
-        idf = self.library.lexical().idf
-        answerability = score_answerability(standalone.question, hits, readings, idf, self.models.parameters)
+        chunks = [hit.chunk for hit in hits[:READ_HITS]]
+        passages = [ReaderPassage(chunk.text, chunk.title, chunk.spans_within()) for chunk in chunks]
+        readings = tuple(self.models.reader.read(standalone.question, passages))
+        answerability = score_answerability(standalone.question, hits, readings, self.models.parameters)
         return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, readings, answerability)
+
+    def look_wider(self, evidence: Evidence) -> Evidence:
+        """Steps 2 and 3 once more without "this week" and the like, where that answers what the bounds kept out."""
+        standalone, hits = self.retrieve(evidence.standalone.widened())
+        wider = self.judge(evidence.question, standalone, hits)
+        return wider if self.may_answer(wider) else evidence
 
     async def write(
         self, evidence: Evidence, history: Sequence[Turn], writer: "ModelWriter | None", timer: StepTimer
@@ -207,7 +255,7 @@ class Engine:
                         log.warning("model failed", extra={"answer_id": evidence.id, "reason": event.interrupted})
                     # A model that declines is believed unless the reader is sure: it may have missed the passage.
                     if event.citations or (event.abstained and not self.may_answer(evidence)):
-                        yield written_by(writer.name, event)
+                        yield await in_asked_language(writer, evidence, written_by(writer.name, event))
                         return
                     quoted = Written(note=why_quoted(writer.name, event), draft=event.draft)
             except ModelError as error:
@@ -219,15 +267,19 @@ class Engine:
     def quote(self, evidence: Evidence, quoted: Written) -> Written:
         """The sentences that answer, or why there are none, added to the note and draft that a model left."""
         if not evidence.hits:
-            articles = self.library.storage.ledger.counts(evidence.standalone.scope.libraries).articles
-            return replace(quoted, refusal=NOTHING_FOUND if articles else EMPTY_LIBRARY)
+            counts = self.library.storage.ledger.counts(evidence.standalone.scope.libraries)
+            return replace(quoted, refusal=nothing_found(evidence.standalone.scope, counts))
         if self.may_answer(evidence):
-            text, citations = write_extract(evidence.answerability, evidence.hits, evidence.readings)
+            text, citations = write_extract(
+                evidence.standalone.question, evidence.answerability, evidence.hits, evidence.readings
+            )
             asked = evidence.standalone
             # The time words of a question are a filter on dates, not what it is about.
             if citations and (asked.time or not lacks_identifier(asked.question, citations, evidence.hits)):
                 return replace(quoted, text=text, citations=citations)
-        return replace(quoted, refusal=NOT_SAID)
+        # The reader and the words of a search know English; a model would have translated.
+        english_only = evidence.standalone.foreign and self.models.writer is None
+        return replace(quoted, refusal=ENGLISH_ONLY if english_only else NOT_SAID)
 
     def prove(self, evidence: Evidence, written: Written) -> Answer:
         """Step 5: the answer, each quote found in its stored article; a refusal names what is nearest."""
@@ -287,12 +339,39 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self.threads, function)
 
 
+def nothing_found(scope: Scope, counts: "LedgerCounts") -> str:
+    """Why a search found nothing: the library is empty, the articles are older, or none is near."""
+    if not counts.articles:
+        return EMPTY_LIBRARY
+    if scope.since is not None and counts.newest is not None and counts.newest < scope.since:
+        return f"Nothing since {day_words(scope.since)}: the newest article is of {day_words(counts.newest)}."
+    return NOTHING_FOUND
+
+
 def written_by(model: str, proven: "VerifiedText") -> Written:
     """What a model wrote and the quotes support, or its word that the articles do not say."""
     if proven.abstained:
         return Written(refusal=NOT_SAID, model=model, draft=proven.draft)
     note = f"{proven.interrupted} This is what it had finished by then." if proven.interrupted else ""
     return Written(proven.text, proven.citations, model=model, note=note, draft=proven.draft)
+
+
+async def in_asked_language(writer: "ModelWriter", evidence: Evidence, written: Written) -> Written:
+    """A proven answer to a foreign question, translated by the model that wrote it; the quotes stay as printed."""
+    if not (evidence.standalone.foreign and written.citations):
+        return written
+    from rag.answering.translation import like_question
+
+    try:
+        text = await like_question(writer, written.text, evidence.question)
+    except ModelError as error:
+        log.warning("model could not translate", extra={"answer_id": evidence.id, "reason": str(error)})
+        return written
+    return replace(
+        written,
+        text=text,
+        note=f"{writer.name} translated this from its proven English answer. {written.note}".rstrip(),
+    )
 
 
 def why_quoted(model: str, written: "VerifiedText") -> str:
@@ -312,6 +391,11 @@ def checked_question(question: str, limit: int) -> str:
     if len(question) > limit:
         raise QuestionError(
             f"The question has {len(question):,} characters, {limit:,} are the most: ask a shorter one."
+        )
+    if wants_help(question):
+        raise QuestionError(
+            'Ask what the articles say, for instance "Will Hungary arrest Putin?", "What\'s new?" or "Summarise the newest '
+            'article".'
         )
     if not any(character.isalnum() for character in question):
         raise QuestionError("The question holds no word: ask it in words.")

@@ -80,13 +80,12 @@ def open_store(settings: Settings) -> "VectorStore":
     return VectorStore(settings.home / "vectors")
 
 
-def open_reader(settings: Settings) -> "Reader | None":
-    """The trained reader, where the judge's parameters were made for one."""
-    if not shipped_parameters().reads:
-        return None
+def open_reader(settings: Settings) -> "Reader":
+    """The trained reader."""
     from rag.answering.reader import Reader
+    from rag.models.passage_network import READER, PassageNetwork
 
-    return Reader(settings.threads)
+    return Reader(PassageNetwork(READER, settings.threads))
 
 
 def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 from rag.answer import Turn, day_words
+from rag.intent import asks_again, summary_subject
 from rag.text import STOP_WORDS, words_of
 from vectorstore.values import Scope
 
@@ -14,7 +15,10 @@ from vectorstore.values import Scope
 class StandaloneQuestion:
     """A question that needs no history, and the part of the library it is about.
 
-    rewritten and time describe what was done, "" when nothing was. prefers_newest: newer articles first.
+    rewritten and time describe what was done, "" when nothing was. prefers_newest: newer articles first. wider: the scope
+    without "this week" and the like, None without such words: a preference, where the bounds would lose the answer.
+    foreign: asked in another language than English. summary_of: what a summary is asked of, "" for the newest articles, None
+    for an ordinary question.
     """
 
     question: str
@@ -22,6 +26,17 @@ class StandaloneQuestion:
     rewritten: str = ""
     time: str = ""
     prefers_newest: bool = False
+    wider: Scope | None = None
+    foreign: bool = False
+    summary_of: str | None = None
+
+    def widened(self) -> "StandaloneQuestion":
+        """The same question of all articles of its scope, newer ones first; itself where no words narrowed it."""
+        if self.wider is None:
+            return self
+        return replace(
+            self, scope=self.wider, wider=None, prefers_newest=True, time=f"no {self.time}: newer articles first"
+        )
 
 
 MONTH_PATTERN = (
@@ -54,7 +69,8 @@ DAYS = {"day": 1, "week": 7, "month": 31}
 def understand(question: str, history: Sequence[Turn], scope: Scope, now: datetime) -> StandaloneQuestion:
     """The standalone question with its time filter. `now` is used where scope.asked_at is None; scope bounds win."""
     standalone, rewritten = stand_alone(question, history)
-    return read_time(StandaloneQuestion(standalone, scope, rewritten), scope.asked_at or now)
+    asked = StandaloneQuestion(standalone, scope, rewritten, summary_of=summary_subject(standalone))
+    return read_time(asked, scope.asked_at or now)
 
 
 def read_time(standalone: StandaloneQuestion, asked_at: datetime) -> StandaloneQuestion:
@@ -76,8 +92,10 @@ def read_time(standalone: StandaloneQuestion, asked_at: datetime) -> StandaloneQ
     newest = bool(NEWEST.search(question))
     if newest:
         said.append("newer articles first")
-    scope = replace(scope, since=scope.since or since, until=scope.until or until)
-    return replace(standalone, scope=scope, time=", ".join(said), prefers_newest=newest)
+    bounded = replace(scope, since=scope.since or since, until=scope.until or until)
+    # A day that is named is meant; a week or a month says roughly when.
+    wider = scope if within and not within["day"] and not as_of and not from_then else None
+    return replace(standalone, scope=bounded, time=", ".join(said), prefers_newest=newest, wider=wider)
 
 
 def date_of(words: str, asked_at: datetime) -> datetime | None:
@@ -146,7 +164,7 @@ def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
     before = history[-1]
     earlier = (before.standalone_question or before.question).strip()
     bare = JOINED.sub("", question.strip())
-    if ASSENT.match(bare) or not bare:
+    if ASSENT.match(bare) or asks_again(bare) or not bare:
         return earlier, f"{question!r} repeats the question before"
     if word := BARE_WORD.match(bare):
         return (

@@ -6,6 +6,7 @@ import re
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,10 +87,8 @@ def check(running: Running, answer: Answer) -> None:
 def test_will_hungary_arrest_putin(running: Running) -> None:
     answer = running.ask("Will Hungary arrest Putin?")
     check(running, answer)
-    assert "Hungary would not seek to arrest Putin" in quotes(answer)
-    assert "Hungary is a member of the court, but Orban’s government has said it would move to withdraw." in quotes(
-        answer
-    )
+    (citation,) = answer.citations
+    assert "Hungary would not seek to arrest Putin" in citation.quote
     assert answer.as_of is not None
     assert answer.as_of.date().isoformat() == "2025-10-17"
 
@@ -103,7 +102,74 @@ def test_when_did_putin_and_orban_speak(running: Running) -> None:
 def test_who_is_the_kremlin_spokesman(running: Running) -> None:
     answer = running.ask("Who is the Kremlin spokesman?")
     check(running, answer)
-    assert "Kremlin spokesman Dmitry Peskov" in quotes(answer)
+    assert "Kremlin spokesman Dmitry Peskov" in answer.citations[0].quote
+
+
+def test_an_abbreviation_that_the_article_spells_out_is_understood(running: Running) -> None:
+    answer = running.ask("Is Hungary a member of the ICC?")
+    check(running, answer)
+    assert answer.standalone_question == "Is Hungary a member of the International Criminal Court?"
+    assert "Hungary is a member of the court" in quotes(answer)
+
+
+@pytest.mark.parametrize("question", ["will the us supply tomahawks", "what did Trump say about Tomahawks?"])
+def test_a_heading_or_a_question_is_not_an_answer(running: Running, question: str) -> None:
+    answer = running.ask(question)
+    check(running, answer)
+    assert answer.citations
+    assert "Will The US Supply Tomahawks?" not in quotes(answer)
+
+
+def test_what_somebody_said_is_quoted_from_that_speaker(running: Running) -> None:
+    answer = running.ask("What did Trump say about the Tomahawk?")
+    check(running, answer)
+    assert "Trump" in answer.citations[0].quote or "he said" in answer.citations[0].quote
+
+
+@pytest.mark.parametrize(
+    "question", ["tl;dr", "Summarise the article", "What's new?", "summary of the Budapest summit"]
+)
+def test_a_summary_quotes_what_the_article_says_first(running: Running, question: str) -> None:
+    answer = running.ask(question)
+    check(running, answer)
+    assert answer.citations[0].start == 0
+    assert answer.citations[0].quote.startswith("Russian President Vladimir Putin spoke with Hungary’s prime minister")
+
+
+def test_a_summary_of_what_no_article_speaks_of_is_refused(running: Running) -> None:
+    assert running.ask("Summarise the article about banana prices").refused
+
+
+def test_news_of_a_day_without_articles_names_the_newest_day(running: Running) -> None:
+    answer = running.ask("what happened today?", scope=Scope(asked_at=datetime(2025, 11, 24, 12, tzinfo=UTC)))
+    assert answer.refusal is not None
+    assert answer.refusal.reason == "Nothing since 24 November 2025: the newest article is of 17 October 2025."
+
+
+def test_a_greeting_gets_a_word_on_what_can_be_asked(running: Running) -> None:
+    with pytest.raises(QuestionError, match="Ask what the articles say"):
+        running.ask("Hello!")
+
+
+def test_a_doubt_is_answered_with_the_answer_before_and_its_quotes(running: Running) -> None:
+    first = running.ask("Who is the Kremlin spokesman?")
+    again = running.ask("Are you sure?", (Turn.of(first),))
+    assert quotes(again) == quotes(first)
+
+
+def test_a_question_in_another_language_is_told_that_the_reader_reads_english(running: Running) -> None:
+    answer = running.ask("La Hongrie va-t-elle arrêter Poutine ?")
+    assert answer.refusal is not None
+    assert answer.refusal.reason == "The articles are read in English: ask in English, or set DATELINE_MODEL."
+
+
+def test_a_week_without_an_answer_is_a_preference_and_a_named_day_a_filter(running: Running) -> None:
+    asked_at = datetime(2025, 11, 24, tzinfo=UTC)
+    this_week = running.ask("What did Trump say about Tomahawks this week?", scope=Scope(asked_at=asked_at))
+    assert not this_week.refused
+    assert this_week.explanation.time == "no articles from 24 November 2025 on: newer articles first"
+    today = running.ask("What did Trump say about Tomahawks today?", scope=Scope(asked_at=asked_at))
+    assert today.refused
 
 
 @pytest.mark.parametrize(
@@ -111,7 +177,6 @@ def test_who_is_the_kremlin_spokesman(running: Running) -> None:
     [
         "What is the capital of Australia?",
         "What did Macron say about the Budapest summit?",
-        "ブダペストの天気は？",
         "42",
     ],
 )
@@ -263,7 +328,7 @@ def test_copies_are_one_citation_that_names_them(newsroom: Running) -> None:
     assert len(copies) >= 3
     text = newsroom.run(newsroom.engine.library.article("shared", min(copies)))
     assert text is not None
-    found = newsroom.engine.retrieve(StandaloneQuestion(text.text[:200], Scope()))
+    _, found = newsroom.engine.retrieve(StandaloneQuestion(text.text[:200], Scope()))
     of_group = [hit for hit in found if hit.chunk.article_id in copies]
     assert len({hit.chunk.article_id for hit in of_group}) == 1
     assert {copy.article_id for hit in of_group for copy in hit.copies} == copies - {of_group[0].chunk.article_id}

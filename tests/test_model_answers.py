@@ -134,6 +134,28 @@ def test_follow_up_is_rewritten_by_the_model_and_else_by_rules(
         assert (given.standalone_question, given.explanation.rewritten) == (standalone, how)
 
 
+GERMAN = "Wird Ungarn den Präsidenten Putin verhaften?"
+
+
+@pytest.mark.parametrize(
+    ("back", "text", "note"),
+    [
+        pytest.param("Ungarn würde nicht versuchen, Putin festzunehmen. [1]",
+                     "Ungarn würde nicht versuchen, Putin festzunehmen. [1]",
+                     "small translated this from its proven English answer.", id="translated"),
+        pytest.param("Ungarn würde das nicht.", "Hungary would not seek to arrest Putin. [1]", "", id="a mark is lost"),
+        pytest.param("Siehe https://example.com [1]", "Hungary would not seek to arrest Putin. [1]", "", id="a link"),
+    ],
+)  # fmt: skip
+def test_a_foreign_question_is_searched_in_english_and_answered_in_its_language(
+    own_home: Path, back: str, text: str, note: str
+) -> None:
+    _, given = asked(own_home, answer(QUESTION), answer(PROVABLE), answer(back), question=GERMAN)
+    assert (given.text, given.note, given.standalone_question) == (text, note, QUESTION)
+    assert given.explanation.rewritten == "small translated the question"
+    assert all(one.quote in SEED_TEXT for one in given.citations)
+
+
 def test_a_model_that_declines_where_the_reader_is_sure_leaves_the_quoted_answer(own_home: Path) -> None:
     _, given = asked(own_home, answer("The articles do not say."))
     assert_quoted(given)

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.answering.reader import UNREAD, Reader, ReaderPassage, Reading, best_span, interpret
-from rag.answering.reader import encode as encode_passage
+from rag.answering.reader import UNREAD, Reader, Reading, best_span, interpret
 from rag.errors import EmbedderError
+from rag.models.passage_network import READER, NetworkScores, PassageNetwork, ReaderPassage
+from rag.models.passage_network import encode as encode_passage
 from rag.models.wordpiece import bert_tokenizer
 from rag.sentences import sentence_spans
 
@@ -30,7 +31,7 @@ RIVER = (
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    return Reader()
+    return Reader(PassageNetwork(READER))
 
 
 def passage(text: str, title: str = "") -> ReaderPassage:
@@ -142,7 +143,7 @@ def test_a_sentence_scores_as_the_soft_maximum_of_its_tokens_against_none_answer
     encoded = encode_passage(bert_tokenizer(), "who", ReaderPassage("One two. Three.", "", ((0, 8), (9, 15))))
     scores = np.zeros((len(encoded.ids), 3), dtype=np.float32)
     scores[encoded.passage_start + 3, 2] = 4.0
-    reading = interpret(encoded, scores, np.array([0.5, 2.0], dtype=np.float32))
+    reading = interpret(encoded, NetworkScores(scores, np.array([0.5, 2.0], dtype=np.float32)))
     one_of_two_tokens = np.log((np.exp(4.0) + np.exp(0.0)) / 2)
     assert reading.answerable == 2.0
     assert reading.sentence_scores == pytest.approx((-0.5, one_of_two_tokens - 0.5))
@@ -151,14 +152,14 @@ def test_a_sentence_scores_as_the_soft_maximum_of_its_tokens_against_none_answer
 def test_damaged_or_missing_weights_are_named(tmp_path: Path) -> None:
     weights = tmp_path / "reader.onnx"
     with pytest.raises(EmbedderError, match="cannot be read"):
-        Reader(weights=weights)
+        PassageNetwork(READER, path=weights)
     shutil.copy(str(files("rag.data").joinpath("reader.onnx")), weights)
-    assert Reader(weights=weights).read("When?", []) == []
+    assert PassageNetwork(READER, path=weights).run([]) == []
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1
     weights.write_bytes(content)
     with pytest.raises(EmbedderError, match="damaged"):
-        Reader(weights=weights)
+        PassageNetwork(READER, path=weights)
 
 
 def test_the_weights_are_small_and_load_fast() -> None:
@@ -166,7 +167,7 @@ def test_the_weights_are_small_and_load_fast() -> None:
     took = []
     for _ in range(3):
         began = time.perf_counter()
-        Reader()
+        PassageNetwork(READER)
         took.append(time.perf_counter() - began)
     # 0.15 s is the budget on two idle cores; a busy machine gets room.
     assert min(took) < 1.0

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rag.answering.reader import CLS, READER_MAX_TOKENS, SEP
+from rag.models.passage_network import CLS, READER_MAX_TOKENS, SEP
 from training.rows import Row, Window
 
 MAX_SENTENCES = 28
@@ -44,13 +44,15 @@ class Batch:
 class PackedRows:
     """The rows of one file. Lists are stored flat, each beside the offsets at which its rows begin."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, room: int = READER_MAX_TOKENS) -> None:
+        """room: tokens of a window that are shown, whole sentences around the one that answers or comes nearest."""
+        self.room = room
         with np.load(path) as file:
             self.arrays: dict[str, NDArray[np.int64]] = {name: file[name] for name in file.files if name != "names"}
             self.names: list[str] = json.loads(str(file["names"]))
         self.windows = self.arrays["window"]
         lengths = sum(np.diff(self.arrays[f"{name}_offsets"]) for name in ("question", "title"))
-        window_lengths = np.diff(self.arrays["tokens_offsets"])[self.windows]
+        window_lengths = np.minimum(np.diff(self.arrays["tokens_offsets"])[self.windows], room)
         self.lengths = np.minimum(lengths + window_lengths + 4, READER_MAX_TOKENS)
 
     def __len__(self) -> int:
@@ -64,6 +66,22 @@ class PackedRows:
         offsets = self.arrays[f"{name}_offsets"]
         return self.arrays[name][offsets[number] : offsets[number + 1]]
 
+    def shown_sentences(self, number: int, bounds: NDArray[np.int64]) -> tuple[int, int]:
+        """Which sentences of its window a row shows, half-open: as many as fit `room` around the one that matters.
+
+        That is the first that answers; where none does, the one that shares most tokens with the question.
+        """
+        if not len(bounds) or bounds[-1, 1] <= self.room:
+            return 0, len(bounds)
+        right = self.part("sentences", number)
+        if len(right):
+            pivot = int(right[0])
+        else:
+            tokens, asked = self.part("tokens", int(self.windows[number])), self.part("question", number)
+            known = np.isin(tokens, asked)
+            pivot = int(np.argmax([known[a:b].sum() for a, b in bounds]))
+        return around(bounds, pivot, self.room)
+
     def batch(self, numbers: Sequence[int], device: str = "cpu") -> Batch:
         """These rows, padded to the longest (to a multiple of 8)."""
         rows, length = len(numbers), -(-int(self.lengths[numbers].max()) // 8) * 8
@@ -75,25 +93,47 @@ class PackedRows:
         for at, number in enumerate(numbers):
             question, title = self.part("question", number), self.part("title", number)
             window = int(self.windows[number])
+            bounds = self.part("window_sentences", window).reshape(-1, 2).astype(int)
+            skipped, shown = self.shown_sentences(number, bounds)
+            cut = int(bounds[skipped, 0]) if len(bounds) else 0
+            bounds = bounds[skipped:shown] - cut
             first = len(question) + len(title) + 3
-            tokens = self.part("tokens", window)[: READER_MAX_TOKENS - first - 1]
+            room = min(READER_MAX_TOKENS - first - 1, self.room, int(bounds[-1, 1]) if len(bounds) else 0)
+            tokens = self.part("tokens", window)[cut : cut + room]
             end = first + len(tokens)
             ids[at, : end + 1] = np.concatenate(([CLS], question, [SEP], title, [SEP], tokens, [SEP]))
             types[at, len(question) + 2 : end + 1] = 1
             mask[at, : end + 1] = True
             readable[at, 0] = readable[at, first:end] = True
-            for place, (a, b) in enumerate(self.part("window_sentences", window).reshape(-1, 2)[:MAX_SENTENCES]):
+            for place, (a, b) in enumerate(bounds[:MAX_SENTENCES]):
                 members[at, place, first + a : min(first + b, end)] = True
             if self.arrays["answerable"][number]:
-                starts[at, [p for p in self.part("starts", number) + first if p < end]] = True
-                ends[at, [p for p in self.part("ends", number) + first if p < end]] = True
-                sentences[at, [p for p in self.part("sentences", number) if p < MAX_SENTENCES]] = True
+                shift = first - cut
+                starts[at, [p for p in self.part("starts", number).astype(int) + shift if first <= p < end]] = True
+                ends[at, [p for p in self.part("ends", number).astype(int) + shift if first <= p < end]] = True
+                right = self.part("sentences", number).astype(int) - skipped
+                sentences[at, [p for p in right if 0 <= p < min(shown - skipped, MAX_SENTENCES)]] = True
             else:
                 starts[at, 0] = ends[at, 0] = sentences[at, -1] = True
         flags = {name: self.arrays[name][numbers] for name in FLAGS}
         made = (ids, types, mask, readable, members, starts, ends, sentences)
         made += (flags["answerable"] > 0, flags["has_span"] > 0, flags["has_sentence"] > 0, flags["task"] == 0)
         return Batch(*(torch.from_numpy(array).to(device) for array in made))
+
+
+def around(bounds: NDArray[np.int64], pivot: int, room: int) -> tuple[int, int]:
+    """The sentences before and after `pivot`, in turn, that fit `room` tokens together with it, half-open."""
+    first, last = pivot, pivot + 1
+    while True:
+        before = first > 0 and bounds[last - 1, 1] - bounds[first - 1, 0] <= room
+        after = last < len(bounds) and bounds[last, 1] - bounds[first, 0] <= room
+        if not before and not after:
+            return first, last
+        # The shorter side grows, so that the sentence stays in the middle.
+        if before and (not after or pivot - first <= last - 1 - pivot):
+            first -= 1
+        else:
+            last += 1
 
 
 def save(path: Path, rows: Sequence[Row], windows: Sequence[Window]) -> None:

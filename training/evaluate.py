@@ -20,8 +20,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from rag.answering.reader import Encoded, ReaderPassage, Reading, encode, interpret, network_inputs
+from rag.answering.reader import Reading, interpret
 from rag.factory import open_engine
+from rag.models.passage_network import Encoded, NetworkScores, ReaderPassage, encode, network_inputs
 from rag.models.wordpiece import bert_tokenizer
 from rag.question import StandaloneQuestion
 from rag.sentences import sentence_spans
@@ -36,7 +37,6 @@ from vectorstore.values import Scope
 SETS = ("squad2", "clapnq", "multihop_rag", "newsroom", "seed")
 PASSAGES = 6
 BATCH = 16
-Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ async def search(data: Path, home: Path, name: str) -> list[Question]:
             of_seed = "seed" in row["tags"]
             if row["history"] or of_seed != (name == "seed"):
                 continue
-            hits = engine.retrieve(StandaloneQuestion(row["question"], Scope()))[:PASSAGES]
+            hits = engine.retrieve(StandaloneQuestion(row["question"], Scope()))[1][:PASSAGES]
             passages = [ReaderPassage(h.chunk.text, h.chunk.title, h.chunk.spans_within()) for h in hits]
             answerable = row["expect"] == "answer"
             questions.append(Question(row["question"], answerable, row["answers"], row["gold_quotes"], passages))
@@ -93,7 +93,7 @@ class Runner:
         """False for a network without the third passage output."""
         return self.session is None or self.session.get_outputs()[1].shape[-1] == 3
 
-    def run(self, encoded: Sequence[Encoded]) -> Iterator[Scores]:
+    def run(self, encoded: Sequence[Encoded]) -> Iterator[NetworkScores]:
         """Token and passage scores of each, in order."""
         for begin in range(0, len(encoded), BATCH):
             batch = encoded[begin : begin + BATCH]
@@ -108,7 +108,7 @@ class Runner:
                 with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
                     tokens, passages = (scores.numpy() for scores in self.network(ids, mask > 0, types))
             for row in range(len(batch)):
-                yield tokens[row], passages[row]
+                yield NetworkScores(tokens[row], passages[row])
 
 
 def read(runner: Runner, questions: Sequence[Question]) -> list[list[Reading]]:
@@ -117,7 +117,7 @@ def read(runner: Runner, questions: Sequence[Question]) -> list[list[Reading]]:
     encoded = [encode(tokenizer, question.text, passage) for question in questions for passage in question.passages]
     scores = iter(runner.run(encoded))
     inputs = iter(encoded)
-    return [[interpret(next(inputs), *next(scores)) for _ in question.passages] for question in questions]
+    return [[interpret(next(inputs), next(scores)) for _ in question.passages] for question in questions]
 
 
 def best_balanced(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
@@ -155,7 +155,7 @@ def report_claims(runner: Runner, data: Path) -> None:
         rows = list(read_jsonl(data / "claims" / f"{name}.jsonl.gz"))
         evidence = [ReaderPassage(str(row["evidence"]), "", sentence_spans(str(row["evidence"]))) for row in rows]
         encoded = [encode(tokenizer, str(row["claim"]), passage) for row, passage in zip(rows, evidence, strict=True)]
-        scores = [float(passage[2]) for _, passage in runner.run(encoded)]
+        scores = [float(scores.passage[2]) for scores in runner.run(encoded)]
         area = roc_auc_score([bool(row["supported"]) for row in rows], scores)
         print(f"  {name:13} n={len(rows):4}  area {area:.3f}", flush=True)
 

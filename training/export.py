@@ -29,7 +29,7 @@ BLOCK = 128
 
 
 class Exported(nn.Module):
-    """The network with the program's inputs: integers, as rag/answering/reader.py gives them."""
+    """The network with the program's inputs: integers, as rag/models/passage_network.py gives them."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from rag.answering.reader import CLS, SEP
+from rag.models.passage_network import CLS, SEP
 
 UNKNOWN = 100
 MASKED = -1e4

@@ -16,10 +16,10 @@ from pathlib import Path
 import bm25s
 from tokenizers import Tokenizer
 
-from rag.answering.reader import MAX_QUESTION_TOKENS, MAX_TITLE_TOKENS, SURROGATE
+from rag.models.passage_network import MAX_QUESTION_TOKENS, MAX_TITLE_TOKENS, SURROGATE
 from rag.sentences import sentence_spans
 from rag.text import STOP_WORDS, words_of
-from training.sets import CLAIMS, CLAIMS_HELD_OUT, READING, SIMULATED_FROM, ReadingSet, is_held_out
+from training.sets import ASKED_FROM, CLAIMS, CLAIMS_HELD_OUT, READING, SIMULATED_FROM, ReadingSet, is_held_out
 from vectorstore.values import Span
 
 WINDOW_TOKENS = 220
@@ -100,7 +100,7 @@ class RowBuilder:
             for row in self.read("reading", reading.name)
             if len(str(row["passage"])) <= MAX_PASSAGE_CHARACTERS
             # The articles that training/simulate.py makes the judge's questions of.
-            and not (reading.name in SIMULATED_FROM and is_held_out(str(row["title"])))
+            and not (reading.name in (*SIMULATED_FROM, *ASKED_FROM) and is_held_out(str(row["title"])))
         ]
         if not reading.alone:
             yield from raw

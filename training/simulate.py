@@ -1,9 +1,11 @@
-"""A question set as large as the judge needs: SQuAD's training articles that the network never sees, as a library.
+"""Question sets as large as the judge needs, of articles that the network never sees, as a library.
 
-    PYTHONPATH=. python training/simulate.py DATA --output WORK/squad_train
+    PYTHONPATH=. python training/simulate.py DATA --output WORK/written
+    PYTHONPATH=. python training/simulate.py DATA --asked --output WORK/asked
 
 Writes corpus.jsonl and cases.jsonl in the project's own format. A question is unanswerable because it was written so
-(SQuAD 2.0), or because the passage that answers it is not in the library: both kinds that real readers ask.
+(SQuAD 2.0), or because the passage that answers it is not in the library: both kinds that real readers ask. --asked: short
+questions that people typed into a search engine, in place of those that were written for a passage.
 """
 
 import argparse
@@ -17,12 +19,12 @@ from pathlib import Path
 
 from rag.text import words_of
 from training.rows import contains_any, read_jsonl
-from training.sets import SIMULATED_FROM, is_held_out
+from training.sets import ASKED_FROM, SIMULATED_FROM, is_held_out
 
 SEED = 13
 ANSWERABLE, UNANSWERABLE = 5_000, 5_000
-MISSING_SHARE = 0.3
-"""Of the passages, which are left out of the library."""
+MISSING_SHARE, ASKED_MISSING_SHARE = 0.3, 0.5
+"""Of the passages, which are left out of the library. None of the asked questions is unanswerable in another way."""
 
 Raw = dict[str, object]
 
@@ -37,7 +39,9 @@ def held_out(path: Path) -> list[Raw]:
     return sorted(rows, key=lambda row: str(row["title"]))
 
 
-def simulate(answered: Sequence[Raw], unanswered: Sequence[Raw], chance: random.Random) -> tuple[list[Raw], list[Raw]]:
+def simulate(
+    answered: Sequence[Raw], unanswered: Sequence[Raw], missing_share: float, chance: random.Random
+) -> tuple[list[Raw], list[Raw]]:
     """The articles of the library, and the cases. No passage of an article holds the answer to a case to be refused."""
     library: dict[object, Raw] = {}
     left_out: set[str] = set()
@@ -46,7 +50,7 @@ def simulate(answered: Sequence[Raw], unanswered: Sequence[Raw], chance: random.
     for _, rows in groupby(answered, key=itemgetter("title")):
         of_article = list(rows)
         passages = list(dict.fromkeys(str(row["passage"]) for row in of_article))
-        kept = {passage for passage in passages if chance.random() >= MISSING_SHARE}
+        kept = {passage for passage in passages if chance.random() >= missing_share}
         left_out |= {normalised(passage) for passage in passages if passage not in kept}
         for row in of_article:
             if str(row["passage"]) in kept:
@@ -88,10 +92,17 @@ def case(row: Raw, refuse: bool = False) -> Raw:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the folder with reading/")
+    parser.add_argument("--asked", action="store_true", help="questions typed into a search engine")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    answered, unanswered = (held_out(options.data / "reading" / f"{name}.jsonl.gz") for name in SIMULATED_FROM)
-    articles, cases = simulate(answered, unanswered, random.Random(SEED))
+    folder = options.data / "reading"
+    if options.asked:
+        asked = [row for name in ASKED_FROM for row in held_out(folder / f"{name}.jsonl.gz") if row["answers"]]
+        asked.sort(key=lambda row: str(row["title"]))
+        articles, cases = simulate(asked, [], ASKED_MISSING_SHARE, random.Random(SEED))
+    else:
+        answered, unanswered = (held_out(folder / f"{name}.jsonl.gz") for name in SIMULATED_FROM)
+        articles, cases = simulate(answered, unanswered, MISSING_SHARE, random.Random(SEED))
     options.output.mkdir(parents=True, exist_ok=True)
     for name, rows in (("corpus", articles), ("cases", cases)):
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

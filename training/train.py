@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rag.models.passage_network import READER_MAX_TOKENS
 from training import network as networks
 from training.arrays import Batch, PackedRows, batches, epoch
 from training.network import MASKED, MINILM, MPNET, Network, Shape
@@ -191,6 +192,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--keep", type=Path, required=True)
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--room", type=int, default=READER_MAX_TOKENS, help="tokens of a passage that are shown")
     parser.add_argument("--rate", type=float, default=6e-5)
     parser.add_argument(
         "--freeze", type=int, default=0, help="leave the embeddings and so many lowest layers as they are"
@@ -203,7 +205,7 @@ def main() -> None:
     shape = MPNET if options.shape == "mpnet" else MINILM
     network = open_network(options.start, shape, options.layers).to(device)
     teacher = open_network(options.teacher, MPNET).to(device).eval() if options.teacher else None
-    train(network, PackedRows(options.rows), teacher, options, device)
+    train(network, PackedRows(options.rows, options.room), teacher, options, device)
 
 
 if __name__ == "__main__":

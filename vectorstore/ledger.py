@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, Label, Row, Select, and_, delete, fun
 from vectorstore.database import put, transaction
 from vectorstore.lexical import LexicalEntry
 from vectorstore.schema import articles, chunks, facts, story_bands
-from vectorstore.values import Article, Chunk, Span
+from vectorstore.values import Article, Chunk, Scope, Span
 
 Value = TypeVar("Value")
 
@@ -244,6 +244,30 @@ class Ledger:
         with self.transaction() as connection:
             rows = [row for batch in slices(chunk_ids) for row in connection.execute(whole_chunks(batch)).all()]
         return {row.id: indexed_chunk(row) for row in rows}
+
+    def leading_chunks(self, scope: Scope, limit: int) -> list[Chunk]:
+        """The first chunk of each of the newest finished articles in scope, newest first; undated ones last."""
+        article = articles.c
+        conditions = [article.library.in_(scope.libraries), article.indexed.is_not(None), chunks.c.position == 0]
+        if scope.since is not None:
+            conditions.append(article.published >= scope.since.timestamp())
+        if scope.until is not None:
+            conditions.append(article.published < scope.until.timestamp())
+        if scope.sources:
+            conditions.append(article.source.in_(scope.sources))
+        query = select(chunks.c.id).join(articles, OF_ARTICLE).where(*conditions)
+        query = query.order_by(article.published.desc().nulls_last(), article.id).limit(limit)
+        with self.transaction() as connection:
+            ids = list(connection.execute(query).scalars())
+        found = self.chunks_by_id(ids)
+        return [found[chunk_id].chunk for chunk_id in ids if chunk_id in found]
+
+    def first_chunk(self, library: str, article_id: str) -> Chunk | None:
+        """The beginning of a finished article."""
+        place = chunks.c.library == library, chunks.c.article_id == article_id, chunks.c.position == 0
+        with self.transaction() as connection:
+            chunk_id = connection.execute(select(chunks.c.id).where(*place)).scalar()
+        return self.chunks_by_id([chunk_id])[chunk_id].chunk if chunk_id else None
 
     def indexed_chunk_count(self) -> int:
         """How many chunks of finished articles there are: as many vectors at least the store must hold."""

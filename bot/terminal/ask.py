@@ -26,6 +26,10 @@ from vectorstore.values import Scope
 DRAFT_LINES = 12
 
 
+ENDING = ("", "exit", "quit", "bye", ":q")
+"""Lines that end a chat."""
+
+
 @dataclass(frozen=True, slots=True)
 class AskOptions:
     """The options of `ask`. `since` and `until` are days, as typed."""
@@ -50,9 +54,9 @@ async def chat(settings: Settings, options: AskOptions) -> int:
     """Questions until the end of input; each may refer to those before it."""
     async with open_engine(settings, on_wait=notify) as engine:
         scope = await prepare(engine, options)
-        notify("Ask about the articles; an empty line or Ctrl-D ends.")
+        notify("Ask about the articles; an empty line, `exit` or Ctrl-D ends.")
         history: list[Turn] = []
-        while question := read_line("> "):
+        while (question := read_line("> ")).casefold() not in ENDING:
             try:
                 answer = await show(engine, options, question, history, scope)
             except QuestionError as error:

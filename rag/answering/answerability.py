@@ -6,13 +6,16 @@ The weights are fitted on public question sets by training/fit_judge.py and lie 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 
-from rag.answering.features import Candidate, Idf, analyse_question, candidates_of, evidence_of
+from rag.answering.features import Candidate, answer_type_of, candidates_of, evidence_of
 from rag.answering.reader import Reading
 from vectorstore.values import Hit
+
+MAX_LEADING = 3
+"""Sentences of a summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,11 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The fitted models. `threshold`: P(answered) from which the program answers; `reads`: made for a reader."""
+    """The fitted models. `threshold`: P(answered) from which the program answers."""
 
     sentence: Logistic
     answer: Logistic
     threshold: float
-    reads: bool
     operating_point: str
 
 
@@ -62,19 +64,27 @@ def parameters_from(text: str) -> Parameters:
         Logistic(fields["sentence"]["bias"], fields["sentence"]["weights"]),
         Logistic(fields["answer"]["bias"], fields["answer"]["weights"]),
         fields["threshold"],
-        fields["reads"],
         fields["operating_point"],
     )
 
 
 def score_answerability(
-    question: str, hits: Sequence[Hit], readings: Sequence[Reading], idf: Idf, parameters: Parameters
+    question: str, hits: Sequence[Hit], readings: Sequence[Reading], parameters: Parameters
 ) -> AnswerabilityScore:
     """Rank the sentences and say how probable an answer is; 0 without hits."""
-    asked = analyse_question(question, idf)
-    candidates = candidates_of(asked, hits, readings)
+    candidates = candidates_of(question, hits, readings)
     scored = [(candidate, parameters.sentence.probability(candidate.features)) for candidate in candidates]
     ranked = sorted(scored, key=lambda pair: (-pair[1], pair[0].hit, pair[0].sentence))
-    evidence = evidence_of(asked, hits, readings, ranked)
+    evidence = evidence_of(question, hits, readings)
     probability = parameters.answer.probability(evidence) if evidence else 0.0
-    return AnswerabilityScore(asked.answer_type, tuple(ranked), probability, evidence)
+    return AnswerabilityScore(answer_type_of(question), tuple(ranked), probability, evidence)
+
+
+def leading_sentences(hits: Sequence[Hit]) -> AnswerabilityScore:
+    """For a summary: the first statements of each passage, as sure as can be. What a news article says first, it is about."""
+    ranked: list[tuple[Candidate, float]] = []
+    for hit in range(len(hits)):
+        statements = [one for one in candidates_of("", hits[hit : hit + 1], ()) if one.is_statement]
+        leading = statements[: max(1, MAX_LEADING // len(hits))]
+        ranked += [(replace(one, hit=hit), 1.0 - place / 100) for place, one in enumerate(leading)]
+    return AnswerabilityScore("", tuple(sorted(ranked, key=lambda pair: -pair[1])), 1.0 if ranked else 0.0, {})

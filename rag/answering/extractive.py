@@ -1,14 +1,15 @@
 """Step 4 without a model: choose the one to three sentences that answer and quote them word for word. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 from rag.answer import Citation, Headline, headline_of
 from rag.answering.answerability import AnswerabilityScore
-from rag.answering.features import DATE, EXPECTED_ANSWER_TYPE, NAME, NUMBER_WORD, Candidate
+from rag.answering.features import DATE, NAME, NUMBER_WORD, Candidate
 from rag.answering.reader import Reading
+from rag.answering.speakers import asked_speaker, speaks
 from rag.prompt_injection import flagged_sentences
 from rag.text import jaccard, words_of
 from vectorstore.values import Chunk, Hit, Span
@@ -16,18 +17,21 @@ from vectorstore.values import Chunk, Hit, Span
 MAX_SENTENCES = 3
 MAX_WORDS = 60
 """Quoted words of an answer: what a reader takes in at a glance."""
-WORTH_ADDING = 0.05
+WORTH_ADDING = 0.5
 """A further sentence must be at least this probable, relative to the best one. Measured: docs/quality.md."""
+NEAR_TIE = 0.9
+"""Of sentences at least this probable, relative to the best one, the newest leads."""
+SPEAKER_SHARE = 0.02
+"""Where a speaker is asked for, its own sentences lead from this probability on, relative to the best one. A guess."""
 MAX_CANDIDATES = 30
 """Candidates considered, best first."""
-MAX_COMBINED = 8
-"""Candidates of which the further sentences are chosen, so that a long second one does not keep out two short ones that
-more probably answer together. Measured: docs/quality.md."""
 SPAN_MARGIN_THRESHOLD = 0.0
 """Log-odds of the reader's span against none, from which a date or number that was asked for is quoted first. Measured:
 docs/quality.md."""
 SAME_STATEMENT = 0.7
 """Jaccard similarity of words from which a second sentence says nothing new."""
+EXPECTED = {"when": DATE, "count": NUMBER_WORD}
+"""What the answer to such a question must hold."""
 LEADING_PRONOUN = re.compile(r"^[\"“'‘]?(?:He|She|They|It|His|Her|Their|Its)\b")
 IDENTIFIER = re.compile(r"\b(?:[^\W\d_]+-?)?\d(?:[.,]?\d){2,}[^\W\d_]*\b")
 YEAR = re.compile(r"(?:1\d|20)\d\ds?")
@@ -45,12 +49,12 @@ class Quote:
 
 
 def write_extract(
-    answerability: AnswerabilityScore, hits: Sequence[Hit], readings: Sequence[Reading]
+    question: str, answerability: AnswerabilityScore, hits: Sequence[Hit], readings: Sequence[Reading]
 ) -> tuple[str, tuple[Citation, ...]]:
     """The answer's text with its [n], and the citations; ("", ()) when no sentence may be quoted."""
-    chosen = choose_sentences(answerability, hits)
+    chosen = choose_sentences(question, answerability, hits)
     quotes = [quote_of(candidate, hits, readings, answerability.answer_type) for candidate in chosen]
-    return cite(join_neighbours(in_reading_order(quotes, hits), hits), hits)
+    return cite(leading_quote_first(quotes, hits), hits)
 
 
 def lacks_identifier(question: str, citations: Sequence[Citation], hits: Sequence[Hit]) -> bool:
@@ -79,62 +83,91 @@ def closest_passage(
 ) -> Citation | None:
     """The best sentence for a refusal to quote, whole sentences before headings and questions; None without any."""
     quotable = [candidate for candidate, _ in without_instructions(answerability.ranked, hits)]
-    statements = [c for c in quotable if c.features["is_whole"] and not c.features["is_question"]]
+    statements = [candidate for candidate in quotable if candidate.is_statement]
     if not quotable:
         return None
     quote = quote_of((statements or quotable)[0], hits, readings, answerability.answer_type)
     return citation_of(1, quote, hits[quote.hit])
 
 
-def choose_sentences(answerability: AnswerabilityScore, hits: Sequence[Hit]) -> list[Candidate]:
-    """The best sentence, one or two more that most probably answer within the word limit, and their antecedents."""
-    quotable = without_instructions(answerability.ranked, hits)
-    floor = answerability.ranked[0][1] * WORTH_ADDING if answerability.ranked else 0.0
-    pool = [pair for pair in quotable[:MAX_CANDIDATES] if pair[1] >= floor]
+def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Sequence[Hit]) -> list[Candidate]:
+    """The sentence that answers; further ones only where they are nearly as probable and say something else.
+
+    A pronoun at the beginning brings the sentence before it along, where both fit.
+    """
+    quotable = without_instructions(answerability.ranked, hits)[:MAX_CANDIDATES]
+    # A heading or a question is an answer only where nothing else is.
+    pool = [pair for pair in quotable if pair[0].is_statement] or quotable[:1]
     if not pool:
         return []
-    pattern = (
-        EXPECTED_ANSWER_TYPE[answerability.answer_type] if answerability.answer_type in ("when", "count") else None
-    )
-    best, *rest = pool
-    # A heading adds nothing to a sentence.
-    others = [pair for pair in rest if pair[0].features["is_whole"]]
-    further = others[:MAX_COMBINED]
-    if pattern is not None:
-        further += [pair for pair in others[MAX_COMBINED:] if pattern.search(text_of(pair[0], hits))][:1]
-    span_sentence = most_certain_span(quotable, pattern, hits) if pattern is not None else None
-    if span_sentence is not None and span_sentence not in (best, *further):
-        further.append(span_sentence)
-
-    def worth(group: Sequence[tuple[Candidate, float]]) -> tuple[bool, bool, float]:
-        """A question for a date or a number wants one in the answer, best the reader's span; then probability counts."""
-        holds = pattern is not None and any(pattern.search(text_of(candidate, hits)) for candidate, _ in group)
-        return span_sentence in group, holds, sum(probability for _, probability in group)
-
-    groups = [(best, *more) for count in range(MAX_SENTENCES) for more in combinations(further, count)]
-    chosen = [candidate for candidate, _ in max((g for g in groups if fit_together(texts_of(g, hits))), key=worth)]
+    lead = leading_sentence(question, pool, EXPECTED.get(answerability.answer_type), hits)
     by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in quotable}
-    for candidate in list(chosen):
-        antecedent = by_place.get((candidate.hit, candidate.sentence - 1))
-        if antecedent is None or antecedent in chosen or not LEADING_PRONOUN.match(text_of(candidate, hits)):
+    chosen = with_antecedent([lead], lead, by_place, hits)
+    floor = pool[0][1] * WORTH_ADDING
+    for candidate, probability in pool:
+        if candidate in chosen or probability < floor:
             continue
-        if len(chosen) < MAX_SENTENCES and fit_together([text_of(one, hits) for one in [*chosen, antecedent]]):
-            chosen.append(antecedent)
+        more = with_antecedent([*chosen, candidate], candidate, by_place, hits)
+        if len(more) <= MAX_SENTENCES and fit_together([text_of(one, hits) for one in more]):
+            chosen = more
     return chosen
 
 
+def leading_sentence(
+    question: str, pool: Sequence[tuple[Candidate, float]], pattern: re.Pattern[str] | None, hits: Sequence[Hit]
+) -> Candidate:
+    """The most probable; before it the asked speaker's own, the certain date or number that was asked for, or the newest."""
+    best, probability = pool[0]
+    if name := asked_speaker(question):
+        spoken = [
+            candidate
+            for candidate, own in pool
+            if own >= probability * SPEAKER_SHARE
+            and speaks(name, text_of(candidate, hits), text_before(candidate, hits))
+        ]
+        return spoken[0] if spoken else best
+    if pattern is not None:
+        certain = most_certain_span(pool, pattern, hits)
+        if certain is not None:
+            return certain
+    near = [candidate for candidate, own in pool if own >= probability * NEAR_TIE]
+    return max(near, key=lambda candidate: (age_key(candidate, hits), candidate is best))
+
+
+def age_key(candidate: Candidate, hits: Sequence[Hit]) -> float:
+    """Seconds of its publication, the newest highest; undated ones lowest."""
+    published = hits[candidate.hit].chunk.published
+    return published.timestamp() if published else float("-inf")
+
+
+def with_antecedent(
+    chosen: list[Candidate], candidate: Candidate, by_place: Mapping[tuple[int, int], Candidate], hits: Sequence[Hit]
+) -> list[Candidate]:
+    """The sentences, with the one before the candidate where that opens with a pronoun and both fit."""
+    antecedent = by_place.get((candidate.hit, candidate.sentence - 1))
+    if (
+        antecedent is None
+        or not antecedent.is_statement
+        or antecedent in chosen
+        or not LEADING_PRONOUN.match(text_of(candidate, hits))
+    ):
+        return chosen
+    more = [*chosen, antecedent]
+    return more if len(more) <= MAX_SENTENCES and fit_together([text_of(one, hits) for one in more]) else chosen
+
+
 def most_certain_span(
-    ranked: Sequence[tuple[Candidate, float]], pattern: re.Pattern[str], hits: Sequence[Hit]
-) -> tuple[Candidate, float] | None:
+    pool: Sequence[tuple[Candidate, float]], pattern: re.Pattern[str], hits: Sequence[Hit]
+) -> Candidate | None:
     """The sentence with the date or number of the reader's most certain span, None without a certain one."""
     sure = [
-        pair
-        for pair in ranked
-        if pair[0].features["holds_span"]
-        and pair[0].features["span_margin"] > SPAN_MARGIN_THRESHOLD
-        and pattern.search(text_of(pair[0], hits))
+        candidate
+        for candidate, _ in pool
+        if candidate.span_margin is not None
+        and candidate.span_margin > SPAN_MARGIN_THRESHOLD
+        and pattern.search(text_of(candidate, hits))
     ]
-    return max(sure, key=lambda pair: pair[0].features["span_margin"], default=None)
+    return max(sure, key=lambda candidate: candidate.span_margin or 0.0, default=None)
 
 
 def fit_together(texts: Sequence[str]) -> bool:
@@ -143,10 +176,6 @@ def fit_together(texts: Sequence[str]) -> bool:
         return False
     words = [frozenset(words_of(text)) for text in texts]
     return all(jaccard(one, other) < SAME_STATEMENT for one, other in combinations(words, 2))
-
-
-def texts_of(group: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[str]:
-    return [text_of(candidate, hits) for candidate, _ in group]
 
 
 def without_instructions(
@@ -160,6 +189,12 @@ def without_instructions(
 
 def text_of(candidate: Candidate, hits: Sequence[Hit]) -> str:
     return hits[candidate.hit].chunk.sentence_text(candidate.span)
+
+
+def text_before(candidate: Candidate, hits: Sequence[Hit]) -> str:
+    """The sentence before it in the same passage, "" at its beginning."""
+    chunk = hits[candidate.hit].chunk
+    return chunk.sentence_text(chunk.sentences[candidate.sentence - 1]) if candidate.sentence else ""
 
 
 def quote_of(candidate: Candidate, hits: Sequence[Hit], readings: Sequence[Reading], answer_type: str) -> Quote:
@@ -195,15 +230,21 @@ def within_limit(chunk: Chunk, start: int, end: int, emphasis: Sequence[Span]) -
     return words[first][0], words[first + MAX_WORDS - 1][1]
 
 
-def in_reading_order(quotes: Sequence[Quote], hits: Sequence[Hit]) -> list[Quote]:
-    """Newest article first (so that a correction is read before what it corrects), within an article as written."""
+def leading_quote_first(quotes: Sequence[Quote], hits: Sequence[Hit]) -> list[Quote]:
+    """The quote with the first sentence given, then the others: newest article first, within an article as written."""
+    lead = quotes[0].start if quotes else 0
 
     def order(quote: Quote) -> tuple[bool, float, int, int]:
         chunk = hits[quote.hit].chunk
-        best = min(other.hit for other in quotes if hits[other.hit].chunk.article_id == chunk.article_id)
-        return chunk.published is None, -(chunk.published.timestamp() if chunk.published else 0.0), best, quote.start
+        return (
+            chunk.published is None,
+            -(chunk.published.timestamp() if chunk.published else 0.0),
+            quote.hit,
+            quote.start,
+        )
 
-    return sorted(quotes, key=order)
+    joined = join_neighbours(sorted(quotes, key=order), hits)
+    return sorted(joined, key=lambda quote: not (quote.hit == quotes[0].hit and quote.start <= lead < quote.end))
 
 
 def join_neighbours(quotes: Sequence[Quote], hits: Sequence[Hit]) -> list[Quote]:

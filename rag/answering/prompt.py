@@ -70,6 +70,12 @@ def rewrite_prompt(question: str, history: Sequence[Turn]) -> Prompt:
     return fill("rewrite", {"fence": fence, "history": history_block(history, fence), "question": clean_line(question)})
 
 
+def translate_prompt(language: str, text: str) -> Prompt:
+    """Ask for a text in another language."""
+    fence = fence_for((), (), text)
+    return fill("translate", {"fence": fence, "language": language, "text": harmless_but_marks(text)})
+
+
 def repair_prompt(
     question: str, hits: Sequence[Hit], sentences: Sequence[tuple[str, str]], prompt_tokens: int
 ) -> Prompt:
@@ -151,6 +157,11 @@ def harmless(text: str) -> str:
     """
     lines = (clean_line(line) for line in text.split("\n"))
     return CONTROL_TOKEN.sub("‹", FORGED_MARK.sub(r"(\1)", "\n".join(lines)))
+
+
+def harmless_but_marks(text: str) -> str:
+    """One line without control tokens; our own [1] stays."""
+    return CONTROL_TOKEN.sub("‹", clean_line(" ".join(text.split())))
 
 
 def day(moment: datetime | None) -> str:

@@ -199,7 +199,7 @@ def read_digits(words: Sequence[Token], at: int, text: str) -> tuple[float, int,
     last = at
     if ":" in digits:
         hours, _, minutes = digits.partition(":")
-        return float(f"{hours}.{minutes.replace(':', '')}"), at, ":"
+        return float(".".join(re.sub(r"\D", "", part) for part in (hours, minutes))), at, ":"
     if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", digits):
         digits = digits.replace(",", "")
     elif re.fullmatch(r"\d{1,3}(?:\.\d{3}){2,}", digits):

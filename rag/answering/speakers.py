@@ -1,0 +1,44 @@
+"""Who speaks: a question for what somebody said wants a sentence in which that somebody says it. Pure.
+
+A rule beside the reader, which takes any statement near the name: of the sentences that it finds, the speaker's own go first.
+"""
+
+import re
+
+from rag.text import STOP_WORDS, words_of
+
+SAYING = (
+    r"(?:said|says|saying|told|tells|added|adds|warned|warns|wrote|writes|announced|announces|claimed|insisted|insists|argued|argues"
+    r"|explained|explains|replied|responded|commented|declared|suggested|tweeted|stressed|stresses|signal(?:l)?ed|according to)"
+)
+"""Verbs of speech in forms that are seldom anything else: "call", "note" and "states" are nouns as often."""
+ASKED_SPEAKER = re.compile(
+    r"\bwhat (?:did|does|do|has|have|had|was|is) (?P<name>[\w'’. -]+?)"
+    rf" (?:say|tell|announce|claim|warn|write|add|reply|argue|declare|suggest|{SAYING})\b"
+    r"|\bhow (?:did|does|do|has|have) (?P<other>[\w'’. -]+?) (?:respond|reply|react|comment)(?:e?d)?\b",
+    re.IGNORECASE,
+)
+WORDS_BETWEEN = 6
+"""Between a name and its verb: "EU foreign policy chief Kaja Kallas said". A guess."""
+PRONOUN_SPEAKS = re.compile(
+    rf"\b(?:he|she|they)\b(?:\W+\w+)?\W+{SAYING}\b|\b{SAYING}\W+(?:he|she|they)\b", re.IGNORECASE
+)
+
+
+def asked_speaker(question: str) -> tuple[str, ...]:
+    """The words of the name whose statement is asked for ("what did Donald Trump say"), () in other questions."""
+    match = ASKED_SPEAKER.search(question)
+    if match is None:
+        return ()
+    return tuple(word for word in words_of(match["name"] or match["other"]) if word not in STOP_WORDS)
+
+
+def speaks(name: tuple[str, ...], sentence: str, before: str = "") -> bool:
+    """True if the sentence lets the named one speak, or a pronoun that goes on about the sentence before."""
+    if not name:
+        return False
+    last = re.escape(name[-1])
+    gap = rf"(?:\W+\w+){{0,{WORDS_BETWEEN}}}\W+"
+    if re.search(rf"\b{last}\b{gap}{SAYING}\b|\b{SAYING}{gap}{last}\b", sentence, re.IGNORECASE):
+        return True
+    return bool(PRONOUN_SPEAKS.search(sentence) and re.search(rf"\b{last}\b", before, re.IGNORECASE))

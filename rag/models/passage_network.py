@@ -1,0 +1,143 @@
+"""A network that reads a passage for a question, or for a claim: its input, its weights, its scores.
+
+An encoder with outputs for every token (start, end and evidence of an answer) and for the passage ("none", "answers",
+"supported"). training/ makes it; onnxruntime runs it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from rag.errors import EmbedderError
+from rag.models.onnx import BATCH, open_session
+from rag.models.wordpiece import bert_tokenizer
+from vectorstore.values import Span
+
+MAX_QUESTION_TOKENS = 64
+MAX_TITLE_TOKENS = 24
+READER_MAX_TOKENS = 320
+
+CLS, SEP = 101, 102
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Lone surrogates cannot be encoded for the tokenizer; one character stands in for one, so that offsets hold."""
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A network's file in rag/data/ and the SHA-256 of the version that this program was made with."""
+
+    file: str
+    sha256: str
+
+
+READER = Weights("reader.onnx", "c3f46748a205deb7251c0fd170ae86b75b29900e3478693b4f1b377a8ec5a7b9")
+"""MiniLM, six layers, in 8 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderPassage:
+    """A passage and its sentences, as offsets in `text`."""
+
+    text: str
+    title: str
+    sentences: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The network's input: [CLS] question [SEP] title [SEP] passage [SEP].
+
+    passage_start: position of the passage's first token. offsets: its tokens' characters. sentence_tokens: for each
+    sentence, which of these tokens are its own, half-open; an empty range when none is left after truncation.
+    """
+
+    ids: list[int]
+    question_length: int
+    passage_start: int
+    offsets: list[Span]
+    sentence_tokens: list[Span]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkScores:
+    """tokens [tokens, 3]: start, end and evidence for every token of the input. passage [2 or 3]: the score of "no
+    sentence answers", the log-odds that the passage answers and, where it was taught, that it supports the claim."""
+
+    tokens: Floats
+    passage: Floats
+
+
+def encode(tokenizer: Tokenizer, question: str, passage: ReaderPassage) -> Encoded:
+    """Question (or claim) and title are cut to their limits, the passage to what is left of READER_MAX_TOKENS."""
+
+    def tokenize(text: str) -> Encoding:
+        return tokenizer.encode(SURROGATE.sub("\ufffd", text), add_special_tokens=False)
+
+    asked = tokenize(question).ids[:MAX_QUESTION_TOKENS]
+    title = tokenize(passage.title).ids[:MAX_TITLE_TOKENS]
+    passage_start = len(asked) + len(title) + 3
+    tokens = tokenize(passage.text)
+    room = READER_MAX_TOKENS - passage_start - 1
+    offsets = tokens.offsets[:room]
+    starts = np.array([start for start, _ in offsets], dtype=np.int64)
+    sentence_tokens = [
+        (int(np.searchsorted(starts, start)), int(np.searchsorted(starts, end))) for start, end in passage.sentences
+    ]
+    ids = [CLS, *asked, SEP, *title, SEP, *tokens.ids[:room], SEP]
+    return Encoded(ids, len(asked) + 2, passage_start, offsets, sentence_tokens)
+
+
+def network_inputs(batch: Sequence[Encoded]) -> dict[str, Integers]:
+    """input_ids, attention_mask and token_type_ids, padded to the longest of the batch."""
+    shape = (len(batch), max(len(encoded.ids) for encoded in batch))
+    ids, mask, types = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    for row, encoded in enumerate(batch):
+        ids[row, : len(encoded.ids)] = encoded.ids
+        mask[row, : len(encoded.ids)] = 1
+        types[row, encoded.question_length : len(encoded.ids)] = 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+
+
+class PassageNetwork:
+    """A network in memory. The same inputs together give the same numbers."""
+
+    def __init__(self, weights: Weights, threads: int = 2, path: Path | None = None) -> None:
+        """Raises EmbedderError when the weights are missing, not of this version, or beyond the installed onnxruntime."""
+        path = path or Path(str(files("rag.data").joinpath(weights.file)))
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise EmbedderError(f"{path} cannot be read ({error.strerror}): install dateline again.") from None
+        if hashlib.sha256(content).hexdigest() != weights.sha256:
+            raise EmbedderError(f"{path} is damaged or of another version: install dateline again.")
+        self._session = open_session(content, threads)
+        self._inputs = frozenset(taken.name for taken in self._session.get_inputs())
+        self.tokenizer = bert_tokenizer()
+
+    def run(self, encoded: Sequence[Encoded]) -> list[NetworkScores]:
+        """The scores of each input, in the order given."""
+        scores: dict[int, NetworkScores] = {}
+        for places in batches_of_like_length(encoded):
+            inputs = network_inputs([encoded[place] for place in places])
+            # MPNet has no segment types.
+            taken = {name: values for name, values in inputs.items() if name in self._inputs}
+            tokens, passages = self._session.run(["token_scores", "passage_scores"], taken)
+            scores |= {place: NetworkScores(tokens[row], passages[row]) for row, place in enumerate(places)}
+        return [scores[place] for place in range(len(encoded))]
+
+
+def batches_of_like_length(encoded: Sequence[Encoded]) -> Iterator[list[int]]:
+    """Positions in batches of up to BATCH, so that little is spent on padding."""
+    order = sorted(range(len(encoded)), key=lambda place: len(encoded[place].ids))
+    for begin in range(0, len(order), BATCH):
+        yield order[begin : begin + BATCH]

@@ -1,0 +1,115 @@
+"""What a question means: abbreviations, its language, who is asked to have spoken."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.abbreviations import in_the_articles_words
+from rag.answering.speakers import asked_speaker, speaks
+from rag.intent import asks_again, summary_subject, wants_help
+from rag.language import is_foreign
+
+COURT = "The International Criminal Court issued a warrant. The World Health Organization (WHO) did not comment."
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "asked"),
+    [
+        ("Is Zell in the ICC?", COURT, "Is Zell in the International Criminal Court?"),
+        ("is zell in the icc", COURT, "is zell in the International Criminal Court"),
+        ("What did the WHO say?", COURT, "What did the WHO say?"),
+        ("who said it?", COURT, "who said it?"),
+        ("Is it in us?", "The United States and the Interior Trust spoke.", "Is it in us?"),
+        ("Will the European Union pay?", "The EU will pay.", "Will the European Union (EU) pay?"),
+        ("Will the European Union pay?", "The European Union (EU) will pay.", "Will the European Union pay?"),
+        ("Who leads the Bank of Zell?", "The BZ is led by Ada Holt.", "Who leads the Bank of Zell (BZ)?"),
+        ("Is Zell in the ICC?", "", "Is Zell in the ICC?"),
+    ],
+)
+def test_names_are_asked_for_as_the_articles_write_them(question: str, text: str, asked: str) -> None:
+    assert in_the_articles_words(question, [text]) == asked
+
+
+# The first foreign question loads the detector.
+@settings(deadline=None)
+@given(question=st.text(max_size=80), text=st.text(max_size=300))
+def test_any_question_and_text_can_be_compared(question: str, text: str) -> None:
+    in_the_articles_words(question, [text])
+    is_foreign(question)
+    asked_speaker(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "foreign"),
+    [
+        ("Wer ist der Sprecher des Kremls?", True),
+        ("¿Quién dirige el puerto de Zell?", True),
+        ("Кто руководит портом?", True),
+        ("港を経営しているのは誰ですか", True),
+        ("Who runs the port of Zell?", False),
+        ("steve witkoff", False),
+        ("kremlin spokesman", False),
+        ("putin orban call date", False),
+        ("Who was Jürgen Müller-Lüdenscheidt?", False),
+    ],
+)
+def test_a_foreign_question_is_told_from_names_and_keywords(question: str, foreign: bool) -> None:
+    assert is_foreign(question) == foreign
+
+
+@pytest.mark.parametrize(
+    ("line", "helped"),
+    [("hi", True), ("Hello there!", True), ("thanks a lot", True), ("What can you do?", True), ("?", True),
+     ("Who said hi?", False), ("help wanted in Zell", False), ("What can you do against floods?", False)],
+)  # fmt: skip
+def test_a_greeting_is_no_question(line: str, helped: bool) -> None:
+    assert wants_help(line) == helped
+
+
+@pytest.mark.parametrize(
+    ("line", "subject"),
+    [("tl;dr", ""), ("Summarise the article", ""), ("give me a summary of the newest article", ""), ("What's new?", ""),
+     ("what happened today?", ""), ("What happened this week?", ""), ("what is the article about?", ""),
+     ("summary of the Zell harbour strike", "Zell harbour strike"), ("Summarise Holt's speech", "Holt's speech"),
+     ("give me a summary of the article about the bridge", "the bridge"),
+     ("What happened in Zell?", None), ("Is there a summary of the report?", None), ("What is new in the deal?", None)],
+)  # fmt: skip
+def test_a_summary_is_told_from_a_question(line: str, subject: str | None) -> None:
+    assert summary_subject(line) == subject
+
+
+@pytest.mark.parametrize(
+    ("line", "again"),
+    [("Are you sure?", True), ("source?", True), ("Says who?", True), ("where did you get that from?", True),
+     ("Source of the leak?", False), ("Is that bridge closed?", False)],
+)  # fmt: skip
+def test_a_doubt_is_told_from_a_question(line: str, again: bool) -> None:
+    assert asks_again(line) == again
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("What did Donald Trump say?", ("donald", "trump")),
+        ("what does the EU say about the meeting", ("eu",)),
+        ("How did Mayor Holt respond?", ("mayor", "holt")),
+        ("What did Trump buy?", ()),
+        ("Who said that?", ()),
+    ],
+)
+def test_the_asked_speaker_is_named(question: str, name: tuple[str, ...]) -> None:
+    assert asked_speaker(question) == name
+
+
+@pytest.mark.parametrize(
+    ("sentence", "before", "spoken"),
+    [
+        ("“We will rebuild the bridge,” Holt said on Monday.", "", True),
+        ("EU foreign policy chief Kaja Holt told reporters that talks go on.", "", True),
+        ("“It is late,” he added.", "Ada Holt opened the bridge.", True),
+        ("“It is late,” he added.", "The bridge was opened.", False),
+        ("Holt opened the bridge.", "", False),
+    ],
+)
+def test_a_sentence_in_which_the_named_one_speaks_is_told_from_others(sentence: str, before: str, spoken: bool) -> None:
+    assert speaks(("holt",), sentence, before) == spoken
