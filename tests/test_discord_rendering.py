@@ -9,13 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.discord.markdown import INVISIBLE, clean, escape, link, safe_url, shorten, shorten_escaped, split_text, units
+from bot.discord.markdown import (
+    INVISIBLE,
+    clean,
+    escape,
+    link,
+    one_line,
+    safe_url,
+    shorten,
+    shorten_escaped,
+    split_text,
+    units,
+)
 from bot.discord.render import (
     MAX_PAGES,
     Page,
     answer_pages,
     answer_text,
     draft_text,
+    emphasised,
     error_page,
     passage_pages,
     plain_messages,
@@ -329,6 +341,20 @@ def test_a_passage_shows_the_paragraph_around_the_quote() -> None:
     body = passage_pages([(cited, Article("a", "t", text))], ENGLISH)[0].body
     assert "> Before it. **Hungary would not arrest Putin.** After it." in body
     assert "paragraph" not in body
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=4)
+
+
+@given(st.text(max_size=60), SPANS)
+def test_without_its_markup_a_quote_is_the_articles_words(quote: str, pairs: list[tuple[int, int]]) -> None:
+    spans = [(start, end) for start, end in pairs if start < end <= len(quote)]
+    shown = emphasised(quote, spans, 10_000)
+    assert "****" not in shown
+    bare = re.sub(r"(?<!\\)\*\*", "", shown).replace(INVISIBLE, "")
+    bare = re.sub(r"\\([^\w\s])", r"\1", bare)
+    assert bare.replace(" ", "") == one_line(quote).replace(" ", "")
+    assert len(bare.split()) == len(one_line(quote).split())
 
 
 def test_an_article_that_changed_shows_the_quote_alone() -> None:

@@ -151,7 +151,7 @@ def marked(quote: str, spans: Sequence[Span], start: int, end: int) -> str:
     """quote[start:end] on one line, escaped, its spans in bold, with an ellipsis where it was cut."""
     pieces: list[str] = []
     position = start
-    for span_start, span_end in sorted(spans):
+    for span_start, span_end in joined_spans(spans):
         low, high = max(span_start, position), min(span_end, end)
         if low < high:
             pieces += [quote_piece(quote[position:low]), quote_piece(quote[low:high], "**")]
@@ -159,6 +159,17 @@ def marked(quote: str, spans: Sequence[Span], start: int, end: int) -> str:
     pieces.append(quote_piece(quote[position:end]))
     text = re.sub(r" {2,}", " ", "".join(pieces)).strip()
     return ("…" if start > 0 else "") + text + ("…" if end < len(quote) else "") if text else ""
+
+
+def joined_spans(spans: Sequence[Span]) -> list[Span]:
+    """The spans in order, those that touch as one: "**a****b**" would show its stars."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def quote_piece(text: str, mark: str = "") -> str:
