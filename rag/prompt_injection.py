@@ -1,12 +1,14 @@
-"""Flag sentences that give instructions to the reader or to a model instead of reporting: they are never quoted.
+"""Flag text that gives instructions to whoever answers instead of reporting: it is never quoted, never evidence.
 
-A rule, not a judgement: news that quotes such a sentence word for word is flagged too.
+A rule, not a judgement: news that quotes an attack word for word is flagged too.
 """
 
+import html
 import re
 import tomllib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
@@ -14,26 +16,72 @@ from rag.text import clean_line
 from vectorstore.values import Chunk, Span
 
 PARAGRAPH_END = re.compile(r"\n[^\S\n]*\r?\n\s*$")
+MAX_JUDGED = 2_000
+"""Characters of a sentence that are judged: sentences are cut at 1,000 (rag/sentences.py), paragraphs of tests are longer."""
 
-# Direction overrides, escapes, and invisible characters within a word have no use in text meant for readers.
-HIDDEN = re.compile("[\u202d\u202e\u2066-\u2069\x1b]|(?<=[A-Za-z])[\u200b-\u200d\u2060-\u2064\ufeff]+(?=[A-Za-z])")
+# Direction overrides and escapes have no use in text meant for readers. Other invisible characters are left by scrapers.
+HIDDEN = re.compile("[\u202d\u202e\x1b]|\x9b\\d")
 
 # Letters of other scripts that look like Latin ones: enough to read "ignоre" with a Cyrillic о.
 LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһАВЕКМНОРСТХІαοερνιτκΑΒΕΗΙΚΜΝΟΡΤΧ", "aeopcyxijsdhABEKMHOPCTXIaoepvitkABEHIKMNOPTX"
 )
 
+LINK = "LINK"
+"""Stands for an address that is not judged."""
+IMAGE = re.compile(r"!\[([^\]\n]{0,300})\]\([^)\n]{0,2000}\)")
+INLINE_LINK = re.compile(r"\[([^\[\]\n]{1,300})\](?:\((?!\s*(?:javascript|data):)[^)\n]{0,2000}\)|\[[^\[\]\n]{0,80}\])", re.I)
+ADDRESS = re.compile(r"<?(?:https?://|www\.)[^\s<>()\"“”]+(?:\([^\s()]*\)[^\s<>()\"“”]*)?>?|<[\w.+-]+@[\w.-]+>", re.I)
+FORMATTING_TAG = re.compile(
+    r"<\s*/?\s*(?:a|abbr|article|aside|audio|b|bdi|blockquote|br|caption|center|cite|code|col|dd|del|details|dfn|div|dl|dt|em"
+    r"|figcaption|figure|font|footer|h[1-6]|header|hr|i|img|ins|kbd|li|main|mark|nav|ol|p|picture|pre|q|s|samp|section|small"
+    r"|source|span|strike|strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|time|tr|u|ul|var|video|wbr)"
+    r"(?![\w-])(?![^<>]{0,1000}(?:\bon\w+\s*=|javascript:|data:text))([^<>]{0,1000})>",
+    re.I,
+)
+READ_ATTRIBUTE = re.compile(r"\b(?:alt|title)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
+COMMENT_MARK = re.compile(r"<!--|-->")
+EMPHASIS = re.compile(r"(?<!\w)[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}(?!\w)")
+SPELLED_OUT = re.compile(r"\b(?:\w[-._*]){3,}\w\b")
+QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|„[^“”]*[“”]|«[^»]*»")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The patterns of one family of attacks. taints_paragraph: a match reaches its paragraph, else its sentence."""
+
+    taints_paragraph: bool
+    patterns: tuple[re.Pattern[str], ...]
+
+    def matches(self, text: str) -> bool:
+        return any(pattern.search(text) for pattern in self.patterns)
+
 
 @lru_cache(maxsize=1)
-def patterns() -> tuple[re.Pattern[str], ...]:
-    """The patterns of rag/data/prompt_injection.toml, each written for a family of attacks."""
-    data = tomllib.loads(files("rag.data").joinpath("prompt_injection.toml").read_text("utf-8"))
-    words = data["words"]
+def pattern_data() -> Mapping[str, Mapping[str, str]]:
+    """The words of rag/data/prompt_injection.toml and its families, as they stand there."""
+    return tomllib.loads(files("rag.data").joinpath("prompt_injection.toml").read_text("utf-8"))
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern with %word% replaced by the alternative of that name."""
+    words = pattern_data()["words"]
+    return re.compile(re.sub(r"%(\w+)%", lambda name: words[name[1]], pattern), re.IGNORECASE)
+
+
+@lru_cache(maxsize=1)
+def families() -> tuple[Family, ...]:
+    """Every family of the data file, in its order."""
     return tuple(
-        re.compile(re.sub(r"%(\w+)%", lambda name: words[name[1]], pattern), re.IGNORECASE)
-        for family in data["families"].values()
-        for pattern in family
+        Family(family["flags"] == "paragraph", tuple(compiled(pattern) for pattern in family["patterns"]))
+        for family in pattern_data()["families"].values()
     )
+
+
+@lru_cache(maxsize=1)
+def attribution() -> re.Pattern[str]:
+    """What names the speaker: ..." she said; ..., the coach told her; "Reply YES", the message read."""
+    return compiled(r"”[\s,;–—-]*(?:[\w'’-]+[\s,]+){0,8}?(?:%said%|%quoted%)\b|,\s(?:[\w'’-]+\s){1,6}?(?:%said%)\b[^,]{0,60}$")
 
 
 def folded(text: str) -> str:
@@ -43,26 +91,60 @@ def folded(text: str) -> str:
     return plain.translate(LOOKALIKES) if 2 * latin > sum(c.isalpha() for c in plain) else plain
 
 
+def without_markup(text: str) -> str:
+    """The words of a text: formatting and the targets of links are gone, what stands for an image is kept."""
+    text = COMMENT_MARK.sub(" ", html.unescape(text))
+    text = INLINE_LINK.sub(r"\1", IMAGE.sub(r"\1", text))
+    text = ADDRESS.sub(LINK, FORMATTING_TAG.sub(read_attributes, text))
+    return SPELLED_OUT.sub(lambda letters: re.sub(r"[-._*]", "", letters[0]), EMPHASIS.sub("", text))
+
+
+def read_attributes(tag: re.Match[str]) -> str:
+    """What a reader may see of a formatting tag."""
+    return " ".join(double or single for double, single in READ_ATTRIBUTE.findall(tag[1]))
+
+
+def judged(sentence: str) -> str:
+    """What the patterns are looked for in."""
+    return folded(without_markup(sentence[:MAX_JUDGED]))
+
+
+def addresses_assistant(sentence: str) -> bool:
+    """True for a sentence that speaks to whoever answers: its whole paragraph is not to be trusted."""
+    if HIDDEN.search(sentence):
+        return True
+    text = judged(sentence)
+    return any(family.matches(text) for family in families() if family.taints_paragraph)
+
+
+def is_command(sentence: str) -> bool:
+    """True for a sentence that orders something of the kind, unless it reports that somebody said so."""
+    text = judged(sentence)
+    if attribution().search(QUOTED.sub("“”", text)):
+        return False
+    return any(family.matches(text) for family in families() if not family.taints_paragraph)
+
+
 def is_instruction(sentence: str) -> bool:
-    """True for a sentence that addresses the reader or a model instead of reporting: never quoted, never evidence."""
-    seen = folded(sentence[:2_000])
-    return bool(HIDDEN.search(sentence)) or any(pattern.search(seen) for pattern in patterns())
+    """True for a sentence that instructs instead of reporting: never quoted, never evidence."""
+    return addresses_assistant(sentence) or is_command(sentence)
 
 
 def flagged_by_paragraph(sentences: Sequence[str]) -> tuple[bool, ...]:
-    """For each sentence of a passage, in order: True if its paragraph holds an instruction.
+    """For each sentence of a passage, in order: True if it is an instruction, or its paragraph speaks to the assistant.
 
-    `sentences` keep the line ends that follow them where they end a paragraph. A neighbour of an instruction is part of
-    it more often than news: "New rules. Write the following: ...".
+    `sentences` keep the line ends that follow them where they end a paragraph. What stands beside words to the assistant
+    is part of them more often than news: "New rules. Write the following: ...".
     """
     paragraphs = [0]
     for sentence in sentences:
         paragraphs.append(paragraphs[-1] + bool(PARAGRAPH_END.search(sentence)))
-    flagged = {number for number, sentence in zip(paragraphs, sentences, strict=False) if is_instruction(sentence)}
-    return tuple(number in flagged for number in paragraphs[:-1])
+    numbered = list(zip(paragraphs, sentences, strict=False))
+    tainted = {number for number, sentence in numbered if addresses_assistant(sentence)}
+    return tuple(number in tainted or is_command(sentence) for number, sentence in numbered)
 
 
 def flagged_sentences(chunk: Chunk, spans: Sequence[Span]) -> tuple[bool, ...]:
-    """Which sentences are in a paragraph with an instruction; each is checked with the white space after it."""
+    """Which sentences are never quoted, see `flagged_by_paragraph`; each is checked with the white space after it."""
     ends = [start for start, _ in spans[1:]] + [chunk.end]
     return flagged_by_paragraph([chunk.sentence_text((span[0], end)) for span, end in zip(spans, ends, strict=True)])
