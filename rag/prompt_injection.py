@@ -9,8 +9,10 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from rag.text import clean_line
 from vectorstore.values import Chunk, Span
@@ -27,6 +29,7 @@ LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһАВЕКМНОРСТХІαοερνιτκΑΒΕΗΙΚΜΝΟΡΤΧ", "aeopcyxijsdhABEKMHOPCTXIaoepvitkABEHIKMNOPTX"
 )
 
+BEGIN = "%begin%"
 LINK = "LINK"
 """Stands for an address that is not judged."""
 IMAGE = re.compile(r"!\[([^\]\n]{0,300})\]\([^)\n]{0,2000}\)")
@@ -46,19 +49,31 @@ SPELLED_OUT = re.compile(r"\b(?:\w[-._*]){3,}\w\b")
 QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|„[^“”]*[“”]|«[^»]*»")
 
 
+class Reach(IntEnum):
+    """How far a flag reaches: text that speaks to the assistant spoils its paragraph, another command only itself."""
+
+    NOTHING = 0
+    SENTENCE = 1
+    PARAGRAPH = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The patterns of one family of attacks. taints_paragraph: a match reaches its paragraph, else its sentence."""
+    """The patterns of one family of attacks. `commands` are matched only where a command can begin."""
 
-    taints_paragraph: bool
+    reach: Reach
     patterns: tuple[re.Pattern[str], ...]
+    commands: tuple[re.Pattern[str], ...]
 
-    def matches(self, text: str) -> bool:
-        return any(pattern.search(text) for pattern in self.patterns)
+    def matches(self, text: str, beginnings: Sequence[int]) -> bool:
+        """`beginnings` are the offsets in the text at which a command can begin."""
+        return any(pattern.search(text) for pattern in self.patterns) or any(
+            pattern.match(text, offset) for offset in beginnings for pattern in self.commands
+        )
 
 
 @lru_cache(maxsize=1)
-def pattern_data() -> Mapping[str, Mapping[str, str]]:
+def pattern_data() -> Mapping[str, Mapping[str, Any]]:
     """The words of rag/data/prompt_injection.toml and its families, as they stand there."""
     return tomllib.loads(files("rag.data").joinpath("prompt_injection.toml").read_text("utf-8"))
 
@@ -73,9 +88,19 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def families() -> tuple[Family, ...]:
     """Every family of the data file, in its order."""
     return tuple(
-        Family(family["flags"] == "paragraph", tuple(compiled(pattern) for pattern in family["patterns"]))
+        Family(
+            Reach[family["flags"].upper()],
+            tuple(compiled(pattern) for pattern in family["patterns"] if not pattern.startswith(BEGIN)),
+            tuple(compiled(pattern.removeprefix(BEGIN)) for pattern in family["patterns"] if pattern.startswith(BEGIN)),
+        )
         for family in pattern_data()["families"].values()
     )
+
+
+@lru_cache(maxsize=1)
+def beginning() -> re.Pattern[str]:
+    """What stands before a command; it may stand directly before another of its kind ("and please")."""
+    return compiled(BEGIN)
 
 
 @lru_cache(maxsize=1)
@@ -104,30 +129,22 @@ def read_attributes(tag: re.Match[str]) -> str:
     return " ".join(double or single for double, single in READ_ATTRIBUTE.findall(tag[1]))
 
 
-def judged(sentence: str) -> str:
-    """What the patterns are looked for in."""
-    return folded(without_markup(sentence[:MAX_JUDGED]))
-
-
-def addresses_assistant(sentence: str) -> bool:
-    """True for a sentence that speaks to whoever answers: its whole paragraph is not to be trusted."""
+@lru_cache(maxsize=8_192)
+def reach_of(sentence: str) -> Reach:
+    """How far the flag of a sentence reaches; NOTHING for news."""
     if HIDDEN.search(sentence):
-        return True
-    text = judged(sentence)
-    return any(family.matches(text) for family in families() if family.taints_paragraph)
-
-
-def is_command(sentence: str) -> bool:
-    """True for a sentence that orders something of the kind, unless it reports that somebody said so."""
-    text = judged(sentence)
-    if attribution().search(QUOTED.sub("“”", text)):
-        return False
-    return any(family.matches(text) for family in families() if not family.taints_paragraph)
+        return Reach.PARAGRAPH
+    text = folded(without_markup(sentence[:MAX_JUDGED]))
+    beginnings = sorted({match.end() for match in beginning().finditer(text)})
+    found = max((family.reach for family in families() if family.matches(text, beginnings)), default=Reach.NOTHING)
+    if found is Reach.SENTENCE and attribution().search(QUOTED.sub("“”", text)):
+        return Reach.NOTHING
+    return found
 
 
 def is_instruction(sentence: str) -> bool:
-    """True for a sentence that instructs instead of reporting: never quoted, never evidence."""
-    return addresses_assistant(sentence) or is_command(sentence)
+    """True for a sentence that instructs whoever answers instead of reporting: never quoted, never evidence."""
+    return reach_of(sentence) is not Reach.NOTHING
 
 
 def flagged_by_paragraph(sentences: Sequence[str]) -> tuple[bool, ...]:
@@ -139,9 +156,9 @@ def flagged_by_paragraph(sentences: Sequence[str]) -> tuple[bool, ...]:
     paragraphs = [0]
     for sentence in sentences:
         paragraphs.append(paragraphs[-1] + bool(PARAGRAPH_END.search(sentence)))
-    numbered = list(zip(paragraphs, sentences, strict=False))
-    tainted = {number for number, sentence in numbered if addresses_assistant(sentence)}
-    return tuple(number in tainted or is_command(sentence) for number, sentence in numbered)
+    reaches = [reach_of(sentence) for sentence in sentences]
+    spoiled = {number for number, reach in zip(paragraphs, reaches, strict=False) if reach is Reach.PARAGRAPH}
+    return tuple(bool(reach) or number in spoiled for number, reach in zip(paragraphs, reaches, strict=False))
 
 
 def flagged_sentences(chunk: Chunk, spans: Sequence[Span]) -> tuple[bool, ...]:
