@@ -134,6 +134,17 @@ def list_command(library: str) -> None:
     run_command(show_articles(settings, library))
 
 
+@library_group.command("show")
+@click.argument("article_id")
+@LIBRARY
+def show_command(article_id: str, library: str) -> None:
+    """One article with its text, and what of it is never quoted because it gives instructions."""
+    settings = settings_now()
+    from bot.terminal.library import show_article
+
+    run_command(show_article(settings, article_id, library))
+
+
 @library_group.command("forget")
 @click.argument("article_id")
 @LIBRARY

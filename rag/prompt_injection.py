@@ -7,12 +7,12 @@ import html
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TypedDict, cast
 
 from rag.text import clean_line
 from vectorstore.values import Chunk, Span
@@ -32,8 +32,11 @@ LOOKALIKES = str.maketrans(
 BEGIN = "%begin%"
 LINK = "LINK"
 """Stands for an address that is not judged."""
-IMAGE = re.compile(r"!\[([^\]\n]{0,300})\]\([^)\n]{0,2000}\)")
-INLINE_LINK = re.compile(r"\[([^\[\]\n]{1,300})\](?:\((?!\s*(?:javascript|data):)[^)\n]{0,2000}\)|\[[^\[\]\n]{0,80}\])", re.I)
+TARGET = r"[^()\n]{0,1000}(?:\([^()\n]{0,300}\)[^()\n]{0,300}){0,3}"
+IMAGE = re.compile(rf"!\[([^\]\n]{{0,300}})\]\({TARGET}\)")
+INLINE_LINK = re.compile(
+    rf"\[([^\[\]\n]{{1,300}})\](?:\((?!\s*(?:javascript|data):){TARGET}\)|\[[^\[\]\n]{{0,80}}\])", re.IGNORECASE
+)
 ADDRESS = re.compile(r"<?(?:https?://|www\.)[^\s<>()\"“”]+(?:\([^\s()]*\)[^\s<>()\"“”]*)?>?|<[\w.+-]+@[\w.-]+>", re.I)
 FORMATTING_TAG = re.compile(
     r"<\s*/?\s*(?:a|abbr|article|aside|audio|b|bdi|blockquote|br|caption|center|cite|code|col|dd|del|details|dfn|div|dl|dt|em"
@@ -72,10 +75,25 @@ class Family:
         )
 
 
+class FamilyData(TypedDict):
+    """A family in the data file. flags: "paragraph" or "sentence"."""
+
+    flags: str
+    patterns: list[str]
+
+
+class PatternData(TypedDict):
+    """The data file: alternatives by the name that patterns call them by, families by name."""
+
+    words: dict[str, str]
+    families: dict[str, FamilyData]
+
+
 @lru_cache(maxsize=1)
-def pattern_data() -> Mapping[str, Mapping[str, Any]]:
-    """The words of rag/data/prompt_injection.toml and its families, as they stand there."""
-    return tomllib.loads(files("rag.data").joinpath("prompt_injection.toml").read_text("utf-8"))
+def pattern_data() -> PatternData:
+    """rag/data/prompt_injection.toml as it stands."""
+    text = files("rag.data").joinpath("prompt_injection.toml").read_text("utf-8")
+    return cast("PatternData", tomllib.loads(text))
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
@@ -106,7 +124,9 @@ def beginning() -> re.Pattern[str]:
 @lru_cache(maxsize=1)
 def attribution() -> re.Pattern[str]:
     """What names the speaker: ..." she said; ..., the coach told her; "Reply YES", the message read."""
-    return compiled(r"”[\s,;–—-]*(?:[\w'’-]+[\s,]+){0,8}?(?:%said%|%quoted%)\b|,\s(?:[\w'’-]+\s){1,6}?(?:%said%)\b[^,]{0,60}$")
+    return compiled(
+        r"”[\s,;–—-]*(?:[\w'’-]+[\s,]+){0,8}?(?:%said%|%quoted%)\b|,\s(?:[\w'’-]+\s){1,6}?(?:%said%)\b[^,]{0,60}$"
+    )
 
 
 def folded(text: str) -> str:
@@ -159,6 +179,12 @@ def flagged_by_paragraph(sentences: Sequence[str]) -> tuple[bool, ...]:
     reaches = [reach_of(sentence) for sentence in sentences]
     spoiled = {number for number, reach in zip(paragraphs, reaches, strict=False) if reach is Reach.PARAGRAPH}
     return tuple(bool(reach) or number in spoiled for number, reach in zip(paragraphs, reaches, strict=False))
+
+
+def flagged_texts(chunk: Chunk) -> list[str]:
+    """The sentences of a stored chunk that are never quoted, word for word, in reading order."""
+    flags = flagged_sentences(chunk, chunk.sentences)
+    return [chunk.sentence_text(span) for span, flagged in zip(chunk.sentences, flags, strict=True) if flagged]
 
 
 def flagged_sentences(chunk: Chunk, spans: Sequence[Span]) -> tuple[bool, ...]:

@@ -245,6 +245,14 @@ class Ledger:
             rows = [row for batch in slices(chunk_ids) for row in connection.execute(whole_chunks(batch)).all()]
         return {row.id: indexed_chunk(row) for row in rows}
 
+    def chunks_of(self, library: str, article_id: str) -> list[Chunk]:
+        """The chunks of one finished article in reading order."""
+        query = select(chunks.c.id).where(chunks.c.library == library, chunks.c.article_id == article_id)
+        with self.transaction() as connection:
+            ids = list(connection.execute(query).scalars())
+        found = self.chunks_by_id(ids).values()
+        return sorted((indexed.chunk for indexed in found), key=lambda chunk: chunk.position)
+
     def indexed_chunk_count(self) -> int:
         """How many chunks of finished articles there are: as many vectors at least the store must hold."""
         query = select(func.count()).select_from(chunks).join(articles, OF_ARTICLE)
