@@ -30,10 +30,10 @@ LOOKALIKES = str.maketrans(
 )
 
 BEGIN = "%begin%"
-LINK = "LINK"
+ADDRESS_MARK = "LINK"
 """Stands for an address that is not judged."""
 TARGET = r"[^()\n]{0,1000}(?:\([^()\n]{0,300}\)[^()\n]{0,300}){0,3}"
-IMAGE = re.compile(rf"!\[([^\]\n]{{0,300}})\]\({TARGET}\)")
+IMAGE_MARKUP = re.compile(rf"!\[([^\]\n]{{0,300}})\]\({TARGET}\)")
 INLINE_LINK = re.compile(
     rf"\[([^\[\]\n]{{1,300}})\](?:\((?!\s*(?:javascript|data):){TARGET}\)|\[[^\[\]\n]{{0,80}}\])", re.IGNORECASE
 )
@@ -47,9 +47,9 @@ FORMATTING_TAG = re.compile(
 )
 READ_ATTRIBUTE = re.compile(r"\b(?:alt|title)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
 COMMENT_MARK = re.compile(r"<!--|-->")
-EMPHASIS = re.compile(r"(?<!\w)[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}(?!\w)")
+EMPHASIS_MARK = re.compile(r"(?<!\w)[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}(?!\w)")
 SPELLED_OUT = re.compile(r"\b(?:\w[-._*]){3,}\w\b")
-QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|„[^“”]*[“”]|«[^»]*»")
+QUOTED_WORDS = re.compile(r"“[^”]*”|\"[^\"]*\"|„[^“”]*[“”]|«[^»]*»")
 
 
 class Reach(IntEnum):
@@ -139,9 +139,9 @@ def folded(text: str) -> str:
 def without_markup(text: str) -> str:
     """The words of a text: formatting and the targets of links are gone, what stands for an image is kept."""
     text = COMMENT_MARK.sub(" ", html.unescape(text))
-    text = INLINE_LINK.sub(r"\1", IMAGE.sub(r"\1", text))
-    text = ADDRESS.sub(LINK, FORMATTING_TAG.sub(read_attributes, text))
-    return SPELLED_OUT.sub(lambda letters: re.sub(r"[-._*]", "", letters[0]), EMPHASIS.sub("", text))
+    text = INLINE_LINK.sub(r"\1", IMAGE_MARKUP.sub(r"\1", text))
+    text = ADDRESS.sub(ADDRESS_MARK, FORMATTING_TAG.sub(read_attributes, text))
+    return SPELLED_OUT.sub(lambda letters: re.sub(r"[-._*]", "", letters[0]), EMPHASIS_MARK.sub("", text))
 
 
 def read_attributes(tag: re.Match[str]) -> str:
@@ -157,7 +157,7 @@ def reach_of(sentence: str) -> Reach:
     text = folded(without_markup(sentence[:MAX_JUDGED]))
     beginnings = sorted({match.end() for match in beginning().finditer(text)})
     found = max((family.reach for family in families() if family.matches(text, beginnings)), default=Reach.NOTHING)
-    if found is Reach.SENTENCE and attribution().search(QUOTED.sub("“”", text)):
+    if found is Reach.SENTENCE and attribution().search(QUOTED_WORDS.sub("“”", text)):
         return Reach.NOTHING
     return found
 
