@@ -134,6 +134,17 @@ def list_command(library: str) -> None:
     run_command(show_articles(settings, library))
 
 
+@library_group.command("show")
+@click.argument("article_id")
+@LIBRARY
+def show_command(article_id: str, library: str) -> None:
+    """One article with its text, and what of it is never quoted because it gives instructions."""
+    settings = settings_now()
+    from bot.terminal.library import show_article
+
+    run_command(show_article(settings, article_id, library))
+
+
 @library_group.command("forget")
 @click.argument("article_id")
 @LIBRARY
@@ -218,6 +229,7 @@ def from_feedback_command(out: Path, since: datetime | None) -> None:
 @click.option("--judge", is_flag=True, help="Let a model grade the answers; printed apart from what is measured.")
 @click.option("--judge-model", default="", help="The model that grades; DATELINE_MODEL when not given.")
 @click.option("--judge-repeats", default=1, show_default=True, type=click.IntRange(1, 20), help="Grades an answer.")
+@click.option("--all", "all_metrics", is_flag=True, help="Print every metric, not only those that decide.")
 @click.pass_context
 def evaluate_command(context: click.Context, /, **_options: object) -> None:
     """Ask every question of CASES (.jsonl or .yaml) and say how good the answers are.

@@ -216,8 +216,8 @@ class Engine:
         if not hits or not is_about(hits[0].chunk, subject):
             return ()
         found = hits[0].chunk
-        first = self.library.storage.ledger.first_chunk(found.library, found.article_id)
-        return (replace(hits[0], chunk=first, sentence_similarities=()),) if first else ()
+        first = self.library.storage.ledger.chunks_of(found.library, found.article_id)[:1]
+        return tuple(replace(hits[0], chunk=chunk, sentence_similarities=()) for chunk in first)
 
     def judge(self, question: str, standalone: StandaloneQuestion, hits: tuple[Hit, ...]) -> Evidence:
         """Step 3: what the reader says of the first hits, and how probable it makes an answer."""

@@ -22,7 +22,7 @@ from rag.ingestion.read_articles import (
 from vectorstore.ledger import LedgerCounts
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop, writer_lock
-from vectorstore.values import SHARED_LIBRARY, Article
+from vectorstore.values import SHARED_LIBRARY, Article, Chunk
 
 WRITER_WAIT_SECONDS = 600.0
 UPLOAD = "upload:"
@@ -145,6 +145,10 @@ class Library:
     async def article(self, library: str, article_id: str) -> Article | None:
         """One stored article with its text."""
         return await asyncio.to_thread(self.storage.ledger.article, library, article_id)
+
+    async def passages(self, library: str, article_id: str) -> list[Chunk]:
+        """The passages of one stored article in reading order; none while it is unfinished."""
+        return await asyncio.to_thread(self.storage.ledger.chunks_of, library, article_id)
 
     async def forget(self, library: str, article_id: str, stopped: ShouldStop = never_stop) -> bool:
         """Delete an article, its chunks and vectors; False when there was none."""

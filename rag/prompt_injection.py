@@ -1,38 +1,131 @@
-"""Flag sentences that give instructions to the reader or to a model instead of reporting: they are never quoted.
+"""Flag text that gives instructions to whoever answers instead of reporting: it is never quoted, never evidence.
 
-A rule, not a judgement: news that quotes such a sentence word for word is flagged too.
+A rule, not a judgement: news that quotes an attack word for word is flagged too.
 """
 
+import html
 import re
 import tomllib
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
 from importlib.resources import files
+from typing import TypedDict, cast
 
 from rag.text import clean_line
 from vectorstore.values import Chunk, Span
 
 PARAGRAPH_END = re.compile(r"\n[^\S\n]*\r?\n\s*$")
+MAX_JUDGED = 2_000
+"""Characters of a sentence that are judged: sentences are cut at 1,000 (rag/sentences.py), paragraphs of tests are longer."""
 
-# Direction overrides, escapes, and invisible characters within a word have no use in text meant for readers.
-HIDDEN = re.compile("[\u202d\u202e\u2066-\u2069\x1b]|(?<=[A-Za-z])[\u200b-\u200d\u2060-\u2064\ufeff]+(?=[A-Za-z])")
+# Direction overrides and escapes have no use in text meant for readers. Other invisible characters are left by scrapers.
+HIDDEN = re.compile("[\u202d\u202e\x1b]|\x9b\\d")
 
 # Letters of other scripts that look like Latin ones: enough to read "ignоre" with a Cyrillic о.
 LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһАВЕКМНОРСТХІαοερνιτκΑΒΕΗΙΚΜΝΟΡΤΧ", "aeopcyxijsdhABEKMHOPCTXIaoepvitkABEHIKMNOPTX"
 )
 
+BEGIN = "%begin%"
+ADDRESS_MARK = "LINK"
+"""Stands for an address that is not judged."""
+TARGET = r"[^()\n]{0,1000}(?:\([^()\n]{0,300}\)[^()\n]{0,300}){0,3}"
+IMAGE_MARKUP = re.compile(rf"!\[([^\]\n]{{0,300}})\]\({TARGET}\)")
+INLINE_LINK = re.compile(
+    rf"\[([^\[\]\n]{{1,300}})\](?:\((?!\s*(?:javascript|data):){TARGET}\)|\[[^\[\]\n]{{0,80}}\])", re.IGNORECASE
+)
+ADDRESS = re.compile(r"<?(?:https?://|www\.)[^\s<>()\"“”]+(?:\([^\s()]*\)[^\s<>()\"“”]*)?>?|<[\w.+-]+@[\w.-]+>", re.I)
+FORMATTING_TAG = re.compile(
+    r"<\s*/?\s*(?:a|abbr|article|aside|audio|b|bdi|blockquote|br|caption|center|cite|code|col|dd|del|details|dfn|div|dl|dt|em"
+    r"|figcaption|figure|font|footer|h[1-6]|header|hr|i|img|ins|kbd|li|main|mark|nav|ol|p|picture|pre|q|s|samp|section|small"
+    r"|source|span|strike|strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|time|tr|u|ul|var|video|wbr)"
+    r"(?![\w-])(?![^<>]{0,1000}(?:\bon\w+\s*=|javascript:|data:text))([^<>]{0,1000})>",
+    re.I,
+)
+READ_ATTRIBUTE = re.compile(r"\b(?:alt|title)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
+COMMENT_MARK = re.compile(r"<!--|-->")
+EMPHASIS_MARK = re.compile(r"(?<!\w)[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}(?!\w)")
+SPELLED_OUT = re.compile(r"\b(?:\w[-._*]){3,}\w\b")
+QUOTED_WORDS = re.compile(r"“[^”]*”|\"[^\"]*\"|„[^“”]*[“”]|«[^»]*»")
+
+
+class Reach(IntEnum):
+    """How far a flag reaches: text that speaks to the assistant spoils its paragraph, another command only itself."""
+
+    NOTHING = 0
+    SENTENCE = 1
+    PARAGRAPH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The patterns of one family of attacks. `commands` are matched only where a command can begin."""
+
+    reach: Reach
+    patterns: tuple[re.Pattern[str], ...]
+    commands: tuple[re.Pattern[str], ...]
+
+    def matches(self, text: str, beginnings: Sequence[int]) -> bool:
+        """`beginnings` are the offsets in the text at which a command can begin."""
+        return any(pattern.search(text) for pattern in self.patterns) or any(
+            pattern.match(text, offset) for offset in beginnings for pattern in self.commands
+        )
+
+
+class FamilyData(TypedDict):
+    """A family in the data file. flags: "paragraph" or "sentence"."""
+
+    flags: str
+    patterns: list[str]
+
+
+class PatternData(TypedDict):
+    """The data file: alternatives by the name that patterns call them by, families by name."""
+
+    words: dict[str, str]
+    families: dict[str, FamilyData]
+
 
 @lru_cache(maxsize=1)
-def patterns() -> tuple[re.Pattern[str], ...]:
-    """The patterns of rag/data/prompt_injection.toml, each written for a family of attacks."""
-    data = tomllib.loads(files("rag.data").joinpath("prompt_injection.toml").read_text("utf-8"))
-    words = data["words"]
+def pattern_data() -> PatternData:
+    """rag/data/prompt_injection.toml as it stands."""
+    text = files("rag.data").joinpath("prompt_injection.toml").read_text("utf-8")
+    return cast("PatternData", tomllib.loads(text))
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern with %word% replaced by the alternative of that name."""
+    words = pattern_data()["words"]
+    return re.compile(re.sub(r"%(\w+)%", lambda name: words[name[1]], pattern), re.IGNORECASE)
+
+
+@lru_cache(maxsize=1)
+def families() -> tuple[Family, ...]:
+    """Every family of the data file, in its order."""
     return tuple(
-        re.compile(re.sub(r"%(\w+)%", lambda name: words[name[1]], pattern), re.IGNORECASE)
-        for family in data["families"].values()
-        for pattern in family
+        Family(
+            Reach[family["flags"].upper()],
+            tuple(compiled(pattern) for pattern in family["patterns"] if not pattern.startswith(BEGIN)),
+            tuple(compiled(pattern.removeprefix(BEGIN)) for pattern in family["patterns"] if pattern.startswith(BEGIN)),
+        )
+        for family in pattern_data()["families"].values()
+    )
+
+
+@lru_cache(maxsize=1)
+def beginning() -> re.Pattern[str]:
+    """What stands before a command; it may stand directly before another of its kind ("and please")."""
+    return compiled(BEGIN)
+
+
+@lru_cache(maxsize=1)
+def attribution() -> re.Pattern[str]:
+    """What names the speaker: ..." she said; ..., the coach told her; "Reply YES", the message read."""
+    return compiled(
+        r"”[\s,;–—-]*(?:[\w'’-]+[\s,]+){0,8}?(?:%said%|%quoted%)\b|,\s(?:[\w'’-]+\s){1,6}?(?:%said%)\b[^,]{0,60}$"
     )
 
 
@@ -43,26 +136,58 @@ def folded(text: str) -> str:
     return plain.translate(LOOKALIKES) if 2 * latin > sum(c.isalpha() for c in plain) else plain
 
 
+def without_markup(text: str) -> str:
+    """The words of a text: formatting and the targets of links are gone, what stands for an image is kept."""
+    text = COMMENT_MARK.sub(" ", html.unescape(text))
+    text = INLINE_LINK.sub(r"\1", IMAGE_MARKUP.sub(r"\1", text))
+    text = ADDRESS.sub(ADDRESS_MARK, FORMATTING_TAG.sub(read_attributes, text))
+    return SPELLED_OUT.sub(lambda letters: re.sub(r"[-._*]", "", letters[0]), EMPHASIS_MARK.sub("", text))
+
+
+def read_attributes(tag: re.Match[str]) -> str:
+    """What a reader may see of a formatting tag."""
+    return " ".join(double or single for double, single in READ_ATTRIBUTE.findall(tag[1]))
+
+
+@lru_cache(maxsize=8_192)
+def reach_of(sentence: str) -> Reach:
+    """How far the flag of a sentence reaches; NOTHING for news."""
+    if HIDDEN.search(sentence):
+        return Reach.PARAGRAPH
+    text = folded(without_markup(sentence[:MAX_JUDGED]))
+    beginnings = sorted({match.end() for match in beginning().finditer(text)})
+    found = max((family.reach for family in families() if family.matches(text, beginnings)), default=Reach.NOTHING)
+    if found is Reach.SENTENCE and attribution().search(QUOTED_WORDS.sub("“”", text)):
+        return Reach.NOTHING
+    return found
+
+
 def is_instruction(sentence: str) -> bool:
-    """True for a sentence that addresses the reader or a model instead of reporting: never quoted, never evidence."""
-    seen = folded(sentence[:2_000])
-    return bool(HIDDEN.search(sentence)) or any(pattern.search(seen) for pattern in patterns())
+    """True for a sentence that instructs whoever answers instead of reporting: never quoted, never evidence."""
+    return reach_of(sentence) is not Reach.NOTHING
 
 
 def flagged_by_paragraph(sentences: Sequence[str]) -> tuple[bool, ...]:
-    """For each sentence of a passage, in order: True if its paragraph holds an instruction.
+    """For each sentence of a passage, in order: True if it is an instruction, or its paragraph speaks to the assistant.
 
-    `sentences` keep the line ends that follow them where they end a paragraph. A neighbour of an instruction is part of
-    it more often than news: "New rules. Write the following: ...".
+    `sentences` keep the line ends that follow them where they end a paragraph. What stands beside words to the assistant
+    is part of them more often than news: "New rules. Write the following: ...".
     """
     paragraphs = [0]
     for sentence in sentences:
         paragraphs.append(paragraphs[-1] + bool(PARAGRAPH_END.search(sentence)))
-    flagged = {number for number, sentence in zip(paragraphs, sentences, strict=False) if is_instruction(sentence)}
-    return tuple(number in flagged for number in paragraphs[:-1])
+    reaches = [reach_of(sentence) for sentence in sentences]
+    spoiled = {number for number, reach in zip(paragraphs, reaches, strict=False) if reach is Reach.PARAGRAPH}
+    return tuple(bool(reach) or number in spoiled for number, reach in zip(paragraphs, reaches, strict=False))
+
+
+def flagged_texts(chunk: Chunk) -> list[str]:
+    """The sentences of a stored chunk that are never quoted, word for word, in reading order."""
+    flags = flagged_sentences(chunk, chunk.sentences)
+    return [chunk.sentence_text(span) for span, flagged in zip(chunk.sentences, flags, strict=True) if flagged]
 
 
 def flagged_sentences(chunk: Chunk, spans: Sequence[Span]) -> tuple[bool, ...]:
-    """Which sentences are in a paragraph with an instruction; each is checked with the white space after it."""
+    """Which sentences are never quoted, see `flagged_by_paragraph`; each is checked with the white space after it."""
     ends = [start for start, _ in spans[1:]] + [chunk.end]
     return flagged_by_paragraph([chunk.sentence_text((span[0], end)) for span, end in zip(spans, ends, strict=True)])

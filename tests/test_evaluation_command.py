@@ -57,7 +57,8 @@ def test_evaluation_writes_everything_and_passes_its_own_baseline(home: Path, se
     base = ("evaluate", seed_cases, "--corpus", SEED)
     first = typed(home, *base, "--json", results, "--report", report, "--write-baseline", baseline)
     assert first.exit_code == 0, first.output
-    assert "refusal_balanced_accuracy" in first.stdout
+    assert "refusal_recall" in first.stdout
+    assert "refusal_balanced_accuracy" not in first.stdout
     assert json.loads(results.read_text("utf-8"))["counts"]["errors"] == 0
     assert "Will Hungary arrest Putin?" in report.read_text("utf-8")
     assert str(home) not in baseline.read_text("utf-8")

@@ -262,12 +262,13 @@ class Ledger:
         found = self.chunks_by_id(ids)
         return [found[chunk_id].chunk for chunk_id in ids if chunk_id in found]
 
-    def first_chunk(self, library: str, article_id: str) -> Chunk | None:
-        """The beginning of a finished article."""
-        place = chunks.c.library == library, chunks.c.article_id == article_id, chunks.c.position == 0
+    def chunks_of(self, library: str, article_id: str) -> list[Chunk]:
+        """The chunks of one finished article in reading order."""
+        query = select(chunks.c.id).where(chunks.c.library == library, chunks.c.article_id == article_id)
         with self.transaction() as connection:
-            chunk_id = connection.execute(select(chunks.c.id).where(*place)).scalar()
-        return self.chunks_by_id([chunk_id])[chunk_id].chunk if chunk_id else None
+            ids = list(connection.execute(query).scalars())
+        found = self.chunks_by_id(ids).values()
+        return sorted((indexed.chunk for indexed in found), key=lambda chunk: chunk.position)
 
     def indexed_chunk_count(self) -> int:
         """How many chunks of finished articles there are: as many vectors at least the store must hold."""

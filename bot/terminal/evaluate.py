@@ -46,6 +46,7 @@ class EvaluateOptions:
     judge: bool
     judge_model: str
     judge_repeats: int
+    all_metrics: bool
 
 
 async def evaluate_cases(settings: Settings, options: EvaluateOptions) -> int:
@@ -64,7 +65,7 @@ async def evaluate_cases(settings: Settings, options: EvaluateOptions) -> int:
     answering = settings.model_copy(update={"model": ""}) if options.no_model else settings
     evaluated = await run(case_set, corpus, answering, options)
     console = Console()
-    console.print(evaluation_view(evaluated.evaluation))
+    console.print(evaluation_view(evaluated.evaluation, options.all_metrics))
     if options.json_file:
         options.json_file.write_text(json_text(evaluation_json(evaluated.evaluation)), "utf-8")
     if options.report:

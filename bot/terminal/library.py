@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from bot.terminal.errors import ANSWERED, FAILED, notify
-from bot.terminal.render import count_words, dated, safe
+from bot.terminal.render import article_lines, count_words, dated, joined, make_console, safe
 from rag.factory import open_library
 from rag.ingestion.indexing import OnProgress, Progress
 from rag.settings import Settings
@@ -36,7 +36,11 @@ async def ingest_paths(settings: Settings, paths: Sequence[Path], prune: bool, y
         notify(f"... and {len(report.problems) - PROBLEMS_SHOWN:,} more that could not be read.")
     counts = [f"{report.added:,} added", f"{report.changed:,} changed", f"{report.unchanged:,} unchanged"]
     counts += [f"{report.removed:,} removed"] if report.removed else []
-    click.echo(f"{', '.join(counts)}; {count_words(report.chunks, 'chunk')} made.")
+    made = count_words(report.chunks, "chunk") + " made"
+    made += (
+        f", {report.flagged:,} with sentences that are never quoted: they give instructions" if report.flagged else ""
+    )
+    click.echo(f"{', '.join(counts)}; {made}.")
     if report.unpruned:
         notify(f"{gone}: nothing was deleted. Add --yes where that is right.")
     return FAILED if report.problems or report.unpruned else ANSWERED
@@ -60,14 +64,30 @@ async def show_articles(settings: Settings, library: str) -> int:
     return ANSWERED
 
 
+async def show_article(settings: Settings, article_id: str, library: str) -> int:
+    """One article: what it is, what of it is never quoted, its text. FAILED when it is not there."""
+    async with open_library(settings) as stored:
+        article = await stored.article(library, article_id)
+        passages = await stored.passages(library, article_id)
+    if article is None:
+        notify(no_such_article(article_id, library))
+        return FAILED
+    make_console().print(joined(article_lines(article, passages)), soft_wrap=True)
+    return ANSWERED
+
+
 async def forget_article(settings: Settings, article_id: str, library: str) -> int:
     """Delete an article, or say that it is not there."""
     async with open_library(settings, on_wait=notify) as stored:
         if await stored.forget(library, article_id):
             click.echo(f"{article_id} is deleted.")
             return ANSWERED
-    notify(f"No article {article_id!r} in the library {library!r}: `dateline library list` shows their ids.")
+    notify(no_such_article(article_id, library))
     return FAILED
+
+
+def no_such_article(article_id: str, library: str) -> str:
+    return f"No article {article_id!r} in the library {library!r}: `dateline library list` shows their ids."
 
 
 async def show_status(settings: Settings, library: str) -> int:

@@ -1,13 +1,15 @@
 """Render answers for a terminal: pure functions of values. Nothing that an article contains reaches the terminal raw."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from rich.console import Console
 from rich.text import Text
 
-from rag.answer import Answer, Citation, Headline, day_words
+from rag.answer import Answer, Citation, Headline, day_words, headline_of
+from rag.prompt_injection import flagged_texts
 from rag.text import clean_line
+from vectorstore.values import Article, Chunk
 
 SHOWN_HITS = 10
 
@@ -111,11 +113,34 @@ def explanation_lines(answer: Answer) -> list[Text]:
             f"{safe(hit.chunk.article_id)}:{hit.chunk.start}-{hit.chunk.end}"
             + (f" and {len(hit.copies)} copies" if hit.copies else "")
         )
+    lines += flagged_lines([hit.chunk for hit in answer.hits])
     if answer.draft is not None:
         lines += [f"dropped      {safe(dropped.sentence)} ({safe(dropped.reason)})" for dropped in answer.draft.dropped]
     lines.append("timings      " + ", ".join(f"{step} {value:.0f} ms" for step, value in answer.timings_ms.items()))
     lines.append(f"answer id    {answer.id}, written by {safe(answer.model)}")
     return [Text(line, style="dim") for line in lines]
+
+
+def flagged_lines(passages: Sequence[Chunk]) -> list[str]:
+    """How many sentences of these passages are never quoted because they give instructions, and which."""
+    flagged = [text for chunk in passages for text in flagged_texts(chunk)]
+    if not flagged:
+        return []
+    held = sum(bool(flagged_texts(chunk)) for chunk in passages)
+    counted = f"{count_words(len(flagged), 'sentence')} of {count_words(held, 'passage')}"
+    return [f"flagged      {counted}, never quoted: they give instructions", *(f"  {safe(text)}" for text in flagged)]
+
+
+def article_lines(article: Article, passages: Sequence[Chunk]) -> list[Text]:
+    """A stored article: its headline, what of it is never quoted, and its text."""
+    flagged = flagged_lines(passages) or ["flagged      nothing"]
+    return [
+        Text(headline_words(headline_of(article)), style="bold"),
+        Text(f"passages     {len(passages):,}", style="dim"),
+        *(Text(line, style="dim") for line in flagged),
+        Text(),
+        *(Text(safe(line)) for line in article.text.splitlines()),
+    ]
 
 
 def safe(text: str, keep_ends: bool = False) -> str:

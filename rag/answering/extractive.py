@@ -181,7 +181,7 @@ def fit_together(texts: Sequence[str]) -> bool:
 def without_instructions(
     ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]
 ) -> list[tuple[Candidate, float]]:
-    """The candidates outside paragraphs that give instructions to the reader or to a model."""
+    """The candidates that give no instructions and stand in no paragraph that speaks to the assistant."""
     looked_at = {candidate.hit for candidate, _ in ranked}
     flagged = {hit: flagged_sentences(hits[hit].chunk, hits[hit].chunk.sentences) for hit in looked_at}
     return [pair for pair in ranked if not flagged[pair[0].hit][pair[0].sentence]]

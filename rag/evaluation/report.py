@@ -18,7 +18,7 @@ from rag.evaluation.cases import Case
 from rag.evaluation.metrics import Columns, risk_curve
 from rag.evaluation.outcome import Outcome, QuotedPassage
 from rag.evaluation.results import Evaluation, summary_json
-from rag.evaluation.scores import METRICS, METRICS_BY_NAME, Measured, Scores, columns_of, why_failed
+from rag.evaluation.scores import GROUPS, METRICS_BY_NAME, Measured, Scores, columns_of, why_failed
 from vectorstore.values import Span
 
 WIDTH, HEIGHT = 420, 240
@@ -78,7 +78,10 @@ def report_html(evaluation: Evaluation, texts: Mapping[str, str]) -> str:
         style=folder.joinpath("report.css").read_text("utf-8"),
         evaluation=evaluation,
         summary=summary_json(evaluation),
-        metrics=[(metric, evaluation.metrics[metric.name]) for metric in METRICS],
+        groups={
+            group: [(METRICS_BY_NAME[name], evaluation.metrics[name]) for name in names]
+            for group, names in GROUPS.items()
+        },
         slice_columns=[METRICS_BY_NAME[name] for name in SLICE_COLUMNS],
         plots=[plot for plot in (risk_coverage_plot(evaluation), latency_plot(evaluation)) if plot],
         cases=[

@@ -121,6 +121,46 @@ METRICS: tuple[Metric, ...] = (
 )
 METRICS_BY_NAME = {metric.name: metric for metric in METRICS}
 
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "right": (
+        "correct",
+        "answer_or_gold_in_quotes",
+        "answered_with_answer_or_gold",
+        "answer_in_text",
+        "answer_in_quotes",
+        "gold_quote_found",
+        "exact_match",
+        "token_f1",
+    ),
+    "refused": (
+        "refusal_recall",
+        "refusal_precision",
+        "answer_rate",
+        "refusal_balanced_accuracy",
+        "closest_holds_answer",
+        "risk_coverage_area",
+        "answerability_auc",
+    ),
+    "quotes": (
+        "quote_validity",
+        "citation_precision",
+        "citation_recall",
+        "citation_precision_by_quote",
+        "citation_recall_by_quote",
+        "quoted_words",
+        "as_of_correct",
+    ),
+    "retrieval": ("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "ndcg_at_10"),
+    "time": ("latency_p50_ms", "latency_p95_ms", "prompt_tokens", "completion_tokens"),
+}
+"""Every metric by what it is about, in the order in which they are read."""
+
+DECIDING = frozenset({
+    "correct", "answer_or_gold_in_quotes", "refusal_recall", "refusal_precision", "answer_rate", "quote_validity",
+    "citation_precision", "recall_at_10", "latency_p50_ms", "latency_p95_ms",
+})  # fmt: skip
+"""The ten that a change is judged by: shown when nobody asks for more."""
+
 
 def score(case: Case, outcome: Outcome) -> dict[str, float | None]:
     """Every score of one case. A case that ended in an error scores nothing wherever it could have scored."""

@@ -20,11 +20,12 @@ from rag.ingestion.near_duplicates import duplicate_group_of, minhash_bands
 from rag.ingestion.read_articles import ArticleProblem, ReadArticle
 from rag.models.embedder import Embedder, Passage, PassageVectors
 from rag.models.wordpiece import bert_tokenizer
+from rag.prompt_injection import flagged_texts
 from vectorstore.errors import StoreMismatch, StoreStopped
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop
-from vectorstore.values import Article
+from vectorstore.values import Article, Chunk
 from vectorstore.vectors import VectorStore
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class IngestReport:
     """What an ingest did. `problems` are articles that could not be read; everything else is stored.
 
     unpruned: articles that are gone from the paths and were not deleted, because they are more than half of the library.
+    flagged: of the chunks that were made, those with sentences that give instructions (rag/prompt_injection.py).
     """
 
     added: int = 0
@@ -52,6 +54,7 @@ class IngestReport:
     problems: tuple[ArticleProblem, ...] = ()
     titles: tuple[str, ...] = ()
     unpruned: int = 0
+    flagged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,21 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeChunks:
+    """How many chunks were made, and how many of them hold sentences that are never quoted."""
+
+    chunks: int = 0
+    flagged: int = 0
+
+    @classmethod
+    def of(cls, chunks: Sequence[Chunk]) -> "MadeChunks":
+        return cls(len(chunks), sum(bool(flagged_texts(chunk)) for chunk in chunks))
+
+    def __add__(self, other: "MadeChunks") -> "MadeChunks":
+        return MadeChunks(self.chunks + other.chunks, self.flagged + other.flagged)
 
 
 class Storage:
@@ -153,7 +171,9 @@ def ingest(
             on_progress(Progress("Reading", added + changed + unchanged))
         raise_if_stopped(stopped)
     made = index_unfinished(storage, library, set(known), on_progress, stopped)
-    report = IngestReport(added, changed, unchanged, 0, made, tuple(problems), tuple(titles))
+    report = IngestReport(
+        added, changed, unchanged, 0, made.chunks, tuple(problems), tuple(titles), flagged=made.flagged
+    )
     return report, seen
 
 
@@ -200,13 +220,14 @@ def index_unfinished(
     was_there: set[str],
     on_progress: OnProgress | None = None,
     stopped: ShouldStop = never_stop,
-) -> int:
-    """Chunk, embed and store every unfinished article of a library; returns how many chunks were made.
+) -> MadeChunks:
+    """Chunk, embed and store every unfinished article of a library; returns what was made.
 
     `was_there`: ids that may have left vectors behind. Embedding runs in its own thread, in parallel with writing.
     """
     unfinished = storage.ledger.unfinished_ids(library, storage.index_key)
-    made = done = 0
+    done = 0
+    made = MadeChunks()
     with ThreadPoolExecutor(1, "embed") as embedding:
         work = (
             (batch, embedding.submit(chunk_and_embed, storage, library, batch, stopped))
@@ -215,7 +236,7 @@ def index_unfinished(
         for batch, future in ahead(work):
             articles = future.result()
             write_chunks(storage, library, articles, [identifier for identifier in batch if identifier in was_there])
-            made += sum(len(chunks) for _, chunks in articles)
+            made += MadeChunks.of([entry.chunk for _, entries in articles for entry, _ in entries])
             done += len(batch)
             if on_progress:
                 on_progress(Progress("Indexing", done, len(unfinished)))
@@ -283,7 +304,7 @@ def rebuild(storage: Storage, on_progress: OnProgress | None = None) -> int:
     storage.ledger.clear_index()
     storage.store.clear()
     storage.ledger.set_metadata("embedder", storage.embedder.name)
-    return sum(index_unfinished(storage, library, set(), on_progress) for library in storage.ledger.libraries())
+    return sum(index_unfinished(storage, library, set(), on_progress).chunks for library in storage.ledger.libraries())
 
 
 def batches(values: Iterable[Value], size: int) -> Iterator[list[Value]]:
