@@ -16,6 +16,7 @@ from rag.verification.support import (
     NOT_CLOSE,
     EvidenceSpan,
     claim_coverage,
+    foreign_fact,
     missing_support,
 )
 from vectorstore.values import Chunk, Hit, Span
@@ -48,12 +49,16 @@ class CandidateSpan:
 
 @dataclass(frozen=True, slots=True)
 class ClaimVerdict:
-    """A claim with its quotes, or the reason why it has none. `repairable`: worth asking the model again."""
+    """A claim with its quotes, or the reason why it has none. `repairable`: worth asking the model again.
+
+    nearest: without quotes, the closest span that has the claim's numbers, dates, names and quotations; None without one.
+    """
 
     claim: Claim
     quotes: tuple[CandidateSpan, ...] = ()
     reason: str = ""
     repairable: bool = False
+    nearest: CandidateSpan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,8 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], min_coverage
             close.append(candidate)
     if quotes := joint_support(parsed, [span for span in ranked if span.passage in cited], min_coverage):
         return ClaimVerdict(claim, quotes)
-    return ClaimVerdict(claim, reason=reason, repairable=True)
+    nearest = next((span for span in ranked if not foreign_fact(parsed, span.evidence)), None)
+    return ClaimVerdict(claim, reason=reason, repairable=True, nearest=nearest)
 
 
 def never_shown(sentence: str) -> str:
