@@ -7,7 +7,8 @@ import time
 import pytest
 
 from rag.errors import EmbedderError, ModelError
-from rag.models.openai_client import CircuitBreaker, Finished, Limits, Message, ModelServer, Server, ServerEmbedder
+from rag.models.openai_client import CircuitBreaker, Finished, Limits, Message, ModelServer, ServerEmbedder
+from rag.models.server import Server
 from tests.fakes.fake_model_server import (
     DONE,
     HANG_UP,

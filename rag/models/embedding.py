@@ -90,7 +90,8 @@ def open_embedder(settings: Settings) -> Embedder:
             raise SettingsError(f"DATELINE_EMBEDDER_CLASS={settings.embedder_class} is no LlamaIndex embedding class.")
         return TextEmbedder(embedder_name(settings), model.get_query_embedding, model.get_text_embedding_batch)
     if settings.embedder_base_url:
-        from rag.models.openai_client import Limits, Server, ServerEmbedder
+        from rag.models.openai_client import Limits, ServerEmbedder
+        from rag.models.server import Server
 
         key = settings.openai_api_key.get_secret_value()
         model_setting, url_setting = "DATELINE_EMBEDDER_MODEL", "DATELINE_EMBEDDER_BASE_URL"
