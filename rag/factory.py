@@ -58,7 +58,7 @@ async def open_library(settings: Settings, on_wait: Callable[[str], None] | None
     # Opening Chroma is mostly native code: in parallel with loading the model it costs nothing.
     opening = asyncio.create_task(asyncio.to_thread(open_store, settings))
     try:
-        embedder = await asyncio.to_thread(open_embedder, settings)
+        embedder = await asyncio.to_thread(open_embedder, settings, on_wait)
         database = await asyncio.to_thread(open_database, settings.ledger_url)
     finally:
         await asyncio.wait([opening])

@@ -27,6 +27,9 @@ BARE_HARMONY = re.compile(r"\A\s*analysis(?=[A-Z\"'“])(?:.*?assistantfinal)?",
 END_OF_TURN = re.compile(
     r"<\|(?:im_end|eot_id|end_of_text|endoftext|end|return|eom_id|end_of_turn|im_start)\|>|</s>|<(?:end|start)_of_turn>"
 )
+BEGIN_OF_TURN = re.compile(
+    r"\A\s*(?:(?:<\|[^|<>\n]{1,40}\|>|<start_of_turn>|<s>|<bos>)\s*(?:assistant|model)?\s*)+", re.IGNORECASE
+)
 SPECIAL_TOKEN = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?(?:s|bos|answer|response|final_answer|solution)>", re.IGNORECASE)
 UNFINISHED_TAG = re.compile(r"(?:<[^<>\n]{0,40}|◁[^▷\n]{0,40}|\[/?[A-Z]{0,6})\Z")
 
@@ -37,22 +40,27 @@ MONOLOGUE = re.compile(
     re.IGNORECASE,
 )
 OPENING_MONOLOGUE = re.compile(
-    r"\A\W*(?:okay|ok|alright|hmm|let me|let's|the user|we need|we have|we are given|i need|i should|first, (?:i|let)"
-    r"|so,? (?:the|i)|(?:here(?:'s| is) (?:a|my) )?(?:thinking|thought) process)\b",
+    r"\A\W*(?:okay|alright|hmm|let me|let's|the user|we (?:need|should|are given)|i (?:need|should)|first, (?:i|let)"
+    r"|so,? (?:the user|i (?:need|should))|(?:here(?:'s| is) (?:a|my) )?(?:thinking|thought) process)\b",
     re.IGNORECASE,
 )
 MARKED = re.compile(
-    r"(?:[\[【［(（][^\[\]【】［］()（）\n]{0,20}\d[^\[\]【】［］()（）\n]{0,20}[\]】］)）]|[¹²³⁴-⁹]+)[.!?]*"
+    r"(?:[\[【［(（](?:(?:passages?|sources?|articles?)\b|(?<!\d)\d{1,3}(?!\d)|[\s,;^#–-]|†[^\]】\n]*)+[\]】］)）]|[¹²³⁴-⁹]+)"
+    r"[.!?]*"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SeparatedText:
-    """A model's text without its thoughts. thought: there were some; begins: only they came before the answer."""
+    """A model's text without its thoughts. thought: there were some; begins: only they came before the answer.
+
+    unopened: they ended in a tag that nothing in the text opened.
+    """
 
     answer: str
     thought: bool = False
     begins: bool = False
+    unopened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +81,35 @@ def separate_thoughts(text: str, ended: bool = True) -> SeparatedText:
     if bare := BARE_HARMONY.match(text):
         ends = bare[0].endswith("assistantfinal")
         return SeparatedText(text[bare.end() :] if ends else "", thought=True, begins=ends)
-    answer, within, seen, begins, at = "", False, False, False, 0
+    answer, within, seen, begins, unopened, at = "", False, False, False, False, 0
     for tag in THOUGHT_TAG.finditer(text):
         seen = True
         if not within:
             # A closing tag that nothing opened: the prompt did, and all before it is thought.
             answer = answer + text[at : tag.start()] if tag["open"] else ""
+            unopened |= not tag["open"]
         within, at = bool(tag["open"]), tag.end()
         begins = not within and not answer.strip()
     answer += "" if within else text[at:]
     answer = without_special_tokens(answer)
-    return SeparatedText(answer.lstrip() if seen else answer, seen, begins)
+    return SeparatedText(answer.lstrip() if seen else answer, seen, begins, unopened)
 
 
 def without_special_tokens(text: str) -> str:
     """The text up to the end of the model's turn, without what only its template means."""
-    return SPECIAL_TOKEN.sub("", END_OF_TURN.split(text, maxsplit=1)[0]) if "<" in text else text
+    if "<" not in text:
+        return text
+    return SPECIAL_TOKEN.sub("", END_OF_TURN.split(BEGIN_OF_TURN.sub("", text), maxsplit=1)[0])
 
 
 class AnswerReader:
-    """Reads the answer out of a stream of pieces. thought: the model has thought, be it in its text or apart."""
+    """Reads the answer out of a stream of pieces. thought: the model has thought, be it in its text or apart.
 
-    def __init__(self) -> None:
+    unopened: its thoughts are known to end in a tag that nothing opened, or have just been found to.
+    """
+
+    def __init__(self, unopened: bool = False) -> None:
+        self.unopened = unopened
         self.pieces: list[str] = []
         self.text = ""
         self.repeats = True
@@ -122,12 +137,15 @@ class AnswerReader:
             self.text = piece if self.repeats else "".join(self.pieces)
         else:
             self.text += piece
-        return self.news(separate_thoughts(self.text, ended=False))
+        separated = separate_thoughts(self.text, ended=False)
+        if self.unopened and not separated.thought:
+            return []
+        return self.news(separated)
 
     def end(self, cut_off: bool) -> list[str | AnswerBegins]:
         """What is new now that nothing comes any more. Thoughts that used up all tokens have no end that marks them."""
         separated = separate_thoughts(self.text)
-        if cut_off and not separated.thought and is_monologue(separated.answer):
+        if cut_off and not separated.thought and (self.unopened or OPENING_MONOLOGUE.match(separated.answer)):
             self.thought = True
             return self.news(SeparatedText("", thought=True, begins=True))
         return self.news(separated)
@@ -136,6 +154,7 @@ class AnswerReader:
         """What is to be told of the text as it is now read."""
         answer = separated.answer.lstrip() if self.thought_apart else separated.answer
         self.thought |= separated.thought
+        self.unopened |= separated.unopened
         begins = separated.begins or (self.thought_apart and bool(answer))
         news: list[str | AnswerBegins] = []
         if (begins and not self.begun) or not answer.startswith(self.read):
@@ -146,11 +165,6 @@ class AnswerReader:
             news.append(new)
         self.read = answer
         return news
-
-
-def is_monologue(text: str) -> bool:
-    """True for text that begins like thoughts and cites nothing."""
-    return bool(OPENING_MONOLOGUE.match(text)) and not MARKED.search(text)
 
 
 def settled_length(draft: str, ended: bool = False) -> int:

@@ -10,7 +10,7 @@ from datetime import datetime
 from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
 from rag.answering.prompt import Prompt, answer_prompt, prompt_version, repair_prompt, rewrite_prompt
 from rag.errors import ModelError, ModelRefused
-from rag.models.openai_client import CHARACTERS_PER_TOKEN, Finished, Limits, Message, ModelServer
+from rag.models.openai_client import CHARACTERS_PER_TOKEN, RAISE_TOKENS, Finished, Limits, Message, ModelServer
 from rag.models.server import Server
 from rag.models.waiting import OnWait
 from rag.settings import Settings
@@ -21,6 +21,7 @@ from rag.verification.draft import is_forbidden
 from vectorstore.values import Hit
 
 MAX_REWRITE = 500
+RAISE_CONTEXT = "raise DATELINE_MODEL_CONTEXT_TOKENS, a third of which is for the answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class ModelWriter:
         self.server = server
         self.name = server.server.model
         # A small context is shared: a third of it at most is for the answer.
+        self.allowed_tokens = answer_tokens
         self.answer_tokens = min(answer_tokens, context_tokens // 3)
         self.prompt_tokens = context_tokens - self.answer_tokens
         self.most_characters = self.answer_tokens * CHARACTERS_PER_TOKEN
@@ -119,6 +121,12 @@ class ModelWriter:
             yield shown_text
         written = draft.text[: self.most_characters]
         verified = await asyncio.to_thread(verify_claims, written, shown, finished.complete)
+        if finished.cut_off and not interrupted and not verified.verdicts:
+            interrupted = (
+                f"{self.name} spent its {self.answer_tokens} tokens before it had finished a sentence: {RAISE_TOKENS}."
+            )
+        if self.answer_tokens < self.allowed_tokens:
+            interrupted = interrupted.replace(RAISE_TOKENS, RAISE_CONTEXT)
         # A server that has just failed is not asked to repair anything.
         verdicts, repaired = (verified.verdicts, "") if interrupted else await self.repair(question, shown, verified)
         text, citations = cited_text(verdicts, shown)

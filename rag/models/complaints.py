@@ -134,6 +134,8 @@ def explain_connection(error: BaseException, server: Server, proxy: Proxy | None
         return f"The proxy {proxy} does not lead to {server.address}: start or correct it, or add the host to NO_PROXY."
     if any(isinstance(cause, socket.gaierror) for cause in causes) or "Name or service not known" in words:
         return f"{who} cannot be reached, as no host of that name is known: correct {setting}."
+    if any(type(cause).__name__ == "ReadTimeout" for cause in causes):
+        return f"{who} did not answer in time: try again, or raise DATELINE_MODEL_FIRST_TOKEN_SECONDS."
     if any("Timeout" in type(cause).__name__ for cause in causes):
         return f"{who} cannot be reached, as it does not answer: start it, or correct {setting}."
     if any("ConnectError" in type(cause).__name__ for cause in causes):

@@ -78,8 +78,11 @@ def embedder_name(settings: Settings) -> str:
     return MINILM
 
 
-def open_embedder(settings: Settings) -> Embedder:
-    """The embedding model that the settings name. Raises EmbedderError, SettingsError."""
+def open_embedder(settings: Settings, on_wait: Callable[[str], None] | None = None) -> Embedder:
+    """The embedding model that the settings name. on_wait is told when its server lets one wait.
+
+    Raises EmbedderError, SettingsError.
+    """
     if settings.embedder_class:
         from llama_index.core.base.embeddings.base import BaseEmbedding
 
@@ -101,7 +104,7 @@ def open_embedder(settings: Settings) -> Embedder:
             )
         kind = "embedding model"
         server = Server(settings.embedder_model, settings.embedder_base_url, key, kind, model_setting, url_setting)
-        endpoint = ServerEmbedder(server, Limits.of(settings))
+        endpoint = ServerEmbedder(server, Limits.of(settings), on_wait)
         return TextEmbedder(embedder_name(settings), lambda question: endpoint.embed([question])[0], endpoint.embed)
     from rag.models.minilm import MiniLM
 

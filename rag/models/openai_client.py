@@ -11,11 +11,12 @@ import random
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import httpx2
 import openai
+from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 
 from rag.errors import EmbedderError, ModelError, ModelRefused
@@ -38,6 +39,7 @@ from vectorstore.errors import DatelineError
 EMBEDDING_BATCH = 64
 CHARACTERS_PER_TOKEN = 8
 """No vocabulary has more to a token on average; reading stops there whatever the server sends."""
+RAISE_TOKENS = "raise DATELINE_MODEL_ANSWER_TOKENS"
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 8.0
 """Between tries where the server names no time, doubled each time: what openai's own client does."""
 CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length", "error", "abort", "cancelled")
@@ -79,12 +81,14 @@ class Finished:
     """The end of a stream: `complete` unless the token limit or a dropped line cut it off; tokens where counted.
 
     unanswered: why there is no answer, in a sentence, where the model has thought and no more.
+    cut_off: the token limit was reached.
     """
 
     complete: bool
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     unanswered: str = ""
+    cut_off: bool = field(default=False, compare=False)
 
 
 OpenReply: TypeAlias = openai.AsyncAPIResponse[ChatCompletion | openai.AsyncStream[ChatCompletionChunk]]
@@ -139,6 +143,7 @@ class ModelServer:
         self.on_wait = on_wait
         self.breaker = CircuitBreaker()
         self.refused: set[str] = set()
+        self.thinks_unopened = False
         self.proxy = proxy_for(server)
         self.client = open_client(server, self.proxy, limits)
 
@@ -150,7 +155,7 @@ class ModelServer:
                 f"The model server {self.server.address} failed {self.breaker.failures} times in a row: "
                 f"it is asked again in {math.ceil(wait)} s."
             )
-        reader, last, refusal = AnswerReader(), ChatPiece(), ""
+        reader, last, refusal = AnswerReader(self.thinks_unopened), ChatPiece(), ""
         most = answer_tokens * CHARACTERS_PER_TOKEN
         seen = False
         teller = WaitTeller(self.on_wait, self.server, self.limits.first_token, self.limits.between_tokens)
@@ -183,16 +188,18 @@ class ModelServer:
         cut_off = last.reason in CUT_OFF
         for news in reader.end(cut_off):
             yield news
+        self.thinks_unopened |= reader.unopened
         if refusal and not reader.answered:
             raise ModelRefused(f"{self.server.model} declined ({clean_line(refusal)[:160]}): ask in other words.")
         unanswered = "" if reader.answered else self.why_unanswered(cut_off, reader.thought, answer_tokens)
-        yield Finished(bool(last.reason) and not cut_off, last.prompt_tokens, last.completion_tokens, unanswered)
+        complete = bool(last.reason) and not cut_off
+        yield Finished(complete, last.prompt_tokens, last.completion_tokens, unanswered, cut_off)
 
     def why_unanswered(self, cut_off: bool, thought: bool, answer_tokens: int) -> str:
         """What a model did that wrote no answer, "" for one that did nothing at all."""
         if cut_off:
             # Some servers keep the thoughts to themselves and count them all the same.
-            return f"{self.server.model} spent its {answer_tokens} tokens thinking: raise DATELINE_MODEL_ANSWER_TOKENS."
+            return f"{self.server.model} spent its {answer_tokens} tokens thinking: {RAISE_TOKENS}."
         return (
             f"{self.server.model} only thought and wrote no answer: ask again, or set another DATELINE_MODEL."
             if thought
@@ -259,22 +266,16 @@ class ModelServer:
         while True:
             try:
                 return await self.request(messages, answer_tokens)
-            except openai.APIStatusError as error:
-                complaint = complaint_in(error)
-                if self.can_ask_otherwise(complaint):
+            except (openai.APIStatusError, openai.APIConnectionError) as error:
+                if isinstance(error, openai.APIStatusError) and self.can_ask_otherwise(complaint_in(error)):
                     continue
-                wait = complaint.retry_after or retry_seconds(tries)
-                late = asyncio.get_running_loop().time() + wait >= until
-                if tries >= self.limits.retries or late or not may_work_later(complaint, error.response.headers):
-                    raise complaint from None
-                why = explain_complaint(complaint, self.server, self.proxy).rpartition(":")[0]
-            except openai.APIConnectionError as error:
-                wait = retry_seconds(tries)
-                if tries >= self.limits.retries:
+                wait = seconds_to_next_try(error, tries, self.limits.retries)
+                if wait is None or asyncio.get_running_loop().time() + wait >= until:
                     raise
-                why = explain_connection(error, self.server, self.proxy).rpartition(":")[0]
+                teller.begin_pause(explain(error, self.server, self.proxy), wait)
             tries += 1
-            await teller.pause(why, wait)
+            await asyncio.sleep(wait)
+            teller.begin("begin")
 
     async def request(self, messages: Sequence[Message], answer_tokens: int) -> OpenReply:
         """One request, leaving out what this server has said it does not take."""
@@ -308,16 +309,18 @@ class ModelServer:
 class ServerEmbedder:
     """Embeddings from an OpenAI-compatible /embeddings server. Synchronous: it is called from a worker thread."""
 
-    def __init__(self, server: Server, limits: Limits) -> None:
+    def __init__(self, server: Server, limits: Limits, on_wait: OnWait | None = None) -> None:
         require_key(server, EmbedderError)
         check_server(server)
         self.server = server
+        self.limits = limits
+        self.on_wait = on_wait
         self.proxy = proxy_for(server)
         self.client = openai.OpenAI(
             api_key=server.api_key or "none",
             base_url=server.url,
             timeout=openai.Timeout(limits.first_token, connect=limits.connect),
-            max_retries=limits.retries,
+            max_retries=0,
             http_client=openai.DefaultHttpxClient(
                 proxy=self.proxy.url if self.proxy else None, trust_env=False, verify=httpx2.create_ssl_context()
             ),
@@ -334,8 +337,7 @@ class ServerEmbedder:
 
     def embed_batch(self, texts: list[str]) -> list[list[float]]:
         try:
-            # Floats: base64, the client's default, is unknown to several servers.
-            reply = self.client.embeddings.create(model=self.server.model, input=texts, encoding_format="float")
+            reply = self.request(texts)
             vectors = [entry.embedding for entry in sorted(reply.data, key=lambda entry: entry.index)]
             usable = all(vector and all(math.isfinite(number) for number in vector) for vector in vectors)
             if len(vectors) != len(texts) or not usable:
@@ -343,6 +345,24 @@ class ServerEmbedder:
         except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
             raise EmbedderError(explain(error, self.server, self.proxy)) from None
         return vectors
+
+    def request(self, texts: list[str]) -> CreateEmbeddingResponse:
+        """One request, tried again as often as the limits say, with waits no longer than an answer may take."""
+        teller = WaitTeller(self.on_wait, self.server, self.limits.first_token, self.limits.between_tokens)
+        tries = 0
+        with teller.telling_from_thread():
+            while True:
+                try:
+                    # Floats: base64, the client's default, is unknown to several servers.
+                    return self.client.embeddings.create(model=self.server.model, input=texts, encoding_format="float")
+                except (openai.APIStatusError, openai.APIConnectionError) as error:
+                    wait = seconds_to_next_try(error, tries, self.limits.retries)
+                    if wait is None or wait > self.limits.answer:
+                        raise
+                    teller.begin_pause(explain(error, self.server, self.proxy), wait)
+                tries += 1
+                time.sleep(wait)
+                teller.begin("begin")
 
     def close(self) -> None:
         self.client.close()
@@ -404,9 +424,18 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return seconds if seconds > 0 else None
 
 
-def retry_seconds(tries: int) -> float:
-    """How long to wait after so many tries; not all who were turned away at once come back at once."""
-    return min(FIRST_RETRY_SECONDS * 2.0**tries, LONGEST_RETRY_SECONDS) * (1 - 0.25 * random.random())
+def seconds_to_next_try(
+    error: openai.APIStatusError | openai.APIConnectionError, tries: int, retries: int
+) -> float | None:
+    """How long to wait after so many tries, None when the same request is not to be made again."""
+    # Not all who were turned away at once come back at once.
+    unnamed = min(FIRST_RETRY_SECONDS * 2.0**tries, LONGEST_RETRY_SECONDS) * (1 - 0.25 * random.random())
+    if tries >= retries:
+        return None
+    if isinstance(error, openai.APIConnectionError):
+        return unnamed
+    complaint = complaint_in(error)
+    return complaint.retry_after or unnamed if may_work_later(complaint, error.response.headers) else None
 
 
 def may_work_later(complaint: ServerComplaint, headers: Mapping[str, str]) -> bool:
@@ -421,6 +450,8 @@ def may_work_later(complaint: ServerComplaint, headers: Mapping[str, str]) -> bo
 
 def counts_as_outage(error: Exception) -> bool:
     """True if the server failed, rather than rejected the request."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code >= 500
     if isinstance(error, ServerComplaint) and error.status is not None:
         return error.status >= 500
     return True

@@ -87,7 +87,7 @@ def address_problem(url: str, schemes: tuple[str, ...]) -> str:
     except ValueError:
         return "is no address"
     if parts.scheme not in schemes or not parts.netloc:
-        return f"does not begin with {' or '.join(f'{scheme}://' for scheme in schemes[:2])}"
+        return f"does not begin with {' or '.join(f'{scheme}://' for scheme in schemes[:3])}"
     if not is_port(parts):
         return "names no port between 1 and 65535"
     return "" if is_host(parts.hostname or "") else "names no host"

@@ -1,9 +1,10 @@
 """Say while a model server lets one wait, and for how many seconds."""
 
 import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
 
 from rag.models.chat_stream import ChatPiece
@@ -38,13 +39,33 @@ class WaitTeller:
             if watching:
                 watching.cancel()
 
+    @contextmanager
+    def telling_from_thread(self) -> Iterator[None]:
+        """The same for a caller that blocks."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(POLL_SECONDS):
+                self.look()
+
+        if self.on_wait:
+            threading.Thread(target=watch, daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+
     async def watch(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            waited = time.monotonic() - self.since
-            if self.state != "pause" and waited >= self.next_word:
-                self.next_word *= 2
-                self.tell(self.words(waited))
+            self.look()
+
+    def look(self) -> None:
+        """Say how long it has been, if it is time to say so."""
+        waited = time.monotonic() - self.since
+        if self.state != "pause" and waited >= self.next_word:
+            self.next_word *= 2
+            self.tell(self.words(waited))
 
     def words(self, waited: float) -> str:
         """The sentence for what is going on for so many seconds."""
@@ -61,13 +82,11 @@ class WaitTeller:
         if state != "think" or self.state != "think":
             self.begin(state)
 
-    async def pause(self, why: str, seconds: float) -> None:
-        """Wait before the next try, and say so unless it is over at once."""
+    def begin_pause(self, why: str, seconds: float) -> None:
+        """Say why and how long the next try is awaited, unless it is over at once. `why` ends in ": what to do"."""
         if seconds >= SHORT_PAUSE_SECONDS:
-            self.tell(f"{why}: it is asked again in {seconds:.0f} s.")
+            self.tell(f"{why.rpartition(':')[0]}: it is asked again in {seconds:.0f} s.")
         self.begin("pause")
-        await asyncio.sleep(seconds)
-        self.begin("begin")
 
     def begin(self, state: str) -> None:
         self.state, self.since, self.next_word = state, time.monotonic(), FIRST_WORD_SECONDS
