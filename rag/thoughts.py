@@ -10,9 +10,10 @@ from dataclasses import dataclass
 TAG_NAMES = r"think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad|inner_monologue|inner_prefix"
 THOUGHT_TAG = re.compile(
     # <think> <seed:think> <|START_THINKING|> <|begin_of_thought|> ◁think▷ and their ends; the last two: Gemma's, Mistral's.
-    rf"(?P<open>[<◁]\|?\s*(?:start_|begin_of_|begin_)?(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?>|▷)|<\|channel>\s*thought|(?-i:\[THINK\]))"
+    rf"(?P<open>[<◁]\|?\s*(?:start_|begin_of_|begin_)?(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?>|▷)|<\|channel>\s*thought|(?-i:\[THINK\])"
+    r"|<details[^<>]*(?:reason|think)[^<>]*>)"
     rf"|(?P<close>[<◁]\|?\s*(?:/|end_of_|end_)\s*(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?>|▷)|<\|inner_suffix\|>|<channel\|>"
-    r"|(?-i:\[/THINK\]))",
+    r"|(?-i:\[/THINK\])|</details>)",
     re.IGNORECASE,
 )
 HARMONY = re.compile(r"<\|(?:channel|message)\|>")
@@ -33,11 +34,16 @@ BEGIN_OF_TURN = re.compile(
 SPECIAL_TOKEN = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?(?:s|bos|answer|response|final_answer|solution)>", re.IGNORECASE)
 UNFINISHED_TAG = re.compile(r"(?:<[^<>\n]{0,40}|◁[^▷\n]{0,40}|\[/?[A-Z]{0,6})\Z")
 
-# A model that thinks aloud speaks of itself, of who asks and of its passages; an answer does not.
+# A model that thinks aloud speaks of itself, of who asks and of its task; an answer does not.
 MONOLOGUE = re.compile(
     r"\b(?:the user\b|let me\b|let's\b|okay,|alright,|hmm\b|wait,|i (?:need|should|must|think|can|have) |i'll |i'm "
     r"|we (?:need|should|have) to |we are given|(?<![\[(【（])passages? \d|my answer|the question (?:asks|is)|thinking process)",
     re.IGNORECASE,
+)
+# Words of an answer too, at times; whoever holds back what has them only shows it later.
+DOUBTFUL = re.compile(
+    r"\b(?:users?|(?<![\[(【（])passages?|question|prompt|answer(?:ing)?|sentences?|cit(?:e|ing|ations?)|instructions?|maybe|so,"
+    r"|first,|we|my|I)\b",
 )
 OPENING_MONOLOGUE = re.compile(
     r"\A\W*(?:okay|alright|hmm|let me|let's|the user|we (?:need|should|are given)|i (?:need|should)|first, (?:i|let)"
@@ -145,7 +151,7 @@ class AnswerReader:
     def end(self, cut_off: bool) -> list[str | AnswerBegins]:
         """What is new now that nothing comes any more. Thoughts that used up all tokens have no end that marks them."""
         separated = separate_thoughts(self.text)
-        if cut_off and not separated.thought and (self.unopened or OPENING_MONOLOGUE.match(separated.answer)):
+        if cut_off and not separated.thought and (self.unopened or has_only_thought(separated.answer)):
             self.thought = True
             return self.news(SeparatedText("", thought=True, begins=True))
         return self.news(separated)
@@ -167,11 +173,21 @@ class AnswerReader:
         return news
 
 
+def has_only_thought(text: str) -> bool:
+    """True for the beginning of a text that was cut off within thoughts, of which no tag tells."""
+    return bool(OPENING_MONOLOGUE.match(text) or (MONOLOGUE.search(text) and not MARKED.search(text)))
+
+
+def is_monologue(text: str) -> bool:
+    """True for text without tags that reads like thoughts."""
+    return bool(MONOLOGUE.search(text) or OPENING_MONOLOGUE.match(text))
+
+
 def settled_length(draft: str, ended: bool = False) -> int:
     """How many characters of a draft are no thoughts, as far as can be told: those up to the last cited sentence.
 
     A closing tag that nothing opened may still come and make thoughts of them; thoughts rarely cite and speak of themselves.
     """
-    if MONOLOGUE.search(draft):
+    if is_monologue(draft) or (DOUBTFUL.search(draft) and not ended):
         return 0
     return len(draft) if ended else max((mark.end() for mark in MARKED.finditer(draft)), default=0)

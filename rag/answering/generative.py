@@ -15,7 +15,7 @@ from rag.models.server import Server
 from rag.models.waiting import OnWait
 from rag.settings import Settings
 from rag.text import STOP_WORDS, clean_line, words_of
-from rag.thoughts import AnswerBegins, settled_length
+from rag.thoughts import AnswerBegins, has_only_thought, settled_length
 from rag.verification.claims import ClaimVerdict, VerifiedClaims, cited_text, verify_claims
 from rag.verification.draft import is_forbidden
 from vectorstore.values import Hit
@@ -60,6 +60,11 @@ class GrowingDraft:
     def end(self) -> list[DraftText]:
         """What may be shown now that nothing comes any more."""
         return self.show(len(self.text) if self.begun else settled_length(self.text, ended=True))
+
+    def break_off(self) -> None:
+        """Forget a draft that broke off within thoughts, of which no tag tells."""
+        if not self.begun and has_only_thought(self.text):
+            self.text = ""
 
     def show(self, until: int) -> list[DraftText]:
         begin, self.shown = self.shown, max(self.shown, until)
@@ -117,6 +122,7 @@ class ModelWriter:
             if isinstance(error, ModelRefused) or not draft.text.strip():
                 raise
             interrupted = str(error)
+            draft.break_off()
         for shown_text in draft.end():
             yield shown_text
         written = draft.text[: self.most_characters]

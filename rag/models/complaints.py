@@ -22,7 +22,16 @@ NO_SUCH_PATH = re.compile(
     r"unexpected endpoint|page not found|\A\W*not found\W*\Z|no (?:such )?(?:route|path)|cannot post|method not allowed",
     re.IGNORECASE,
 )
-ROLES = re.compile(r"\broles?\b|\b(?:system|developer)\W{0,3} ?(?:role|message|prompt|instruction|turn)", re.IGNORECASE)
+ROLES = re.compile(
+    r"\broles?\b|\b(?:system|developer)[\W_]{0,3}(?:role|message|prompt|instruction|turn)|[\"'`](?:system|developer)\b",
+    re.IGNORECASE,
+)
+NO_SYSTEM = re.compile(r"\b(?:system|developer)\b", re.IGNORECASE)
+UNKNOWN_PARAMETER = re.compile(
+    r"unexpected|unsupported|unrecogni[sz]ed|unknown|not permitted|not supported|extra", re.IGNORECASE
+)
+KEY = re.compile(r"\bapi[ _-]?key|unauthori[sz]ed|authenticat", re.IGNORECASE)
+LOADING = re.compile(r"loading.{0,20}\bmodel|\bmodel\b.{0,20}\bloading", re.IGNORECASE)
 TOO_MANY_TOKENS_ASKED = re.compile(
     r"max_(?:completion_)?tokens.{0,80}(?:too (?:large|high|big)|at most|less than|maximum|exceed|between|<=)",
     re.IGNORECASE,
@@ -45,14 +54,17 @@ def is_too_long(complaint: ServerComplaint) -> bool:
 
 def refuses_system_role(complaint: ServerComplaint) -> bool:
     """True if a server may take the same prompt without a system message. Templates fail with a 500."""
-    return complaint.status in (None, 400, 422, 500, 501) and bool(ROLES.search(f"{complaint.code} {complaint.said}"))
+    words = f"{complaint.code} {complaint.said}"
+    if complaint.status in (None, 400, 422):
+        return bool(ROLES.search(words) or NO_SYSTEM.search(words))
+    return complaint.status in (500, 501) and bool(ROLES.search(words))
 
 
 def refused_parameters(complaint: ServerComplaint) -> list[str]:
     """The parameters that a server names when it rejects a request."""
     words = f"{complaint.code} {complaint.said}"
-    unusable = complaint.status not in (None, 400, 422, 501) or TOO_MANY_TOKENS_ASKED.search(words)
-    if unusable or is_too_long(complaint):
+    rejected = complaint.status in (None, 400, 422) or UNKNOWN_PARAMETER.search(words)
+    if not rejected or TOO_MANY_TOKENS_ASKED.search(words) or is_too_long(complaint):
         return []
     # Newer models name max_completion_tokens in the same breath as the max_tokens that they refuse.
     return [name for name in PARAMETERS if re.search(rf"\b{'stream(?:ing)?' if name == 'stream' else name}\b", words)]
@@ -70,6 +82,8 @@ def explain_complaint(complaint: ServerComplaint, server: Server, proxy: Proxy |
         return f"{who} {wanted if server.api_key else f'wants a key: set {KEY_SETTING}.'}"
     if status == 403:
         return f"{who} refused the key or what it may be used for{said}: set {KEY_SETTING} to one that it takes."
+    if 400 <= status < 429 and KEY.search(everything):
+        return f"{who} refused the key{said}: set {KEY_SETTING} to one that it takes."
     if "insufficient_quota" in everything or status == 402:
         return f"{who} says that the account is out of credit{said}: add some, or set another {server.url_setting}."
     if status == 429:
@@ -84,7 +98,7 @@ def explain_complaint(complaint: ServerComplaint, server: Server, proxy: Proxy |
         return f"The content filter of {server.address} refused the question or its passages: ask in other words."
     if TOO_MANY_TOKENS_ASKED.search(everything):
         return f"{who} does not let its model write so much{said}: lower DATELINE_MODEL_ANSWER_TOKENS."
-    if status >= 500 and "loading model" in words.lower():
+    if status >= 500 and LOADING.search(words):
         return f"{who} is still loading its model{said}: try again in a while."
     if status in (404, 405) and "model" not in everything.lower() and (not words or NO_SUCH_PATH.search(words)):
         return no_such_path(server, said)

@@ -20,18 +20,20 @@ REFERENCE = re.compile(r"^\s*\[[^\]]+\]:\s*\S.*$", re.MULTILINE)
 TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 LINE_MARKUP = re.compile(r"^\s*(?:>\s*)*(?:[-*+•–]\s+|\(?\d{1,2}[.)]\s+|[a-z]\)\s+)?")
 HEADING = re.compile(r"^\s*(?:#{1,6}\s|={3,}|-{3,}|\|)|^\s*\*\*[^*]+\*\*:?\s*$")
-# "Sources:", "**References**", "Sources: [1] Title, outlet, date": a heading, and all after it is a list.
+# "Sources:", "## References", "Sources: [1] Title, outlet, date", also after the last sentence: all after it is a list.
+SOURCE_WORDS = (
+    r"(?:cited |list of |numbered |used )?(?:sources?(?:\(s\))?|references?|citations?|bibliography|footnotes?|works cited|"
+    r"based on|passages?|articles?|quellen|fuentes|fonti|références|источники|джерела)(?: (?:used|cited|list))?"
+)
 SOURCES_HEADING = re.compile(
-    r"^[\W_]*(?:(?:cited |list of |numbered |used )?(?:sources?|references?|citations?|bibliography|footnotes?|works cited|"
-    r"passages?|articles?|quellen|fuentes|fonti|références|источники|джерела)(?: (?:used|cited|list))?)"
-    r"[*_ ]*(?::[^\n]*|[*_ ]*)$",
+    rf"^[\W_]*{SOURCE_WORDS}[*_ ]*(?::[^\n]*|[*_ ]*)$|(?<=[\]】］)）.!?¹²³⁴-⁹*_])[ \t]+[*_]*{SOURCE_WORDS}[*_ ]*:(?!\w)",
     re.IGNORECASE | re.MULTILINE,
 )
+SOURCE_IN_BRACKETS = re.compile(r"[(\[]sources?:\s[^()\[\]\n]*[)\]]", re.IGNORECASE)
+MARK = r"(?:[\[【［〔(（]\W{0,2}(?:[a-z]+ )?\d{1,3}[\d\s,;–-]*(?:†[^\]】\n]*)?[\]】］〕)）]|[¹²³⁴-⁹]+)"
+MARK_AT_END = re.compile(rf"{MARK}[\s.!?*_]*$", re.IGNORECASE)
 # "[1] Title, outlet, date", without a mark at its end.
-LISTED_SOURCE = re.compile(
-    r"^\s*(?:[-*+•–]\s+)?[\[【［〔]\^?\d{1,3}(?:†[^\]】]*)?[\]】］〕]:?\s(?!.*[\]】］〕)）][\s.!?]*$)"
-)
-MARK_AT_END = re.compile(r"(?:[\]】］〕)）]|[¹²³⁴-⁹])[\s.!?*_]*$")
+LISTED_SOURCE = re.compile(rf"^\s*(?:[-*+•–]\s+)?{MARK}:?\s(?!.*{MARK}[\s.!?]*$)", re.IGNORECASE)
 EMPHASIS = re.compile(r"\*\*|__|~~|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)|`")
 
 PASSAGE_NUMBER = r"\d{1,3}"
@@ -99,6 +101,7 @@ def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
 
 def without_source_list(text: str) -> str:
     """The text without a list of its sources at its end: titles and dates, which the passages would prove, but no answer."""
+    text = SOURCE_IN_BRACKETS.sub("", text)
     for heading in SOURCES_HEADING.finditer(text):
         if text[: heading.start()].strip():
             text = text[: heading.start()]
