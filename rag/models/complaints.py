@@ -78,8 +78,8 @@ def explain_complaint(complaint: ServerComplaint, server: Server, proxy: Proxy |
     if status == 407:
         return f"The proxy {proxy or 'of the environment'} wants a name and a password: write them into its address."
     if status == 401 or (status == 403 and not words):
-        wanted = f"refused the key: set {KEY_SETTING} to one that it takes."
-        return f"{who} {wanted if server.api_key else f'wants a key: set {KEY_SETTING}.'}"
+        unset = "" if server.api_key else ", as none is set"
+        return f"{who} refused the key{unset}: set {KEY_SETTING} to one that it takes."
     if status == 403:
         return f"{who} refused the key or what it may be used for{said}: set {KEY_SETTING} to one that it takes."
     if 400 <= status < 429 and KEY.search(everything):
