@@ -33,6 +33,9 @@ BEGIN_OF_TURN = re.compile(
 )
 SPECIAL_TOKEN = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?(?:s|bos|answer|response|final_answer|solution)>", re.IGNORECASE)
 UNFINISHED_TAG = re.compile(r"(?:<[^<>\n]{0,40}|◁[^▷\n]{0,40}|\[/?[A-Z]{0,6})\Z")
+TAG_CHARACTER = re.compile(r"[<>◁▷\[\]]")
+CLOSING_CHARACTER = re.compile(r"[\]】］)）¹²³⁴-⁹]")
+"""Without one of these no mark ends."""
 
 # A model that thinks aloud speaks of itself, of who asks and of its task; an answer does not.
 MONOLOGUE = re.compile(
@@ -60,13 +63,14 @@ MARKED = re.compile(
 class SeparatedText:
     """A model's text without its thoughts. thought: there were some; begins: only they came before the answer.
 
-    unopened: they ended in a tag that nothing in the text opened.
+    unopened: they ended in a tag that nothing in the text opened; within: more thoughts are to come.
     """
 
     answer: str
     thought: bool = False
     begins: bool = False
     unopened: bool = False
+    within: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def separate_thoughts(text: str, ended: bool = True) -> SeparatedText:
         begins = not within and not answer.strip()
     answer += "" if within else text[at:]
     answer = without_special_tokens(answer)
-    return SeparatedText(answer.lstrip() if seen else answer, seen, begins, unopened)
+    return SeparatedText(answer.lstrip() if seen else answer, seen, begins, unopened, within)
 
 
 def without_special_tokens(text: str) -> str:
@@ -123,6 +127,8 @@ class AnswerReader:
         self.thought = False
         self.thought_apart = False
         self.begun = False
+        self.steady = False
+        self.within = False
 
     @property
     def answered(self) -> bool:
@@ -143,10 +149,18 @@ class AnswerReader:
             self.text = piece if self.repeats else "".join(self.pieces)
         else:
             self.text += piece
+        # Reading all of it again with each piece would take seconds for a long text, and only a tag changes anything.
+        if self.steady and not self.repeats and not TAG_CHARACTER.search(piece):
+            self.read += "" if self.within else piece
+            return [] if self.within else [piece]
         separated = separate_thoughts(self.text, ended=False)
         if self.unopened and not separated.thought:
             return []
-        return self.news(separated)
+        news = self.news(separated)
+        goes_on = bool(self.read) and self.text.endswith(self.read[-64:])
+        self.within = separated.within
+        self.steady = (separated.within or goes_on) and not UNFINISHED_TAG.search(self.text[-64:])
+        return news
 
     def end(self, cut_off: bool) -> list[str | AnswerBegins]:
         """What is new now that nothing comes any more. Thoughts that used up all tokens have no end that marks them."""

@@ -15,7 +15,7 @@ from rag.models.server import Server
 from rag.models.waiting import OnWait
 from rag.settings import Settings
 from rag.text import STOP_WORDS, clean_line, words_of
-from rag.thoughts import AnswerBegins, has_only_thought, settled_length
+from rag.thoughts import CLOSING_CHARACTER, AnswerBegins, has_only_thought, settled_length
 from rag.verification.claims import ClaimVerdict, VerifiedClaims, cited_text, verify_claims
 from rag.verification.draft import is_forbidden
 from vectorstore.values import Hit
@@ -52,8 +52,10 @@ class GrowingDraft:
         """What may be shown now."""
         if isinstance(event, str):
             self.text += event
-            # After its thoughts a model writes its answer and nothing else.
-            return self.show(len(self.text) if self.begun else settled_length(self.text))
+            if self.begun:
+                # After its thoughts a model writes its answer and nothing else.
+                return self.show(len(self.text))
+            return self.show(settled_length(self.text)) if CLOSING_CHARACTER.search(event) else []
         had_shown, self.text, self.shown, self.begun = self.shown, "", 0, True
         return [DraftText("", restart=True)] if had_shown else []
 
