@@ -71,12 +71,18 @@ def test_password_in_a_base_url_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["sk-a b", "sk-a\n", "sk-a\r\n", " sk-a", "Bearer sk-a", "sk-\u00e4", "\u201csk-a\u201d", "sk-a\u200b"]
+    "key",
+    ["sk-a b", "sk-a\n", "sk-a\r\n", " sk-a", "Bearer sk-a", "sk-\u00e4", "\u201csk-a\u201d", "sk-a\u200b", '"sk-a"'],
 )
 def test_key_that_is_none_names_its_setting_and_is_not_shown(key: str) -> None:
     said = failure_of("http://127.0.0.1:9/v1", key)
     assert said.startswith("OPENAI_API_KEY has a ")
     assert "sk-" not in said
+
+
+def test_model_with_a_line_end_in_its_name_names_its_setting() -> None:
+    with pytest.raises(SettingsError, match="DATELINE_MODEL has a blank .* set it to 'small' alone"):
+        ModelServer(Server("small\r", "http://127.0.0.1:9/v1", ""), LIMITS)
 
 
 def test_embedding_server_names_its_own_setting() -> None:

@@ -62,7 +62,12 @@ class Proxy:
 
 
 def check_server(server: Server) -> None:
-    """Raises SettingsError for a base URL or a key that no request could be made with."""
+    """Raises SettingsError for a base URL, a key or a model name that no request could be made with."""
+    if server.model != server.model.strip() or not server.model.isprintable():
+        named = clean_line(server.model)
+        raise SettingsError(
+            f"{server.model_setting} has a blank at its end or a line end in it: set it to {named!r} alone."
+        )
     if problem := address_problem(server.url, SERVER_SCHEMES):
         raise SettingsError(
             f"{server.url_setting}={server.address} {problem}: write it like http://127.0.0.1:11434/v1."
@@ -72,7 +77,7 @@ def check_server(server: Server) -> None:
         raise SettingsError(f"{server.url_setting} names a path that is added by itself: set it to {shorter}.")
     if any(character.isspace() or not character.isprintable() for character in server.api_key):
         raise SettingsError(f"{KEY_SETTING} has a blank or a line end in it: set it to the key alone, on one line.")
-    if not server.api_key.isascii():
+    if not server.api_key.isascii() or set(server.api_key) & set("\"'`"):
         raise SettingsError(f"{KEY_SETTING} has a character in it that no key has: copy the key again.")
 
 
