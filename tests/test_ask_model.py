@@ -130,11 +130,11 @@ def test_waits_are_said_on_stderr_and_never_within_the_json(home: Path) -> None:
 
 @pytest.mark.slow
 def test_a_slow_server_is_said_to_be_slow(home: Path) -> None:
-    with serving(Reply((6.5, *answer(PROVABLE).steps))) as standin:
+    with serving(Reply((4.5, *answer(PROVABLE).steps))) as standin:
         done = run("ask", QUESTION, home=home, **settings(standin))
         shown = ESCAPE.sub("", on_terminal(home, standin, QUESTION))
     for said in (done.stderr, shown):
-        assert "has said nothing for 5 s: waiting up to 60 s." in said
+        assert "has said nothing for 3 s: waiting up to 60 s." in said
     assert "has said nothing" not in done.stdout
 
 

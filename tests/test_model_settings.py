@@ -81,7 +81,7 @@ def test_key_that_is_none_names_its_setting_and_is_not_shown(key: str) -> None:
 
 
 def test_model_with_a_line_end_in_its_name_names_its_setting() -> None:
-    with pytest.raises(SettingsError, match="DATELINE_MODEL has a blank .* set it to 'small' alone"):
+    with pytest.raises(SettingsError, match=r"DATELINE_MODEL has a blank .* set it to 'small' alone"):
         ModelServer(Server("small\r", "http://127.0.0.1:9/v1", ""), LIMITS)
 
 

@@ -12,7 +12,7 @@ from vectorstore.errors import StoreBusy, StoreStopped, StoreUnavailable
 
 ShouldStop = Callable[[], bool]
 """Polled by long-running work: True once the program is shutting down."""
-FIRST_WAIT_WORD_SECONDS = 5.0
+FIRST_WAIT_WORD_SECONDS = 2.0
 """When a wait is spoken of again for the first time. A guess: sooner it is noise."""
 STOPPED_BEFORE = "This was stopped before it began, and nothing was changed: do it again."
 

@@ -12,7 +12,7 @@ from rag.models.server import Server
 
 OnWait: TypeAlias = Callable[[str], None]
 """Called with a sentence when something lets one wait."""
-FIRST_WORD_SECONDS = 5.0
+FIRST_WORD_SECONDS = 3.0
 """From here on silence is said, then each time that it has lasted twice as long. A guess: sooner it is noise."""
 POLL_SECONDS = 0.25
 SHORT_PAUSE_SECONDS = 1.0
