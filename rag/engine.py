@@ -380,6 +380,8 @@ def why_quoted(model: str, written: "VerifiedText") -> str:
         return f"{model} saw no answer in these passages, so this is quoted without it."
     if written.interrupted:
         return f"{written.interrupted} This answer is quoted without it."
+    if not written.draft.text.strip():
+        return f"{model} wrote nothing, so nothing could be proven and this is quoted without it."
     return f"Nothing that {model} wrote could be proven, so this is quoted without it."
 
 

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None = None) -> AsyncIterator[Engine]:
     """The engine on the library that the settings name; everything it opened is closed again.
 
-    on_wait is called with a sentence when another process holds the writer lock. Raises StoreError, EmbedderError, SettingsError.
+    on_wait is called with a sentence when another process holds the writer lock or a model server lets one wait.
+    Raises StoreError, EmbedderError, ModelError, SettingsError.
     """
     threads = ThreadPoolExecutor(settings.threads, "engine")
-    writer = open_writer(settings)
+    writer = open_writer(settings, on_wait)
     # In parallel with opening the library.
     reading = asyncio.create_task(asyncio.to_thread(open_reader, settings))
     try:
@@ -57,7 +58,7 @@ async def open_library(settings: Settings, on_wait: Callable[[str], None] | None
     # Opening Chroma is mostly native code: in parallel with loading the model it costs nothing.
     opening = asyncio.create_task(asyncio.to_thread(open_store, settings))
     try:
-        embedder = await asyncio.to_thread(open_embedder, settings)
+        embedder = await asyncio.to_thread(open_embedder, settings, on_wait)
         database = await asyncio.to_thread(open_database, settings.ledger_url)
     finally:
         await asyncio.wait([opening])
@@ -102,10 +103,10 @@ def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":
     return reranker
 
 
-def open_writer(settings: Settings) -> "ModelWriter | None":
-    """The model that writes answers, None when the settings name none. Raises ModelError when it cannot be used."""
+def open_writer(settings: Settings, on_wait: Callable[[str], None] | None = None) -> "ModelWriter | None":
+    """The model that writes answers, None when the settings name none. Raises ModelError, SettingsError."""
     if not settings.model:
         return None
     from rag.answering.generative import open_model_writer
 
-    return open_model_writer(settings)
+    return open_model_writer(settings, on_wait)

@@ -110,6 +110,34 @@ def test_a_terminal_shows_the_draft_as_one_and_then_what_is_proven(home: Path) -
     assert "\x1b[2K" in written[: written.index("As of 17 October")]
 
 
+def test_a_terminal_never_shows_thoughts(home: Path) -> None:
+    thinking = f"Vienna is where the user saw him. {INVENTED} So that is settled. "
+    slow = Reply((piece(thinking), 0.5, piece("\n</th"), piece(f"ink>\n{PROVABLE} "), 0.5, *answer("").steps))
+    with serving(slow) as standin:
+        plain = ESCAPE.sub("", on_terminal(home, standin, QUESTION))
+    assert "draft, not proven yet" in plain
+    assert "Vienna" not in plain
+    assert SHOWN in plain
+
+
+def test_waits_are_said_on_stderr_and_never_within_the_json(home: Path) -> None:
+    with serving(failure(429, "slow down", (("Retry-After", "1"),)), answer(PROVABLE)) as standin:
+        done = run("ask", "--json", QUESTION, home=home, **(settings(standin) | {"DATELINE_MODEL_RETRIES": "1"}))
+    assert json.loads(done.stdout)["text"] == SHOWN
+    assert done.stderr.endswith("gets too many requests (slow down): it is asked again in 1 s.\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_slow_server_is_said_to_be_slow(home: Path) -> None:
+    with serving(Reply((4.5, *answer(PROVABLE).steps))) as standin:
+        done = run("ask", QUESTION, home=home, **settings(standin))
+        shown = ESCAPE.sub("", on_terminal(home, standin, QUESTION))
+    for said in (done.stderr, shown):
+        assert "has said nothing for 3 s: waiting up to 60 s." in said
+    assert "has said nothing" not in done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "note"),
@@ -122,7 +150,8 @@ def test_a_terminal_shows_the_draft_as_one_and_then_what_is_proven(home: Path) -
         pytest.param(answer("[1] [2]"), "could be proven", id="only marks"),
         pytest.param(answer("Roses are red,\nviolets are blue."), "could be proven", id="poem"),
         pytest.param(answer("<h1>Answer</h1>"), "could be proven", id="HTML"),
-        pytest.param(answer(""), "could be proven", id="nothing"),
+        pytest.param(answer(""), "wrote nothing, so nothing could be proven", id="nothing"),
+        pytest.param(answer("<think>Vienna", "length"), "spent its 600 tokens thinking: raise", id="only thoughts"),
     ],
 )
 def test_whatever_the_server_does_there_is_a_quoted_answer_with_a_note(home: Path, reply: Reply, note: str) -> None:

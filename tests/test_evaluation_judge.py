@@ -9,7 +9,8 @@ from rag.evaluation.cases import Case, CaseSet
 from rag.evaluation.model_judge import ModelGrades, correctness_prompt, grade_answers
 from rag.evaluation.outcome import Outcome, QuotedPassage
 from rag.evaluation.results import Evaluation, evaluation_json
-from rag.models.openai_client import Limits, Message, ModelServer, Server
+from rag.models.openai_client import Limits, Message, ModelServer
+from rag.models.server import Server
 from tests.fakes.fake_model_server import FakeModelServer, Reply, answer, failure, serving
 
 PASSAGE = QuotedPassage(1, "tesk", "Tesk", "Ledger", None, "It cost 12 million.", 0, 19, "shared", (), True)

@@ -14,7 +14,8 @@ from rag.answering.generative import ModelWriter, VerifiedText
 from rag.answering.prompt import prompt_version
 from rag.errors import ModelError, ModelRefused
 from rag.factory import open_writer
-from rag.models.openai_client import Limits, ModelServer, Server
+from rag.models.openai_client import Limits, ModelServer
+from rag.models.server import Server
 from rag.sentences import sentence_spans
 from rag.settings import Settings
 from tests.fakes.fake_model_server import DONE, HANG_UP, FakeModelServer, Reply, answer, end, failure, piece, serving

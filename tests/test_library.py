@@ -321,6 +321,22 @@ def test_a_second_writer_waits_with_a_message_and_then_says_who_writes(tmp_path:
         pass
 
 
+def test_a_long_wait_for_another_writer_is_said_with_its_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vectorstore.lock.FIRST_WAIT_WORD_SECONDS", 1.0)
+    messages: list[str] = []
+    began = time.monotonic()
+    with writer_lock(tmp_path, 1), pytest.raises(StoreBusy), writer_lock(tmp_path, 2.5, messages.append):
+        pass
+    assert 2.4 < time.monotonic() - began < 10
+    assert messages[0].startswith("Waiting for process")
+    assert [said.partition(": ")[2] for said in messages[1:]] == [
+        "1 s so far, 2 s at most.",
+        "2 s so far, 2 s at most.",
+    ]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to a read-only folder")
 def test_a_read_only_home_is_one_sentence(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

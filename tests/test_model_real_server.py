@@ -18,7 +18,8 @@ import pytest
 from rag.answer import DraftText
 from rag.answering.generative import ModelWriter, VerifiedText
 from rag.errors import ModelError
-from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server
+from rag.models.openai_client import Finished, Limits, Message, ModelServer
+from rag.models.server import Server
 from rag.sentences import sentence_spans
 from tests.test_ask_command import run
 from vectorstore.values import Article, Chunk, Hit

@@ -1,13 +1,16 @@
 """The door to model servers, over a real socket: what a server can do wrong ends in one sentence."""
 
 import asyncio
+import email.utils
+import re
 import socket
 import time
 
 import pytest
 
-from rag.errors import EmbedderError, ModelError
-from rag.models.openai_client import CircuitBreaker, Finished, Limits, Message, ModelServer, Server, ServerEmbedder
+from rag.errors import EmbedderError, ModelError, ModelRefused
+from rag.models.openai_client import CircuitBreaker, Finished, Limits, Message, ModelServer, ServerEmbedder, retry_after
+from rag.models.server import Server
 from tests.fakes.fake_model_server import (
     DONE,
     HANG_UP,
@@ -37,7 +40,7 @@ async def collect(server: ModelServer, answer_tokens: int = 50) -> tuple[str, Fi
     async for part in server.stream(PROMPT, answer_tokens):
         if isinstance(part, Finished):
             finished = part
-        else:
+        elif isinstance(part, str):
             text += part
     assert finished is not None
     return text, finished
@@ -192,6 +195,111 @@ def test_parameters_that_a_server_refuses_are_left_out_from_then_on() -> None:
     assert not {"max_tokens", "temperature", "stream_options"} & set(standin.requests[-1])
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        failure(400, "Unsupported value: 'messages[0].role' does not support 'system' with this model."),
+        failure(400, "Conversation roles must alternate user/assistant/user/assistant/..."),
+        failure(400, "Developer instruction is not enabled for models/gemma-3-27b-it"),
+        failure(422, "Input tag 'system' found using 'role' does not match any of the expected tags"),
+        failure(500, "Error rendering prompt with jinja template: System role not supported"),
+        Reply((b'event: error\ndata: {"error": {"message": "System role not supported"}}\n\n',)),
+        Reply((b'{"error": "system messages are not supported"}',)),
+    ],
+)
+def test_server_without_a_system_role_gets_its_text_with_the_question_from_then_on(refusal: Reply) -> None:
+    async def twice(server: ModelServer) -> str:
+        return (await collect(server))[0] + (await collect(server))[0]
+
+    with serving(refusal, answer("Yes.")) as standin:
+        assert asyncio.run(twice(server_at(standin))) == "Yes.Yes."
+    assert len(standin.requests) == 3
+    assert standin.requests[0]["messages"] == [
+        {"role": "system", "content": "Answer."},
+        {"role": "user", "content": "Why?"},
+    ]
+    for request in standin.requests[1:]:
+        assert request["messages"] == [{"role": "user", "content": "Answer.\n\nWhy?"}]
+
+
+def test_server_that_takes_neither_role_is_asked_twice_and_no_more() -> None:
+    with serving(failure(400, "unknown role")) as standin, pytest.raises(ModelError, match="unknown role"):
+        asyncio.run(collect(server_at(standin)))
+    assert len(standin.requests) == 2
+
+
+def test_server_that_does_not_stream_is_asked_for_a_whole_answer() -> None:
+    body = b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}]}'
+    refusal = failure(400, "Your organization must be verified to stream this model.", param="stream")
+    text, finished, standin = ask(refusal, Reply((body,), headers=(("Content-Type", "application/json"),)))
+    assert (text, finished) == ("Yes.", Finished(True))
+    assert standin.requests[1]["stream"] is False
+    assert "stream_options" not in standin.requests[1]
+
+
+def test_model_that_may_not_write_so_much_is_no_refused_parameter() -> None:
+    refusal = failure(400, "max_tokens is too large: 50. This model supports at most 40 completion tokens.")
+    with serving(refusal) as standin, pytest.raises(ModelError, match="lower DATELINE_MODEL_ANSWER_TOKENS"):
+        asyncio.run(collect(server_at(standin)))
+    assert len(standin.requests) == 1
+
+
+def test_refusal_in_a_field_of_its_own_is_told() -> None:
+    refusal = event(choices=[{"index": 0, "delta": {"refusal": "I can't help with that."}, "finish_reason": None}])
+    with serving(Reply((refusal, end(), DONE))) as standin, pytest.raises(ModelRefused, match="I can't help with that"):
+        asyncio.run(collect(server_at(standin)))
+
+
+def told(limits: Limits, *replies: Reply) -> tuple[list[str], str, FakeModelServer]:
+    """What is said while one waits, and the answer or the failure after it."""
+    sentences: list[str] = []
+    with serving(*replies) as standin:
+        server = ModelServer(Server("small", standin.base_url, SECRET), limits, sentences.append)
+        try:
+            text = asyncio.run(collect(server))[0]
+        except ModelError as error:
+            text = str(error)
+    return sentences, text, standin
+
+
+def test_wait_that_a_server_asks_for_is_said_with_its_seconds() -> None:
+    sentences, text, _ = told(Limits(2.0), failure(429, "slow down", (("Retry-After", "1"),)), answer("Yes."))
+    assert text == "Yes."
+    assert len(sentences) == 1
+    assert sentences[0].endswith("gets too many requests (slow down): it is asked again in 1 s.")
+
+
+def test_wait_that_is_longer_than_the_limit_is_not_begun() -> None:
+    began = time.monotonic()
+    sentences, text, standin = told(Limits(2.0), failure(429, "slow down", (("Retry-After", "90"),)))
+    assert time.monotonic() - began < 5
+    assert (sentences, len(standin.requests)) == ([], 1)
+    assert text.endswith("try again in 90 s.")
+
+
+def test_date_that_a_server_names_is_a_wait() -> None:
+    moment = email.utils.formatdate(1_000_030, usegmt=True)
+    assert retry_after({"retry-after": moment}, 1_000_000) == 30
+    assert retry_after({"retry-after": moment}, 1_000_040) is None
+    assert retry_after({"retry-after-ms": "1500", "retry-after": "9"}, 0) == 1.5
+    assert retry_after({"retry-after": "soon"}, 0) is None
+
+
+def test_silent_and_thinking_servers_are_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.models.waiting.FIRST_WORD_SECONDS", 0.3)
+    thought = event(choices=[{"index": 0, "delta": {"reasoning_content": "hm"}, "finish_reason": None}])
+    slow = Reply((0.8, *(0.1, thought) * 8, piece("Yes. "), 0.7, piece("No."), end(), DONE))
+    sentences, text, _ = told(Limits(2.0, 30.0, 20.0), slow)
+    assert text == "Yes. No."
+    assert re.fullmatch(r"The model server \S+ has said nothing for \d s: waiting up to 30 s\.", sentences[0])
+    assert any(re.fullmatch(r"small has been thinking for \d s\.", said) for said in sentences)
+    assert sentences[-1].endswith("waiting up to 20 s.")
+
+
+def test_nothing_is_said_of_a_server_that_answers() -> None:
+    assert told(QUICK, answer("Yes."))[0] == []
+
+
 def test_hanging_up_closes_the_stream() -> None:
     async def first_piece(server: ModelServer) -> str | Finished:
         stream = server.stream(PROMPT, 50)
@@ -304,6 +412,17 @@ def test_no_texts_ask_nothing() -> None:
 def test_embedding_server_that_fails_is_told_in_one_sentence(reply: Reply, sentence: str) -> None:
     with serving(reply) as standin, pytest.raises(EmbedderError, match=sentence):
         embedder_at(standin).embed(["a", "b"])
+
+
+def test_embedding_server_that_lets_one_wait_is_said_to_do_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.models.waiting.FIRST_WORD_SECONDS", 0.3)
+    sentences: list[str] = []
+    busy = failure(429, "slow down", (("Retry-After", "1"),))
+    with serving(busy, Reply((0.8, *embeddings([[1.0]]).steps), 200, embeddings([]).headers)) as standin:
+        server = Server("e5", standin.base_url, "", "embedding model")
+        assert ServerEmbedder(server, Limits(retries=1), sentences.append).embed(["a"]) == [[1.0]]
+    assert sentences[0].endswith("gets too many requests (slow down): it is asked again in 1 s.")
+    assert "has said nothing for" in sentences[1]
 
 
 def test_usage_frame_is_no_text() -> None:

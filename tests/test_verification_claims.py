@@ -166,3 +166,34 @@ def test_whatever_a_model_writes_each_number_shown_has_its_verbatim_quote(
     assert all(article[citation.start : citation.end] == citation.quote for citation in citations)
     assert bool(text) == bool(citations)
     assert not set("[]<>`{}|\\\u200b\u202e") & set(re.sub(r"\[\d+\]", "", text))
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "\n\nSources:\n[1] Summit put off, 17 October 2025",
+        "\n\n**Sources**\n- Summit put off (Coast Wire, 17 October 2025)",
+        "\n\n## References\n1. Summit put off, Coast Wire, 17 October 2025.\n2. Another.",
+        "\n\nSource: [1] Summit put off, 17 October 2025",
+        "\n\n[1] Summit put off (17 October 2025)\n[2] Another, 3 May 2025.",
+        "\n\n(1) Summit put off, Coast Wire",
+        "\n\n---\n¹ Summit put off",
+        " Sources: [1] Summit put off, 17 October 2025",
+        " (Source: Summit put off, 17 October 2025)",
+        "\n\nPassages used: [1]",
+    ],
+)
+def test_list_of_sources_after_an_answer_is_no_claim(listed: str) -> None:
+    assert [claim.text for claim in claims_of(f"It rained. [1]{listed}")] == ["It rained."]
+
+
+@pytest.mark.parametrize(
+    ("draft", "claims"),
+    [
+        ("[1] It rained.\n[2] It snowed.", ["It rained.", "It snowed."]),
+        ("It rained. [1]\n\nSources close to him saw snow. [2]", ["It rained.", "Sources close to him saw snow."]),
+        ("It rained. [1]\n[2] It snowed. [2]", ["It rained.", "It snowed."]),
+    ],
+)
+def test_sentence_that_begins_like_a_source_stays_a_claim(draft: str, claims: list[str]) -> None:
+    assert [claim.text for claim in claims_of(draft)] == claims

@@ -1,6 +1,7 @@
 """One writer at a time: two processes writing to one Chroma folder lose data (chroma issue 7090)."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from vectorstore.errors import StoreBusy, StoreStopped, StoreUnavailable
 
 ShouldStop = Callable[[], bool]
 """Polled by long-running work: True once the program is shutting down."""
+FIRST_WAIT_WORD_SECONDS = 2.0
+"""When a wait is spoken of again for the first time. A guess: sooner it is noise."""
 STOPPED_BEFORE = "This was stopped before it began, and nothing was changed: do it again."
 
 
@@ -25,7 +28,7 @@ def writer_lock(
     on_wait: Callable[[str], None] | None = None,
     stopped: ShouldStop = never_stop,
 ) -> Iterator[None]:
-    """Hold the folder's writer lock; `on_wait` is called with its holder before waiting, `stopped` ends the wait.
+    """Hold the folder's writer lock; `on_wait` is called with its holder while waiting, `stopped` ends the wait.
 
     Raises StoreBusy, StoreStopped, StoreUnavailable.
 
@@ -38,9 +41,7 @@ def writer_lock(
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            if on_wait:
-                on_wait(f"Waiting for {holder(folder)}, which is writing to {folder} ...")
-            lock.acquire(timeout=wait_seconds, cancel_check=stopped)
+            acquire_patiently(lock, folder, wait_seconds, on_wait, stopped)
         (folder / "writer.pid").write_text(str(os.getpid()))
     except Timeout:
         if stopped():
@@ -59,6 +60,26 @@ def writer_lock(
         yield
     finally:
         lock.release()
+
+
+def acquire_patiently(
+    lock: FileLock, folder: Path, wait_seconds: float, on_wait: Callable[[str], None] | None, stopped: ShouldStop
+) -> None:
+    """Wait for the lock, and say so before and each time that the wait has become twice as long. Raises Timeout."""
+    if on_wait:
+        on_wait(f"Waiting for {holder(folder)}, which is writing to {folder} ...")
+    began, next_word = time.monotonic(), FIRST_WAIT_WORD_SECONDS
+    while True:
+        waited = time.monotonic() - began
+        try:
+            lock.acquire(timeout=max(0.0, min(wait_seconds, next_word) - waited), cancel_check=stopped)
+            return
+        except Timeout:
+            if stopped() or next_word >= wait_seconds:
+                raise
+        if on_wait:
+            on_wait(f"Still waiting for {holder(folder)}: {next_word:.0f} s so far, {wait_seconds:.0f} s at most.")
+        next_word *= 2
 
 
 def holder(folder: Path) -> str:

@@ -139,7 +139,9 @@ async def show(engine: Engine, options: AskOptions, question: str, history: Sequ
 async def show_draft(engine: Engine, console: Console, question: str, history: Sequence[Turn], scope: Scope) -> Answer:
     """The model's words as they come, marked as a draft and gone when the proven answer is there."""
     draft = ""
-    with Live(console=console, transient=True, refresh_per_second=8) as live:
+    # Waits are told on stderr, above the draft where both are the same terminal, and else where stderr goes.
+    together = sys.stderr.isatty()
+    with Live(console=console, transient=True, refresh_per_second=8, redirect_stderr=together) as live:
         async for event in engine.stream(question, history, scope):
             if isinstance(event, Answer):
                 return event

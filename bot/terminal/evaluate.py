@@ -22,7 +22,8 @@ from rag.evaluation.results import baseline_json, evaluation_json, json_text, re
 from rag.evaluation.scores import score
 from rag.factory import open_engine
 from rag.ingestion.indexing import Progress
-from rag.models.openai_client import Limits, Message, ModelServer, Server
+from rag.models.openai_client import Limits, Message, ModelServer
+from rag.models.server import Server
 from rag.settings import Settings
 
 # A grade is one word; a model that thinks aloud first gets some room.

@@ -25,7 +25,7 @@ WORDINGS_SHOWN = 5
 
 async def show_gaps(settings: Settings, since: datetime | None, limit: int) -> int:
     """Print the groups of refused questions, the most asked first."""
-    async with open_engine(settings) as engine:
+    async with open_engine(settings, on_wait=notify) as engine:
         refused = await engine.answers.refused(since)
         gaps = await asyncio.to_thread(find_gaps, refused, engine.library.storage.embedder.embed_question)
     if not gaps:
@@ -77,7 +77,7 @@ def read_drafts(settings: Settings, since: float) -> list[dict[str, object]]:
 
 async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json: bool) -> int:
     """Print a stored answer. Raises QuestionError when no answer, or more than one, has this id."""
-    async with open_engine(settings) as engine:
+    async with open_engine(settings, on_wait=notify) as engine:
         stored = await engine.answers.find(answer_id)
         if stored is None:
             raise QuestionError(

@@ -10,17 +10,18 @@ from datetime import datetime
 from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
 from rag.answering.prompt import Prompt, answer_prompt, prompt_version, repair_prompt, rewrite_prompt
 from rag.errors import ModelError, ModelRefused
-from rag.models.openai_client import Finished, Limits, Message, ModelServer, Server
+from rag.models.openai_client import CHARACTERS_PER_TOKEN, RAISE_TOKENS, Finished, Limits, Message, ModelServer
+from rag.models.server import Server
+from rag.models.waiting import OnWait
 from rag.settings import Settings
 from rag.text import STOP_WORDS, clean_line, words_of
+from rag.thoughts import CLOSING_CHARACTER, AnswerBegins, has_only_thought, settled_length
 from rag.verification.claims import ClaimVerdict, VerifiedClaims, cited_text, verify_claims
-from rag.verification.draft import THOUGHT, is_forbidden
+from rag.verification.draft import is_forbidden
 from vectorstore.values import Hit
 
-# No vocabulary has more characters to a token on average; reading stops there whatever the server sends.
-CHARACTERS_PER_TOKEN = 8
-REWRITE_TOKENS = 120
 MAX_REWRITE = 500
+RAISE_CONTEXT = "raise DATELINE_MODEL_CONTEXT_TOKENS, a third of which is for the answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class VerifiedText:
     """What is left of a draft after verification, each sentence ending in its [n].
 
     No citations and not abstained: nothing could be proven. abstained: the model says that the articles do not say.
-    interrupted: why the server did not finish, in a sentence; what it had finished is here all the same.
+    interrupted: why the server did not finish or the model did not answer, in a sentence; what was finished is here all
+    the same.
     """
 
     text: str
@@ -38,6 +40,39 @@ class VerifiedText:
     interrupted: str = ""
 
 
+class GrowingDraft:
+    """A draft as it comes, and how much of it may be shown already: nothing that may turn out to be thought."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.shown = 0
+        self.begun = False
+
+    def add(self, event: str | AnswerBegins) -> list[DraftText]:
+        """What may be shown now."""
+        if isinstance(event, str):
+            self.text += event
+            if self.begun:
+                # After its thoughts a model writes its answer and nothing else.
+                return self.show(len(self.text))
+            return self.show(settled_length(self.text)) if CLOSING_CHARACTER.search(event) else []
+        had_shown, self.text, self.shown, self.begun = self.shown, "", 0, True
+        return [DraftText("", restart=True)] if had_shown else []
+
+    def end(self) -> list[DraftText]:
+        """What may be shown now that nothing comes any more."""
+        return self.show(len(self.text) if self.begun else settled_length(self.text, ended=True))
+
+    def break_off(self) -> None:
+        """Forget a draft that broke off within thoughts, of which no tag tells."""
+        if not self.begun and has_only_thought(self.text):
+            self.text = ""
+
+    def show(self, until: int) -> list[DraftText]:
+        begin, self.shown = self.shown, max(self.shown, until)
+        return [DraftText(self.text[begin : self.shown])] if self.shown > begin else []
+
+
 class ModelWriter:
     """Writes answers and standalone questions with one model. Keeps no conversation."""
 
@@ -45,6 +80,7 @@ class ModelWriter:
         self.server = server
         self.name = server.server.model
         # A small context is shared: a third of it at most is for the answer.
+        self.allowed_tokens = answer_tokens
         self.answer_tokens = min(answer_tokens, context_tokens // 3)
         self.prompt_tokens = context_tokens - self.answer_tokens
         self.most_characters = self.answer_tokens * CHARACTERS_PER_TOKEN
@@ -52,7 +88,8 @@ class ModelWriter:
     async def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question so that it can be understood alone. Raises ModelError, also when what came is no question."""
         prompt = rewrite_prompt(question, history)
-        text = THOUGHT.sub("", await self.server.text(messages(prompt), REWRITE_TOKENS, MAX_REWRITE * 4))
+        # A question is short, the thoughts before it are not.
+        text = await self.server.text(messages(prompt), self.answer_tokens, MAX_REWRITE * 4)
         lines = [line for line in (clean_line(line) for line in text.splitlines()) if line]
         rewritten = re.sub(
             r"^(?:(?:standalone |rewritten )?question|answer)\s*:\s*", "", lines[0] if lines else "", flags=re.I
@@ -70,28 +107,34 @@ class ModelWriter:
         """The draft in pieces as it comes, then VerifiedText. Raises ModelError when the server fails before its first word."""
         prompt = answer_prompt(question, hits, history, asked_at, self.prompt_tokens)
         shown = hits[: prompt.passages]
-        draft = ""
+        draft = GrowingDraft()
         finished = Finished(complete=False)
-        visible = 0
         interrupted = ""
         try:
             async with aclosing(self.server.stream(messages(prompt), self.answer_tokens)) as stream:
-                async for part in stream:
-                    if isinstance(part, Finished):
-                        finished = part
+                async for event in stream:
+                    if isinstance(event, Finished):
+                        finished, interrupted = event, event.unanswered
                         continue
-                    draft = (draft + part)[: self.most_characters]
-                    without_thoughts = THOUGHT.sub("", draft)
-                    if len(without_thoughts) > visible:
-                        yield DraftText(without_thoughts[visible:])
-                        visible = len(without_thoughts)
-                    if len(draft) >= self.most_characters:
+                    for shown_text in draft.add(event):
+                        yield shown_text
+                    if len(draft.text) >= self.most_characters:
                         break
         except ModelError as error:
-            if isinstance(error, ModelRefused) or not draft.strip():
+            if isinstance(error, ModelRefused) or not draft.text.strip():
                 raise
             interrupted = str(error)
-        verified = await asyncio.to_thread(verify_claims, draft, shown, finished.complete)
+            draft.break_off()
+        for shown_text in draft.end():
+            yield shown_text
+        written = draft.text[: self.most_characters]
+        verified = await asyncio.to_thread(verify_claims, written, shown, finished.complete)
+        if finished.cut_off and not interrupted and not verified.verdicts:
+            interrupted = (
+                f"{self.name} spent its {self.answer_tokens} tokens before it had finished a sentence: {RAISE_TOKENS}."
+            )
+        if self.answer_tokens < self.allowed_tokens:
+            interrupted = interrupted.replace(RAISE_TOKENS, RAISE_CONTEXT)
         # A server that has just failed is not asked to repair anything.
         verdicts, repaired = (verified.verdicts, "") if interrupted else await self.repair(question, shown, verified)
         text, citations = cited_text(verdicts, shown)
@@ -99,7 +142,7 @@ class ModelWriter:
             text,
             citations,
             Draft(
-                draft + (f"\n\n[repaired]\n{repaired}" if repaired else ""),
+                written + (f"\n\n[repaired]\n{repaired}" if repaired else ""),
                 prompt_version("answer"),
                 tuple(DroppedSentence(v.claim.text, v.reason) for v in verdicts if not v.quotes),
                 prompt.left_out,
@@ -123,7 +166,7 @@ class ModelWriter:
             text = await self.server.text(messages(prompt), self.answer_tokens, self.most_characters)
         except ModelError:
             return verified.verdicts, ""  # What was proven stands without it.
-        better = await asyncio.to_thread(repaired_verdicts, THOUGHT.sub("", text), wrong, hits[: prompt.passages])
+        better = await asyncio.to_thread(repaired_verdicts, text, wrong, hits[: prompt.passages])
         known = {verdict.claim.text for verdict in verified.supported}
         kept = [better.get(v.claim.text, v) for v in verified.verdicts]
         return tuple(v for n, v in enumerate(kept) if v is verified.verdicts[n] or v.claim.text not in known), text
@@ -156,7 +199,7 @@ def messages(prompt: Prompt) -> list[Message]:
     return [Message("system", prompt.system), Message("user", prompt.user)]
 
 
-def open_model_writer(settings: Settings) -> ModelWriter:
-    """The writer that the settings name. Raises ModelError when it cannot be used."""
-    server = ModelServer(Server.of(settings), Limits.of(settings))
+def open_model_writer(settings: Settings, on_wait: OnWait | None = None) -> ModelWriter:
+    """The writer that the settings name. Raises ModelError, SettingsError when it cannot be used."""
+    server = ModelServer(Server.of(settings), Limits.of(settings), on_wait)
     return ModelWriter(server, settings.model_context_tokens, settings.model_answer_tokens)

@@ -78,8 +78,11 @@ def embedder_name(settings: Settings) -> str:
     return MINILM
 
 
-def open_embedder(settings: Settings) -> Embedder:
-    """The embedding model that the settings name. Raises EmbedderError, SettingsError."""
+def open_embedder(settings: Settings, on_wait: Callable[[str], None] | None = None) -> Embedder:
+    """The embedding model that the settings name. on_wait is told when its server lets one wait.
+
+    Raises EmbedderError, SettingsError.
+    """
     if settings.embedder_class:
         from llama_index.core.base.embeddings.base import BaseEmbedding
 
@@ -90,7 +93,8 @@ def open_embedder(settings: Settings) -> Embedder:
             raise SettingsError(f"DATELINE_EMBEDDER_CLASS={settings.embedder_class} is no LlamaIndex embedding class.")
         return TextEmbedder(embedder_name(settings), model.get_query_embedding, model.get_text_embedding_batch)
     if settings.embedder_base_url:
-        from rag.models.openai_client import Limits, Server, ServerEmbedder
+        from rag.models.openai_client import Limits, ServerEmbedder
+        from rag.models.server import Server
 
         key = settings.openai_api_key.get_secret_value()
         model_setting, url_setting = "DATELINE_EMBEDDER_MODEL", "DATELINE_EMBEDDER_BASE_URL"
@@ -100,7 +104,7 @@ def open_embedder(settings: Settings) -> Embedder:
             )
         kind = "embedding model"
         server = Server(settings.embedder_model, settings.embedder_base_url, key, kind, model_setting, url_setting)
-        endpoint = ServerEmbedder(server, Limits.of(settings))
+        endpoint = ServerEmbedder(server, Limits.of(settings), on_wait)
         return TextEmbedder(embedder_name(settings), lambda question: endpoint.embed([question])[0], endpoint.embed)
     from rag.models.minilm import MiniLM
 

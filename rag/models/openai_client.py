@@ -1,51 +1,49 @@
 """The one door to model servers: chat answers as a stream, and embeddings, from any OpenAI-compatible server.
 
-Failures become one sentence that says what to do. Prompts and verification live elsewhere.
+What a server sends is read in chat_stream.py, thoughts are told from the answer in rag/thoughts.py, failures become one
+sentence in complaints.py. Prompts and verification live elsewhere.
 """
 
 import asyncio
+import email.utils
 import math
-import re
+import random
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Literal
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
+import httpx2
 import openai
-from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+from openai.types import CreateEmbeddingResponse
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 
 from rag.errors import EmbedderError, ModelError, ModelRefused
+from rag.models.chat_stream import ChatPiece, ServerComplaint, complaint_of, read_pieces
+from rag.models.complaints import (
+    explain_complaint,
+    explain_connection,
+    explain_nonsense,
+    explain_timeout,
+    refused_parameters,
+    refuses_system_role,
+)
+from rag.models.server import Proxy, Server, check_server, proxy_for
+from rag.models.waiting import OnWait, WaitTeller
 from rag.settings import Settings
 from rag.text import clean_line
+from rag.thoughts import AnswerBegins, AnswerReader
 from vectorstore.errors import DatelineError
 
-OPENAI_URL = "https://api.openai.com/v1"
 EMBEDDING_BATCH = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Which server and model, and the settings that name them. `api_key` may be empty: most local servers want none."""
-
-    model: str
-    base_url: str
-    api_key: str
-    kind: str = "model"
-    model_setting: str = "DATELINE_MODEL"
-    url_setting: str = "OPENAI_BASE_URL"
-
-    @classmethod
-    def of(cls, settings: Settings, model: str = "") -> "Server":
-        """The chat server that the settings name; `model` in place of the one they name."""
-        return cls(model or settings.model, settings.openai_base_url, settings.openai_api_key.get_secret_value())
-
-    @property
-    def address(self) -> str:
-        """The URL without a name and password that may be in it."""
-        parts = urlsplit(self.base_url or OPENAI_URL)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+CHARACTERS_PER_TOKEN = 8
+"""No vocabulary has more to a token on average; reading stops there whatever the server sends."""
+RAISE_TOKENS = "raise DATELINE_MODEL_ANSWER_TOKENS"
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 8.0
+"""Between tries where the server names no time, doubled each time: what openai's own client does."""
+CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length", "error", "abort", "cancelled")
+"""Reasons to stop that leave an answer unfinished; servers have many words for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +78,24 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a stream: `complete` unless the token limit or a dropped line cut it off; tokens where counted."""
+    """The end of a stream: `complete` unless the token limit or a dropped line cut it off; tokens where counted.
+
+    unanswered: why there is no answer, in a sentence, where the model has thought and no more.
+    cut_off: the token limit was reached.
+    """
 
     complete: bool
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    unanswered: str = ""
+    cut_off: bool = field(default=False, compare=False)
+
+
+OpenReply: TypeAlias = openai.AsyncAPIResponse[ChatCompletion | openai.AsyncStream[ChatCompletionChunk]]
+"""A reply whose body is still to be read."""
+
+AnswerEvent: TypeAlias = str | AnswerBegins | Finished
+"""What ModelServer.stream() yields: text, at times the news that the text before it was thought, then exactly one Finished."""
 
 
 @dataclass(slots=True)
@@ -119,121 +130,177 @@ class CircuitBreaker:
 
 
 class ModelServer:
-    """Chat completions from one server. One instance for the life of the program: it remembers failures."""
+    """Chat completions from one server. One instance for the life of the program: it remembers failures.
 
-    def __init__(self, server: Server, limits: Limits) -> None:
+    on_wait is told with a sentence when the server lets one wait.
+    """
+
+    def __init__(self, server: Server, limits: Limits, on_wait: OnWait | None = None) -> None:
         require_key(server, ModelError)
+        check_server(server)
         self.server = server
         self.limits = limits
+        self.on_wait = on_wait
         self.breaker = CircuitBreaker()
-        self.refused_parameters: set[str] = set()
-        self.client = openai.AsyncOpenAI(
-            api_key=server.api_key or "none",
-            base_url=server.base_url or OPENAI_URL,
-            timeout=openai.Timeout(limits.answer, connect=limits.connect),
-            max_retries=limits.retries,
-        )
+        self.refused: set[str] = set()
+        self.thinks_unopened = False
+        self.proxy = proxy_for(server)
+        self.client = open_client(server, self.proxy, limits)
 
-    async def stream(self, messages: Sequence[Message], answer_tokens: int) -> AsyncGenerator[str | Finished, None]:
-        """Pieces of text as they come, then Finished. Closing the iterator hangs up. Raises ModelError."""
+    async def stream(self, messages: Sequence[Message], answer_tokens: int) -> AsyncGenerator[AnswerEvent, None]:
+        """The answer in pieces as they come, without thoughts, then Finished. Closing it hangs up. Raises ModelError."""
         wait = self.breaker.seconds_to_wait(time.monotonic())
         if wait:
             raise ModelError(
                 f"The model server {self.server.address} failed {self.breaker.failures} times in a row: "
                 f"it is asked again in {math.ceil(wait)} s."
             )
-        reason: str | None = None
-        usage: tuple[int | None, int | None] = (None, None)
+        reader, last, refusal = AnswerReader(self.thinks_unopened), ChatPiece(), ""
+        most = answer_tokens * CHARACTERS_PER_TOKEN
         seen = False
+        teller = WaitTeller(self.on_wait, self.server, self.limits.first_token, self.limits.between_tokens)
         try:
-            async with aclosing(self.chunks(messages, answer_tokens)) as chunks:
-                async for chunk in chunks:
+            async with teller.telling(), aclosing(self.pieces(messages, answer_tokens, teller)) as pieces:
+                async for piece in pieces:
                     seen = True
-                    if chunk.usage:
-                        usage = (chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
-                    for choice in chunk.choices or ():
-                        reason = choice.finish_reason or reason
-                        if choice.delta and isinstance(choice.delta.content, str):
-                            yield choice.delta.content
+                    last, refusal = piece.after(last), refusal + piece.refusal
+                    if piece.thought:
+                        reader.think()
+                    if piece.text:
+                        for news in reader.add(piece.text[:most]):
+                            yield news
+                    teller.heard(piece, reader.thought and not reader.answered)
+                    if len(reader.text) >= most:
+                        last = ChatPiece(reason="length").after(last)
+                        break
             if not seen:
                 raise ValueError("an empty stream")
-        # ValueError: what came was no JSON or no text; TypeError and AttributeError: JSON of another shape.
-        except (openai.OpenAIError, TimeoutError, ValueError, TypeError, AttributeError) as error:
+        # ValueError: what came was no JSON or no text; the last two: JSON of another shape.
+        except (
+            openai.OpenAIError, httpx2.HTTPError, ServerComplaint, TimeoutError, ValueError, TypeError, AttributeError
+        ) as error:  # fmt: skip
             if counts_as_outage(error):
                 self.breaker.failed(time.monotonic())
-            raise ModelError(explain(error, self.server)) from None
-        if reason == "content_filter":
+            raise ModelError(explain(error, self.server, self.proxy)) from None
+        if last.reason == "content_filter":
             raise ModelRefused(f"The content filter of {self.server.address} stopped the answer: ask in other words.")
         self.breaker.succeeded()
-        yield Finished(reason in ("stop", "tool_calls", "function_call"), *usage)
+        cut_off = last.reason in CUT_OFF
+        for news in reader.end(cut_off):
+            yield news
+        self.thinks_unopened |= reader.unopened
+        if refusal and not reader.answered:
+            raise ModelRefused(f"{self.server.model} declined ({clean_line(refusal)[:160]}): ask in other words.")
+        unanswered = "" if reader.answered else self.why_unanswered(cut_off, reader.thought, answer_tokens)
+        complete = bool(last.reason) and not cut_off
+        yield Finished(complete, last.prompt_tokens, last.completion_tokens, unanswered, cut_off)
+
+    def why_unanswered(self, cut_off: bool, thought: bool, answer_tokens: int) -> str:
+        """What a model did that wrote no answer, "" for one that did nothing at all."""
+        if cut_off:
+            # Some servers keep the thoughts to themselves and count them all the same.
+            return f"{self.server.model} spent its {answer_tokens} tokens thinking: {RAISE_TOKENS}."
+        return (
+            f"{self.server.model} only thought and wrote no answer: ask again, or set another DATELINE_MODEL."
+            if thought
+            else ""
+        )
 
     async def text(self, messages: Sequence[Message], answer_tokens: int, most_characters: int) -> str:
         """A whole answer in one string, cut at `most_characters`. Raises ModelError."""
         pieces: list[str] = []
         length = 0
         async with aclosing(self.stream(messages, answer_tokens)) as stream:
-            async for piece in stream:
-                if isinstance(piece, str):
-                    pieces.append(piece)
-                    length += len(piece)
+            async for event in stream:
+                if isinstance(event, AnswerBegins):
+                    pieces, length = [], 0
+                elif isinstance(event, str):
+                    pieces.append(event)
+                    length += len(event)
+                elif event.unanswered:
+                    raise ModelError(event.unanswered)
                 if length >= most_characters:
                     break
         return "".join(pieces)[:most_characters]
 
-    async def chunks(
-        self, messages: Sequence[Message], answer_tokens: int
-    ) -> AsyncGenerator[ChatCompletionChunk, None]:
-        """The raw stream under its four time limits. Raises TimeoutError saying which, and openai's errors."""
+    async def pieces(
+        self, messages: Sequence[Message], answer_tokens: int, teller: WaitTeller
+    ) -> AsyncGenerator[ChatPiece, None]:
+        """The raw stream under its four time limits. Raises TimeoutError saying which, ServerComplaint, openai's errors."""
         clock = asyncio.get_running_loop().time
         last_moment = clock() + self.limits.answer
         until, waiting_for = clock() + self.limits.first_token, "begin"
         try:
-            async with asyncio.timeout_at(min(until, last_moment)):
-                stream = await self.open(messages, answer_tokens)
-            try:
-                while True:
-                    async with asyncio.timeout_at(min(until, last_moment)):
-                        chunk = await anext(stream, None)
-                    if chunk is None:
-                        return
-                    # A role, a comment or an empty piece comes before the prompt is read: not yet the first token.
-                    if waiting_for == "go on" or says_something(chunk):
-                        until, waiting_for = clock() + self.limits.between_tokens, "go on"
-                    yield chunk
-                    # Time the reader takes is not the server's.
-                    until = max(until, clock() + self.limits.between_tokens) if waiting_for == "go on" else until
-            finally:
-                await stream.close()
+            while True:
+                async with asyncio.timeout_at(min(until, last_moment)):
+                    response = await self.open(messages, answer_tokens, min(until, last_moment), teller)
+                try:
+                    async with aclosing(read_pieces(response.iter_bytes())) as pieces:
+                        while True:
+                            async with asyncio.timeout_at(min(until, last_moment)):
+                                piece = await anext(pieces, None)
+                            if piece is None:
+                                return
+                            # A role, a comment or an empty piece comes before the prompt is read: not yet the first token.
+                            if waiting_for == "go on" or piece.says_something:
+                                until, waiting_for = clock() + self.limits.between_tokens, "go on"
+                            yield piece
+                            # Time the reader takes is not the server's.
+                            until = (
+                                max(until, clock() + self.limits.between_tokens) if waiting_for == "go on" else until
+                            )
+                except ServerComplaint as complaint:
+                    # Some servers reject a request within a reply of status 200.
+                    if waiting_for == "go on" or not self.can_ask_otherwise(complaint):
+                        raise
+                finally:
+                    await response.close()
         except TimeoutError:
             raise TimeoutError("finish" if clock() >= last_moment else waiting_for) from None
 
-    async def open(self, messages: Sequence[Message], answer_tokens: int) -> "openai.AsyncStream[ChatCompletionChunk]":
-        """Start a completion, leaving out what this server has said it does not take."""
-        prompt: list[ChatCompletionMessageParam] = [
-            {"role": "system", "content": message.content}
-            if message.role == "system"
-            else {"role": "user", "content": message.content}
-            for message in messages
-        ]
+    async def open(
+        self, messages: Sequence[Message], answer_tokens: int, until: float, teller: WaitTeller
+    ) -> OpenReply:
+        """Start a completion, trying again as often as the limits say. `until` is a moment of the event loop's clock."""
+        tries = 0
         while True:
-            refused = self.refused_parameters
             try:
-                return await self.client.chat.completions.create(
-                    model=self.server.model,
-                    messages=prompt,
-                    stream=True,
-                    temperature=openai.omit if "temperature" in refused else 0.0,
-                    stream_options=openai.omit if "stream_options" in refused else {"include_usage": True},
-                    max_tokens=openai.omit if "max_tokens" in refused else answer_tokens,
-                    max_completion_tokens=answer_tokens if "max_tokens" in refused else openai.omit,
-                )
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                named = [name for name in ("max_tokens", "stream_options", "temperature") if name in str(error.body)]
-                new = [name for name in named if name not in refused]
-                if not new or is_too_long(error):
+                return await self.request(messages, answer_tokens)
+            except (openai.APIStatusError, openai.APIConnectionError) as error:
+                if isinstance(error, openai.APIStatusError) and self.can_ask_otherwise(complaint_in(error)):
+                    continue
+                wait = seconds_to_next_try(error, tries, self.limits.retries)
+                if wait is None or asyncio.get_running_loop().time() + wait >= until:
                     raise
-                # Newer models name max_completion_tokens in the same breath as the max_tokens that they refuse.
-                self.refused_parameters = refused | {new[0]}
+                teller.begin_pause(explain(error, self.server, self.proxy), wait)
+            tries += 1
+            await asyncio.sleep(wait)
+            teller.begin("begin")
+
+    async def request(self, messages: Sequence[Message], answer_tokens: int) -> OpenReply:
+        """One request, leaving out what this server has said it does not take."""
+        refused = self.refused
+        streamed = "stream" not in refused
+        manager = self.client.chat.completions.with_streaming_response.create(
+            model=self.server.model,
+            messages=prompt_of(messages, system="system" not in refused),
+            stream=streamed,
+            temperature=openai.omit if "temperature" in refused else 0.0,
+            stream_options=openai.omit if "stream_options" in refused or not streamed else {"include_usage": True},
+            max_tokens=openai.omit if "max_tokens" in refused else answer_tokens,
+            max_completion_tokens=answer_tokens
+            if "max_tokens" in refused and "max_completion_tokens" not in refused
+            else openai.omit,
+        )
+        return await manager.__aenter__()
+
+    def can_ask_otherwise(self, complaint: ServerComplaint) -> bool:
+        """Note what a server does not take, for all further requests. False if it complains of nothing of that kind."""
+        new = [name for name in refused_parameters(complaint) if name not in self.refused]
+        if not new and "system" not in self.refused and refuses_system_role(complaint):
+            new = ["system"]
+        self.refused = self.refused | set(new[:1])
+        return bool(new)
 
     async def close(self) -> None:
         await self.client.close()
@@ -242,14 +309,21 @@ class ModelServer:
 class ServerEmbedder:
     """Embeddings from an OpenAI-compatible /embeddings server. Synchronous: it is called from a worker thread."""
 
-    def __init__(self, server: Server, limits: Limits) -> None:
+    def __init__(self, server: Server, limits: Limits, on_wait: OnWait | None = None) -> None:
         require_key(server, EmbedderError)
+        check_server(server)
         self.server = server
+        self.limits = limits
+        self.on_wait = on_wait
+        self.proxy = proxy_for(server)
         self.client = openai.OpenAI(
             api_key=server.api_key or "none",
-            base_url=server.base_url or OPENAI_URL,
+            base_url=server.url,
             timeout=openai.Timeout(limits.first_token, connect=limits.connect),
-            max_retries=limits.retries,
+            max_retries=0,
+            http_client=openai.DefaultHttpxClient(
+                proxy=self.proxy.url if self.proxy else None, trust_env=False, verify=httpx2.create_ssl_context()
+            ),
         )
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -263,15 +337,32 @@ class ServerEmbedder:
 
     def embed_batch(self, texts: list[str]) -> list[list[float]]:
         try:
-            # Floats: base64, the client's default, is unknown to several servers.
-            reply = self.client.embeddings.create(model=self.server.model, input=texts, encoding_format="float")
+            reply = self.request(texts)
             vectors = [entry.embedding for entry in sorted(reply.data, key=lambda entry: entry.index)]
             usable = all(vector and all(math.isfinite(number) for number in vector) for vector in vectors)
             if len(vectors) != len(texts) or not usable:
                 raise ValueError("something else than one vector for each text")
         except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
-            raise EmbedderError(explain(error, self.server)) from None
+            raise EmbedderError(explain(error, self.server, self.proxy)) from None
         return vectors
+
+    def request(self, texts: list[str]) -> CreateEmbeddingResponse:
+        """One request, tried again as often as the limits say, with waits no longer than an answer may take."""
+        teller = WaitTeller(self.on_wait, self.server, self.limits.first_token, self.limits.between_tokens)
+        tries = 0
+        with teller.telling_from_thread():
+            while True:
+                try:
+                    # Floats: base64, the client's default, is unknown to several servers.
+                    return self.client.embeddings.create(model=self.server.model, input=texts, encoding_format="float")
+                except (openai.APIStatusError, openai.APIConnectionError) as error:
+                    wait = seconds_to_next_try(error, tries, self.limits.retries)
+                    if wait is None or wait > self.limits.answer:
+                        raise
+                    teller.begin_pause(explain(error, self.server, self.proxy), wait)
+                tries += 1
+                time.sleep(wait)
+                teller.begin("begin")
 
     def close(self) -> None:
         self.client.close()
@@ -286,63 +377,95 @@ def require_key(server: Server, failure: type[DatelineError]) -> None:
         )
 
 
-def says_something(chunk: ChatCompletionChunk) -> bool:
-    """True from the first token on, thoughts included: some models think aloud in fields of other names."""
-    return any(choice.delta and (choice.delta.content or choice.delta.model_extra) for choice in chunk.choices or ())
+def open_client(server: Server, proxy: Proxy | None, limits: Limits) -> openai.AsyncOpenAI:
+    """The client of a chat server. It tries nothing again by itself: whoever waits is to be told."""
+    return openai.AsyncOpenAI(
+        api_key=server.api_key or "none",
+        base_url=server.url,
+        timeout=openai.Timeout(limits.answer, connect=limits.connect),
+        max_retries=0,
+        http_client=openai.DefaultAsyncHttpxClient(
+            proxy=proxy.url if proxy else None, trust_env=False, verify=httpx2.create_ssl_context()
+        ),
+    )
+
+
+def prompt_of(messages: Sequence[Message], system: bool) -> list[ChatCompletionMessageParam]:
+    """The messages as they are sent. Without `system` what it says stands at the head of the user's message."""
+    before = "" if system else "".join(f"{one.content}\n\n" for one in messages if one.role == "system")
+    prompt: list[ChatCompletionMessageParam] = []
+    for message in messages:
+        if message.role == "user":
+            prompt.append({"role": "user", "content": before + message.content})
+            before = ""
+        elif system:
+            prompt.append({"role": "system", "content": message.content})
+    return prompt
+
+
+def complaint_in(error: openai.APIStatusError) -> ServerComplaint:
+    """What a server says with an error status, and when it wants to be asked again."""
+    complaint = complaint_of(error.status_code, error.body)
+    complaint.retry_after = retry_after(error.response.headers, time.time())
+    return complaint
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds that a server asks to wait, None if it names none. `now` is the time of day, for those that name a moment."""
+    for name, divisor in (("retry-after-ms", 1_000), ("retry-after", 1)):
+        try:
+            seconds = float(headers.get(name, "")) / divisor
+        except ValueError:
+            continue
+        if math.isfinite(seconds) and seconds > 0:
+            return seconds
+    moment = email.utils.parsedate_tz(headers.get("retry-after", ""))
+    seconds = email.utils.mktime_tz(moment) - now if moment else 0.0
+    return seconds if seconds > 0 else None
+
+
+def seconds_to_next_try(
+    error: openai.APIStatusError | openai.APIConnectionError, tries: int, retries: int
+) -> float | None:
+    """How long to wait after so many tries, None when the same request is not to be made again."""
+    # Not all who were turned away at once come back at once.
+    unnamed = min(FIRST_RETRY_SECONDS * 2.0**tries, LONGEST_RETRY_SECONDS) * (1 - 0.25 * random.random())
+    if tries >= retries:
+        return None
+    if isinstance(error, openai.APIConnectionError):
+        return unnamed
+    complaint = complaint_in(error)
+    return complaint.retry_after or unnamed if may_work_later(complaint, error.response.headers) else None
+
+
+def may_work_later(complaint: ServerComplaint, headers: Mapping[str, str]) -> bool:
+    """True if the same request may be taken in a while."""
+    if said := headers.get("x-should-retry"):
+        return said == "true"
+    status = complaint.status or 0
+    if status in (408, 409, 429):
+        return "insufficient_quota" not in complaint.code
+    return status >= 500 and status != 501
 
 
 def counts_as_outage(error: Exception) -> bool:
     """True if the server failed, rather than rejected the request."""
     if isinstance(error, openai.APIStatusError):
         return error.status_code >= 500
+    if isinstance(error, ServerComplaint) and error.status is not None:
+        return error.status >= 500
     return True
 
 
-def is_too_long(error: openai.APIError) -> bool:
-    """A prompt beyond the model's context, in the words of OpenAI, llama.cpp, vLLM, Ollama and others."""
-    pattern = (
-        r"context.{0,3}(?:length|size|window)|maximum context|too (?:long|many tokens)|exceeds? the (?:available|model)"
-    )
-    return bool(re.search(pattern, f"{error.code} {error.type} {error.message}", re.IGNORECASE))
-
-
-def explain(error: Exception, server: Server) -> str:
-    """One sentence: what, which server, what to do next. Never holds the key, which 401 messages repeat in part."""
-    who = f"The {server.kind} server {server.address}"
-    said = f" ({clean_line(str(getattr(error, 'message', error)))[:160]})"
+def explain(error: Exception, server: Server, proxy: Proxy | None) -> str:
+    """One sentence: what, which server, what to do next."""
     match error:
-        case openai.AuthenticationError() | openai.PermissionDeniedError():
-            return f"{who} refused the key: set OPENAI_API_KEY to one that it takes."
-        case openai.RateLimitError() if error.code == "insufficient_quota":
-            return f"{who} says that the account is out of credit: add some, or set another {server.url_setting}."
-        case openai.RateLimitError():
-            return f"{who} gets too many requests: try again in a while."
-        case openai.APIStatusError() if is_too_long(error):
-            return (
-                f"The prompt is longer than {server.model!r} can read: lower DATELINE_MODEL_CONTEXT_TOKENS to what the "
-                "server was started with, or DATELINE_HITS."
-            )
-        case openai.APIStatusError() if re.search("content.{0,3}(filter|management)|moderation", str(error.body), re.I):
-            return f"The content filter of {server.address} refused the question or its passages: ask in other words."
-        case openai.NotFoundError():
-            return (
-                f"{who} knows no model {server.model!r} or has no such path: set {server.model_setting} to one of its "
-                f"models, or correct {server.url_setting} (it usually ends in /v1)."
-            )
-        case openai.APIStatusError() if "model" in error.message.lower() and error.status_code < 500:
-            return f"{who} did not take {server.model!r}{said}: set {server.model_setting} to one of its models."
-        case openai.APIStatusError() if error.status_code < 500:
-            return f"{who} did not take the request{said}: see its log, or set another {server.model_setting}."
+        case ServerComplaint():
+            return explain_complaint(error, server, proxy)
         case openai.APIStatusError():
-            return f"{who} failed with status {error.status_code}: try again in a while, or see its log."
-        case openai.APIConnectionError():
-            return f"{who} cannot be reached or hung up: start it, or correct {server.url_setting}."
+            return explain_complaint(complaint_in(error), server, proxy)
+        case openai.APIConnectionError() | httpx2.TransportError():
+            return explain_connection(error, server, proxy)
         case TimeoutError():
-            setting = {"begin": "FIRST_TOKEN", "go on": "BETWEEN_TOKENS", "finish": "ANSWER"}[str(error)]
-            return f"{who} did not {error} in time: try again, or raise DATELINE_MODEL_{setting}_SECONDS."
-        case openai.APIError():
-            return f"{who} broke off with an error{said}: try again, or see its log."
-    return (
-        f"{who} sent something that is no answer: check that {server.url_setting} names an OpenAI-compatible server "
-        "(it usually ends in /v1)."
-    )
+            return explain_timeout(str(error), server)
+    return explain_nonsense(server)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from rag.sentences import sentence_spans
 from rag.text import clean_line
+from rag.thoughts import separate_thoughts
 
 # 500 sentences, or 10 MB, are no answer.
 MAX_DRAFT = 20_000
 MAX_CLAIMS = 60
 MAX_CLAIM = 600  # characters
 
-THOUGHT = re.compile(r"<(think|thinking|reasoning|thought)>.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
 CODE_BLOCK = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 IMAGE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)?")
 LINK = re.compile(r"\[([^\[\]\n]*(?:\[\d+\][^\[\]\n]*)?)\]\([^)\n]*\)")
@@ -20,6 +20,20 @@ REFERENCE = re.compile(r"^\s*\[[^\]]+\]:\s*\S.*$", re.MULTILINE)
 TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 LINE_MARKUP = re.compile(r"^\s*(?:>\s*)*(?:[-*+•–]\s+|\(?\d{1,2}[.)]\s+|[a-z]\)\s+)?")
 HEADING = re.compile(r"^\s*(?:#{1,6}\s|={3,}|-{3,}|\|)|^\s*\*\*[^*]+\*\*:?\s*$")
+# "Sources:", "## References", "Sources: [1] Title, outlet, date", also after the last sentence: all after it is a list.
+SOURCE_WORDS = (
+    r"(?:cited |list of |numbered |used )?(?:sources?(?:\(s\))?|references?|citations?|bibliography|footnotes?|works cited|"
+    r"based on|passages?|articles?|quellen|fuentes|fonti|références|источники|джерела)(?: (?:used|cited|list))?"
+)
+SOURCES_HEADING = re.compile(
+    rf"^[\W_]*{SOURCE_WORDS}[*_ ]*(?::[^\n]*|[*_ ]*)$|(?<=[\]】］)）.!?¹²³⁴-⁹*_])[ \t]+[*_]*{SOURCE_WORDS}[*_ ]*:(?!\w)",
+    re.IGNORECASE | re.MULTILINE,
+)
+SOURCE_IN_BRACKETS = re.compile(r"[(\[]sources?:\s[^()\[\]\n]*[)\]]", re.IGNORECASE)
+MARK = r"(?:[\[【［〔(（]\W{0,2}(?:[a-z]+ )?\d{1,3}[\d\s,;–-]*(?:†[^\]】\n]*)?[\]】］〕)）]|[¹²³⁴-⁹]+)"
+MARK_AT_END = re.compile(rf"{MARK}[\s.!?*_]*$", re.IGNORECASE)
+# "[1] Title, outlet, date", without a mark at its end.
+LISTED_SOURCE = re.compile(rf"^\s*(?:[-*+•–]\s+)?{MARK}:?\s(?!.*{MARK}[\s.!?]*$)", re.IGNORECASE)
 EMPHASIS = re.compile(r"\*\*|__|~~|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)|`")
 
 PASSAGE_NUMBER = r"\d{1,3}"
@@ -63,7 +77,7 @@ class Claim:
 def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
     """The sentences of a draft, in order, each once. With complete=False an unfinished last sentence is left out."""
     unfinished = not complete or len(draft) > MAX_DRAFT
-    lines = plain_text(THOUGHT.sub(" ", draft[:MAX_DRAFT])).split("\n")
+    lines = plain_text(without_source_list(separate_thoughts(draft[:MAX_DRAFT]).answer)).split("\n")
     found: list[Claim] = []
     for number, line in enumerate(lines, start=1):
         bare, marks = split_marks(line)
@@ -83,6 +97,22 @@ def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
                 found[-1] = Claim(found[-1].text, tuple(dict.fromkeys((*found[-1].marks, *cited))))
     unique = {claim.text.casefold(): claim for claim in reversed(found)}
     return tuple(claim for claim in found if unique[claim.text.casefold()] is claim)[:MAX_CLAIMS]
+
+
+def without_source_list(text: str) -> str:
+    """The text without a list of its sources at its end: titles and dates, which the passages would prove, but no answer."""
+    text = SOURCE_IN_BRACKETS.sub("", text)
+    for heading in SOURCES_HEADING.finditer(text):
+        if text[: heading.start()].strip():
+            text = text[: heading.start()]
+            break
+    lines = text.rstrip().split("\n")
+    last = len(lines)
+    while last and (not lines[last - 1].strip() or LISTED_SOURCE.match(lines[last - 1])):
+        last -= 1
+    # Lines that all begin with a mark are the answer where nothing before them ends in one.
+    cites = any(MARK_AT_END.search(line) for line in lines[:last])
+    return "\n".join(lines[:last]) if cites else text
 
 
 def plain_text(text: str) -> str:
