@@ -19,7 +19,7 @@ from rag.evaluation.cases import Case, CaseSet, check_gold
 from rag.evaluation.outcome import Outcome, outcome_of
 from rag.evaluation.results import Evaluation, measured_settings
 from rag.ingestion.indexing import OnProgress
-from rag.ingestion.read_articles import ArticleProblem, read_paths
+from rag.ingestion.read_articles import ArticleProblem, Skipped, read_paths
 from rag.models.embedding import embedder_name
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings
@@ -191,6 +191,8 @@ def read_corpus(paths: Sequence[Path]) -> Corpus:
     for read in read_paths(paths):
         if isinstance(read, ArticleProblem):
             raise EvaluationError(f"{read.place} {read.reason.rstrip('.')}: a corpus must be read in full.")
+        if isinstance(read, Skipped):
+            continue
         article = read.article
         if article.id in texts:
             raise EvaluationError(f"{read.place} repeats the article id {article.id!r}: give every article its own.")
