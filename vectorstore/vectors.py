@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vectorstore.errors import StoreUnavailable
-from vectorstore.values import Chunk, Scope
+from vectorstore.values import Chunk, Scope, calendar_seconds
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
@@ -178,14 +178,14 @@ def delete(chunk_ids: list[str], collection: "Collection") -> None:
 
 
 def filter_fields(chunk: Chunk) -> "Metadata":
-    """Flat and never None, as Chroma wants it; range filters take numbers only, so dates are epoch seconds."""
+    """Flat and never None, as Chroma wants it; range filters take numbers only, so dates are calendar seconds."""
     fields: dict[str, str | int | float | bool] = {
         "library": chunk.library,
         "article_id": chunk.article_id,
         "source": chunk.source,
     }
     if chunk.published is not None:
-        fields["published"] = chunk.published.timestamp()
+        fields["published"] = calendar_seconds(chunk.published)
     return fields
 
 
@@ -193,9 +193,9 @@ def where_in_scope(scope: Scope) -> "Where":
     """The scope as a Chroma filter. An article without a date has no `published`, so a date bound leaves it out."""
     conditions: list[dict[str, dict[str, object]]] = [{"library": {"$in": list(scope.libraries)}}]
     if scope.since is not None:
-        conditions.append({"published": {"$gte": scope.since.timestamp()}})
+        conditions.append({"published": {"$gte": calendar_seconds(scope.since)}})
     if scope.until is not None:
-        conditions.append({"published": {"$lt": scope.until.timestamp()}})
+        conditions.append({"published": {"$lt": calendar_seconds(scope.until)}})
     if scope.sources:
         conditions.append({"source": {"$in": list(scope.sources)}})
     return cast("Where", conditions[0] if len(conditions) == 1 else {"$and": conditions})

@@ -94,7 +94,7 @@ async def stored_texts(engine: AnswersQuestions, article_ids: Sequence[str]) -> 
 
 def partial_path(case_set: CaseSet, corpus: Corpus | None, settings: Settings) -> Path:
     """File of this run's outcomes: another set, corpus, library or setting is another run."""
-    library = corpus.digest if corpus else settings.ledger_url
+    library = corpus.digest if corpus else str(settings.ledger_url)
     options = [settings.embedder_options, settings.reranker_options]
     servers = [settings.openai_base_url, settings.embedder_base_url]
     run = [case_set.digest, library, measured_settings(settings), options, servers]

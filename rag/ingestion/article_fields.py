@@ -112,7 +112,9 @@ def has_field(written: Mapping[str, object], names: Sequence[str]) -> bool:
 def first_words(fields: Mapping[str, object], ours: str, remarks: list[str]) -> str:
     """The words of the first field of this kind that has any; a value that is none is remarked on."""
     found = next(words_of_names(fields, FIELD_NAMES[ours]), "")
-    if not found and any(isinstance(fields.get(name), dict | list | bool) and fields[name] for name in FIELD_NAMES[ours]):
+    if not found and any(
+        isinstance(fields.get(name), dict | list | bool) and fields[name] for name in FIELD_NAMES[ours]
+    ):
         remarks.append(f"has a {ours} that is no text; it is stored without.")
     return found
 

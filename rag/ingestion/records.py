@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import BinaryIO
 
-from rag.ingestion.article_fields import FULL_TEXT, FIELD_NAMES, has_field, in_order
+from rag.ingestion.article_fields import FIELD_NAMES, FULL_TEXT, has_field, in_order
 from rag.ingestion.decoding import Unreadable, decode, utf_16_of
 
 MAX_LINE_BYTES = 5_000_000
