@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from vectorstore.errors import StoreUnavailable
 from vectorstore.values import Chunk, Scope, calendar_seconds
@@ -45,11 +46,11 @@ class VectorStore:
     def open(self) -> None:
         """Open the folder, and make the collection when it is not there."""
         with chroma_errors(self.folder):
-            import chromadb
-            from chromadb.config import Settings
+            with no_env_files():
+                import chromadb
+                from chromadb.config import Settings
 
             self.folder.mkdir(parents=True, exist_ok=True)
-            # Chroma would read a .env of its own in the working directory; ours is not for it.
             settings = Settings(_env_file=None, anonymized_telemetry=False, allow_reset=False)
             self.client = chromadb.PersistentClient(str(self.folder), settings=settings)
             self.collection = self.open_collection()
@@ -199,6 +200,33 @@ def where_in_scope(scope: Scope) -> "Where":
     if scope.sources:
         conditions.append({"source": {"$in": list(scope.sources)}})
     return cast("Where", conditions[0] if len(conditions) == 1 else {"$and": conditions})
+
+
+@contextmanager
+def no_env_files() -> Iterator[None]:
+    """Keep Chroma, which makes settings of its own while it is imported, from reading the .env of the working directory.
+
+    Ours is not for it, and it fails at one that is not UTF-8.
+    """
+    hook = "settings_customise_sources"
+    before = vars(BaseSettings)[hook]
+    type.__setattr__(BaseSettings, hook, classmethod(sources_without_env_file))
+    try:
+        yield
+    finally:
+        type.__setattr__(BaseSettings, hook, before)
+
+
+def sources_without_env_file(
+    _cls: type[BaseSettings],
+    settings_cls: type[BaseSettings],
+    init_settings: PydanticBaseSettingsSource,
+    env_settings: PydanticBaseSettingsSource,
+    dotenv_settings: PydanticBaseSettingsSource,
+    file_secret_settings: PydanticBaseSettingsSource,
+) -> tuple[PydanticBaseSettingsSource, ...]:
+    """pydantic-settings' own order of sources, but for the .env."""
+    return init_settings, env_settings, file_secret_settings
 
 
 @contextmanager
