@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from pydantic_settings import DotEnvSettingsSource
 
 from vectorstore.errors import StoreUnavailable
 from vectorstore.values import Chunk, Scope, calendar_seconds
@@ -206,27 +206,20 @@ def where_in_scope(scope: Scope) -> "Where":
 def no_env_files() -> Iterator[None]:
     """Keep Chroma, which makes settings of its own while it is imported, from reading the .env of the working directory.
 
-    Ours is not for it, and it fails at one that is not UTF-8.
+    Ours is not for it, and it fails at one that is not UTF-8. Settings are loaded before the store is opened, so that
+    nobody else misses the file meanwhile.
     """
-    hook = "settings_customise_sources"
-    before = vars(BaseSettings)[hook]
-    type.__setattr__(BaseSettings, hook, classmethod(sources_without_env_file))
+    hook = "_read_env_files"
+    before = getattr(DotEnvSettingsSource, hook)
+    type.__setattr__(DotEnvSettingsSource, hook, no_values)
     try:
         yield
     finally:
-        type.__setattr__(BaseSettings, hook, before)
+        type.__setattr__(DotEnvSettingsSource, hook, before)
 
 
-def sources_without_env_file(
-    _cls: type[BaseSettings],
-    settings_cls: type[BaseSettings],
-    init_settings: PydanticBaseSettingsSource,
-    env_settings: PydanticBaseSettingsSource,
-    dotenv_settings: PydanticBaseSettingsSource,
-    file_secret_settings: PydanticBaseSettingsSource,
-) -> tuple[PydanticBaseSettingsSource, ...]:
-    """pydantic-settings' own order of sources, but for the .env."""
-    return init_settings, env_settings, file_secret_settings
+def no_values(_source: DotEnvSettingsSource) -> dict[str, str | None]:
+    return {}
 
 
 @contextmanager
