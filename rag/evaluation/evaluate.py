@@ -189,10 +189,11 @@ def read_corpus(paths: Sequence[Path]) -> Corpus:
     texts: dict[str, str] = {}
     digest = hashlib.sha256()
     for read in read_paths(paths):
-        if isinstance(read, ArticleProblem):
-            raise EvaluationError(f"{read.place} {read.reason.rstrip('.')}: a corpus must be read in full.")
         if isinstance(read, Skipped):
             continue
+        lost = (read.reason,) if isinstance(read, ArticleProblem) else read.draft.remarks
+        if isinstance(read, ArticleProblem) or lost:
+            raise EvaluationError(f"{read.place} {lost[0].rstrip('.')}: a corpus must be read in full.")
         article = read.article
         if article.id in texts:
             raise EvaluationError(f"{read.place} repeats the article id {article.id!r}: give every article its own.")
