@@ -476,6 +476,13 @@ def test_a_web_page_is_read_without_its_navigation(name: str, tmp_path: Path) ->
     assert article.text == f"Bridge opens\n\n{TEXT}\n\nNobody was hurt."
 
 
+def test_markdown_loses_the_html_in_it_and_keeps_its_lines(tmp_path: Path) -> None:
+    figure = '<figure><img src="a.jpg" alt="x"></figure>'
+    body = f"{figure}\n\nThe <b>ferry</b> ran\naground.<br>\n<!--more-->\n3 < 4 > 2, <https://a.example>"
+    (tmp_path / "a.md").write_text(body, "utf-8")
+    assert articles(tmp_path)[0].text == "The ferry ran\naground.\n\n3 < 4 > 2, <https://a.example>"
+
+
 DOCUMENTS = {
     "array.json": '[{"id": "a", "text": "One."}, {"id": "b", "text": "Two."}]',
     "pretty.jsonl": '[\n {"id": "a",\n "text": "One."},\n {"id": "b", "text": "Two."}\n]',

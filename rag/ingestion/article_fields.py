@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from rag.ingestion.dates import BLANK, NoDate, parse_published
 from rag.ingestion.decoding import Unreadable, repaired
-from rag.ingestion.html_text import is_markup, text_of_html
+from rag.ingestion.html_text import is_markup, text_of_html, without_tags
 from vectorstore.values import Article
 
 MAX_CHARACTERS = 5_000_000
@@ -67,7 +67,7 @@ class ArticleDraft:
 def draft_of(written: Mapping[str, object], library: str, own_id: str = "", file: str = "") -> ArticleDraft:
     """The article that these fields describe. Raises Unreadable when they hold no text.
 
-    own_id: of the only article of its file, whose text is kept as it is written. file: where an article among others comes
+    own_id: of the only article of its file, whose text keeps its lines. file: where an article among others comes
     from; its text may be HTML, and without an id it gets its address for one, or the file's name and a digest of its words.
     """
     fields = {plain_name(name): value for name, value in written.items()}
@@ -81,7 +81,9 @@ def draft_of(written: Mapping[str, object], library: str, own_id: str = "", file
         first_address, source = source, ""
         outlet = next(words_of_names(fields, FIELD_NAMES["source"][1:]), "") or host_of(first_address)
     text = next(words_of_names(fields, FIELD_NAMES["text"], "\n\n"), "")
-    if not own_id and is_markup(text):
+    if own_id:
+        text = without_tags(text)
+    elif is_markup(text):
         text = text_of_html(text)
     url = url or first_address
     identifier = first_words(fields, "id", remarks) or own_id or url or made_id(file, title, text)

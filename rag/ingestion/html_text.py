@@ -15,6 +15,13 @@ MARKUP = re.compile(
     r"</(?:p|div|article|section|span|a|b|i|em|strong|ul|ol|li|h[1-6]|table|figure|blockquote)\s*>|<(?:br|p)\b[^<>]*>",
     re.IGNORECASE,
 )
+TAGS_IN_TEXT = re.compile(
+    r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>|</?(?:a|abbr|article|aside|b|big|blockquote|center|cite|code|del|details"
+    r"|div|em|figcaption|figure|font|h[1-6]|header|hr|i|iframe|img|ins|kbd|li|mark|ol|p|picture|q|s|section|small|source|span"
+    r"|strike|strong|sub|summary|sup|table|tbody|td|th|thead|time|tr|u|ul|video)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE | re.DOTALL,
+)
+LINE_BREAK = re.compile(r"<br\s*/?>\n?", re.IGNORECASE)
 BLANK_LINE = re.compile(r"\n[ \t\r]*\n\s*")
 SOURCE_LINE_END = re.compile(r"\r?\n")
 """A line ends in the source of a page wherever its author liked; a blank line is a paragraph in exports with few tags."""
@@ -111,6 +118,11 @@ class PageParser(HTMLParser):
 def is_markup(text: str) -> bool:
     """True if a field holds HTML: exports keep the body as the site had it."""
     return MARKUP.search(text) is not None
+
+
+def without_tags(text: str) -> str:
+    """Text or Markdown without the HTML that stands in it; its lines stay, and an address in <> is no tag."""
+    return TAGS_IN_TEXT.sub("", LINE_BREAK.sub("\n", text))
 
 
 def text_of_html(markup: str) -> str:
