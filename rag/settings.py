@@ -137,17 +137,17 @@ class Settings(BaseSettings):
 
     @field_validator("home", "seeds")
     @classmethod
-    def expand_user(cls, folder: Path | None) -> Path | None:
-        """`~` is the user's own folder in a .env too, where no shell expands it."""
+    def whole_path(cls, folder: Path | None) -> Path | None:
+        """`~` is the user's own folder in a .env too, where no shell expands it; SQLite reads a relative `file:x` as a URL."""
         try:
-            return folder and folder.expanduser()
+            return folder and folder.expanduser().absolute()
         except RuntimeError:
             raise ValueError(f"no user's folder is known for {folder.parts[0] if folder else ''}") from None
 
     @property
     def ledger_url(self) -> str | Path:
         """The database's URL, or a file in the home: in a URL a `?` or `%` of its path would mean something else."""
-        return self.database_url or self.home.absolute() / "ledger.sqlite3"
+        return self.database_url or self.home / "ledger.sqlite3"
 
 
 def load_settings(env_file: Path = Path(".env")) -> Settings:

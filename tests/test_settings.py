@@ -100,7 +100,7 @@ def test_what_the_environment_says_wrong_is_not_put_on_the_env_file(
 ) -> None:
     (tmp_path / ".env").write_text("DATELINE_HITS=7\n", "utf-8")
     monkeypatch.setenv("DATELINE_HITS", "ten")
-    with pytest.raises(SettingsError, match="^DATELINE_HITS cannot be used"):
+    with pytest.raises(SettingsError, match=r"^DATELINE_HITS cannot be used"):
         load_settings(tmp_path / ".env")
 
 
@@ -118,7 +118,8 @@ def test_the_ledger_lies_inside_the_home_whatever_its_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     home = Path(name)
-    database, store = open_database(Settings(home=home).ledger_url), VectorStore(home / "vectors")
+    settings = Settings(home=home)
+    database, store = open_database(settings.ledger_url), VectorStore(settings.home / "vectors")
     store.close()
     database.dispose()
     assert [folder.name for folder in tmp_path.iterdir()] == [name]
