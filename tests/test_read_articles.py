@@ -467,6 +467,11 @@ PAGE = """<!doctype html><html lang="en"><head><title>Bridge opens | Post</title
 opened,&nbsp;the mayor said.<p>Nobody was hurt.<aside>Read more</aside></article><footer>2024</footer></body></html>"""
 
 
+def test_leftovers_of_word_and_feeds_do_not_stop_a_page_from_being_read(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<p><![if !supportLists]>One.<![endif]></p><![CDATA[<p>Two.</p>]]><![", "utf-8")
+    assert articles(tmp_path)[0].text == "One.\n\nTwo."
+
+
 @pytest.mark.parametrize("name", ["a.html", "a.htm", "A.HTML"])
 def test_a_web_page_is_read_without_its_navigation(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(PAGE, "utf-8")

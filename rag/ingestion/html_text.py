@@ -21,6 +21,8 @@ TAGS_IN_TEXT = re.compile(
     r"|strike|strong|sub|summary|sup|table|tbody|td|th|thead|time|tr|u|ul|video)(?:\s[^<>]*)?/?>",
     re.IGNORECASE | re.DOTALL,
 )
+# What Word and feeds leave behind, <![if !supportLists]> and <![CDATA[, stops Python's parser.
+MARKED_SECTION = re.compile(r"<!\[CDATA\[|\]\]>|<!\[[^>]*>?", re.IGNORECASE)
 LINE_BREAK = re.compile(r"<br\s*/?>\n?", re.IGNORECASE)
 BLANK_LINE = re.compile(r"\n[ \t\r]*\n\s*")
 SOURCE_LINE_END = re.compile(r"\r?\n")
@@ -126,7 +128,7 @@ def without_tags(text: str) -> str:
 
 
 def text_of_html(markup: str) -> str:
-    """The paragraphs of HTML as text, a blank line between them."""
+    """The paragraphs of HTML as text, a blank line between them. Raises Unreadable."""
     return collected_text(parsed(markup).pieces)
 
 
@@ -141,9 +143,13 @@ def page_fields(content: bytes) -> dict[str, object]:
 
 
 def parsed(markup: str) -> PageParser:
+    """Raises Unreadable for what html.parser gives up on."""
     parser = PageParser()
-    parser.feed(markup)
-    parser.close()
+    try:
+        parser.feed(MARKED_SECTION.sub("", markup))
+        parser.close()
+    except AssertionError as error:
+        raise Unreadable(f"is HTML that cannot be parsed ({error}).") from None
     return parser
 
 
