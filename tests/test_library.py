@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sqlalchemy import text
 
+from rag.answer import iso
 from rag.errors import ArticleError
 from rag.ingestion.chunking import chunk_splitter, chunks_of
 from rag.ingestion.indexing import IngestReport, check_embedder
@@ -379,6 +380,9 @@ def test_an_article_lies_on_the_day_of_its_own_zone(library: Library, tmp_path: 
     run(library, corpus)
     shown = {one.article_id: one.published.isoformat() for one in asyncio.run(library.headlines()) if one.published}
     assert shown == {"late": late, "early": early}
+    # 02:00+02:00 is midnight UTC, and still a time; a date without one is stored as midnight UTC.
+    assert iso(datetime.fromisoformat("2024-06-09T02:00:00+02:00")) == "2024-06-09T02:00:00+02:00"
+    assert iso(datetime(2024, 6, 9, tzinfo=UTC)) == "2024-06-09"
     status = asyncio.run(library.status())
     assert status.oldest is not None
     assert status.newest is not None

@@ -180,6 +180,8 @@ DATES: list[tuple[object, datetime | None]] = [
     ("Fri, 15 Mar 2024 08:30:00 GMT", MINUTE),
     ("Fri Mar 15 09:30:00 CET 2024", MINUTE),
     ("2024-03-15 09:30:00 +0100 CET", MINUTE),
+    ("2024-03-15T09:30+01:00[Europe/Berlin]", MINUTE),
+    (f"{EPOCH / 1e9}e+09", MINUTE),
     (EPOCH, MINUTE),
     (EPOCH * 1_000, MINUTE),
     (f"{EPOCH}", MINUTE),
@@ -413,7 +415,7 @@ def test_what_only_looks_like_front_matter_is_text(text: str, tmp_path: Path) ->
 SAID = "Zoë Gräf said “we must – now”."
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.html"])
 def test_the_encoding_of_a_file_is_found(name: str, encoding: str, tmp_path: Path) -> None:
     written = {

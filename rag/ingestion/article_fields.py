@@ -24,31 +24,33 @@ def in_order(words: str) -> tuple[str, ...]:
 
 
 FULL_TEXT = in_order("""
-    text body articlebody content contenttext contenthtml maintext fulltext articletext article rawtext story
+    text body articlebody bodytext content textcontent contenttext contenthtml articlecontent maintext fulltext articletext
+    article rawtext story
 """)
-SUMMARY = in_order("description summary shortdescription excerpt abstract lead")
+SUMMARY = in_order("description summary shortdescription excerpt abstract leadparagraph lead")
 """All that some exports have of an article."""
 
 # The first of these that holds something is taken. Compared without case, spaces, `_` and `-`.
 FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "id": in_order("id uuid guid articleid"),
-    "title": in_order("title headline name heading"),
+    "title": in_order("title headline webtitle articletitle name heading"),
     "text": FULL_TEXT + SUMMARY,
     "source": in_order("""
-        source sourcename publisher publishername sitename site outlet newspaper publication sourcehostname hostname
-        sourcedomain domain
+        source sourcename publisher publishername sitename site outlet newsoutlet newspaper publication publicationname
+        provider sourcehostname hostname sourcedomain domain
     """),
     "url": in_order("url link canonicalurl canonical permalink weburl articleurl sourceurl href"),
     "published": in_order("""
-        published date publishedat publisheddate publishedon publishedtime datepublished publishdate publicationdate
-        datepublish pubdate datetime timestamp publishedparsed createdat
+        published date publishedat publisheddate publishedon publishedtime publishedutc datepublished publishdate publishtime
+        publicationdate webpublicationdate firstpublished firstpublishedat datepublish pubdate datetime timestamp
+        publishedparsed seendate createdat
     """),
     "language": in_order("language lang"),
 }
 """Our field -> what trafilatura, NewsAPI, news-please, HuffPost, MultiHop-RAG, feedparser, JSON Feed, schema.org, WordPress,
-MongoDB and Obsidian's clipper call it."""
+Guardian, New York Times, MongoDB and Obsidian's clipper call it."""
 KNOWN_NAMES = frozenset(name for names in FIELD_NAMES.values() for name in names)
-INNER_NAMES = ("value", "text", "body", "content", "rendered", "name", "$oid", "title", "url", "href")
+INNER_NAMES = ("value", "text", "body", "content", "rendered", "main", "name", "$oid", "title", "url", "href")
 """Where the words are in a value that is itself an object: NewsAPI's source, feedparser's content, WordPress's title."""
 PLACEHOLDER = re.compile(r"\{\{.*\}\}|<%.*%>")
 """A template that was never filled in."""

@@ -25,6 +25,10 @@ HAS_WORD = re.compile(r"[^\W\d_]{3}|[年월月]")
 NUMERIC_DAY = re.compile(r"(\d{4}|\d{1,2}(?=\D\d{1,2}\D\d{4}))([./-])(\d{1,2})\2(\d{4}|\d{1,2})\.?(?:[T,\s]+(.+))?")
 # Go and Ruby write the zone twice: "+0200 CEST".
 OFFSET_AND_NAME = re.compile(r"([+-]\d{2}:?\d{2}) \(?[A-Z]{2,5}\)?$")
+# Java's "2025-10-17T14:05+02:00[Europe/Berlin]".
+ZONE_ID = re.compile(r"\[[\w/+-]+\]$")
+# Epoch time that went through a column of decimals.
+EXPONENT = re.compile(r"\d\.\d+e\+?\d{1,2}", re.IGNORECASE)
 UTC_NAME = re.compile(r"\s*\b(?:UTC|GMT)$", re.IGNORECASE)
 COMPACT = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
 UNITS_IN_A_SECOND = {9: 1, 10: 1, 12: 1e3, 13: 1e3, 15: 1e6, 16: 1e6, 18: 1e9, 19: 1e9}
@@ -91,7 +95,9 @@ def read_moment(value: object) -> datetime:
 @lru_cache(maxsize=4_096)
 def written_moment(text: str) -> datetime:
     """ISO 8601, epoch time, day and month in numbers, RFC 822, and then in words. Raises ValueError."""
-    text = OFFSET_AND_NAME.sub(r"\1", text)
+    text = OFFSET_AND_NAME.sub(r"\1", ZONE_ID.sub("", text))
+    if EXPONENT.fullmatch(text):
+        text = f"{float(text):.0f}"
     if DIGITS.fullmatch(text):
         return day_or_epoch(text)
     if len(text) <= LONGEST and HAS_DIGIT.search(text):

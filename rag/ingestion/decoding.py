@@ -40,7 +40,7 @@ def decode(content: bytes) -> str:
 
 def encoding_of(content: bytes) -> str | None:
     """UTF-8 or UTF-16, with or without a byte order mark, else the old western ones; None for binary and all others."""
-    if wide := utf_16_of(content):
+    if wide := wide_encoding_of(content):
         return wide if decodes(content, wide) else None
     if len(CONTROLS.findall(content)) > MOST_CONTROLS * len(content):
         return None
@@ -53,8 +53,10 @@ def encoding_of(content: bytes) -> str | None:
     return WINDOWS if decodes(content, WINDOWS) else "latin-1"
 
 
-def utf_16_of(content: bytes) -> str:
-    """The UTF-16 that a file begins with, by its byte order mark or by its zeros; "" for anything else."""
+def wide_encoding_of(content: bytes) -> str:
+    """The UTF-16 or UTF-32 that a file begins with, by its byte order mark or by its zeros; "" for anything else."""
+    if content.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return "utf-32"
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     pairs = len(content) // 2

@@ -9,7 +9,7 @@ from itertools import count
 from typing import BinaryIO
 
 from rag.ingestion.article_fields import FIELD_NAMES, FULL_TEXT, has_field, in_order
-from rag.ingestion.decoding import Unreadable, decode, utf_16_of
+from rag.ingestion.decoding import Unreadable, decode, wide_encoding_of
 
 MAX_LINE_BYTES = 5_000_000
 """Longest line of JSON: one article. No newspaper prints a longer one."""
@@ -32,7 +32,7 @@ def records(file: BinaryIO, name: str) -> Iterator[Record]:
 
 def json_records(file: BinaryIO) -> Iterator[Record]:
     """JSON lines, or one JSON document; which of the two, its beginning says and not its name."""
-    if utf_16_of(head_of(file)):
+    if wide_encoding_of(head_of(file)):
         file = io.BytesIO(decode(whole(file)).encode("utf-8", "replace"))
     if is_document(head_of(file)):
         value = document(file)
