@@ -395,6 +395,13 @@ def test_front_matter_as_programs_write_it(head: str, suffix: str, tmp_path: Pat
     assert (article.title, article.published, article.text) == ("Sold", DAY, TEXT)
 
 
+@pytest.mark.parametrize("name", ["title", "published", "text", "id"])
+@pytest.mark.parametrize("value", ["&a [*a]", "&a {name: *a}", "&a [[[[*a]]]]"])
+def test_front_matter_that_holds_itself_costs_no_more_than_its_field(name: str, value: str, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(f"---\n{name}: {value}\n---\n{TEXT}", "utf-8")
+    assert articles(tmp_path)[0].text == TEXT
+
+
 def test_a_title_is_what_stands_there_and_no_truth_value(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(f"---\ntitle: Yes\n---\n{TEXT}", "utf-8")
     assert articles(tmp_path)[0].title == "Yes"

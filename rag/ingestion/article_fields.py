@@ -9,7 +9,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from rag.ingestion.dates import BLANK, NoDate, parse_published
-from rag.ingestion.decoding import Unreadable, repaired
+from rag.ingestion.decoding import Unreadable, repaired, storable
 from rag.ingestion.html_text import is_markup, text_of_html, without_tags
 from vectorstore.values import Article
 
@@ -52,6 +52,8 @@ Guardian, New York Times, MongoDB and Obsidian's clipper call it."""
 KNOWN_NAMES = frozenset(name for names in FIELD_NAMES.values() for name in names)
 INNER_NAMES = ("value", "text", "body", "content", "rendered", "main", "name", "$oid", "title", "url", "href")
 """Where the words are in a value that is itself an object: NewsAPI's source, feedparser's content, WordPress's title."""
+DEEPEST = 3
+"""Objects and lists in each other that are looked into; YAML can write a list that holds itself."""
 PLACEHOLDER = re.compile(r"\{\{.*\}\}|<%.*%>")
 """A template that was never filled in."""
 IGNORED_CHARACTERS = re.compile(r"[\W_]+")
@@ -99,7 +101,7 @@ def draft_of(written: Mapping[str, object], library: str, own_id: str = "", file
         language=first_words(fields, "language", remarks)[:35],
         published=first_date(fields, remarks),
     )
-    unknown = tuple(name for name in written if plain_name(name) not in KNOWN_NAMES)
+    unknown = tuple(str(name) for name in written if plain_name(name) not in KNOWN_NAMES)
     return ArticleDraft(article, tuple(remarks), unknown)
 
 
@@ -128,15 +130,17 @@ def words_of_names(fields: Mapping[str, object], names: Iterable[str], between: 
     return (words for name in names if (words := words_in(fields.get(name), between)))
 
 
-def words_in(value: object, between: str = ", ") -> str:
+def words_in(value: object, between: str = ", ", depth: int = 0) -> str:
     """A value as text: numbers as written, lists joined, of an object the part that holds the words; "" for nothing."""
+    if depth > DEEPEST:
+        return ""
     if isinstance(value, str):
         words = value.strip()
         return "" if words.lower() in BLANK - {"0", "-"} or PLACEHOLDER.fullmatch(words) else words
     if isinstance(value, list):
-        return between.join(words for one in value if not isinstance(one, list) and (words := words_in(one, between)))
+        return between.join(words for one in value if (words := words_in(one, between, depth + 1)))
     if isinstance(value, Mapping):
-        return next((words for name in INNER_NAMES if (words := words_in(value.get(name), between))), "")
+        return next((words for name in INNER_NAMES if (words := words_in(value.get(name), between, depth + 1))), "")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return ""
     return str(value)
@@ -189,7 +193,8 @@ def make_article(
     if not text:
         raise Unreadable("holds no text.")
     return Article(
-        id=repaired_line(identifier),
+        # As it is written: names of files that differ in little are different files.
+        id=storable(identifier).strip(),
         title=title or derived_title(text),
         text=text,
         library=library,

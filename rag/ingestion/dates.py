@@ -70,8 +70,10 @@ def shown(value: object) -> str:
 
 def unwrapped(value: object) -> object:
     """The value in a list of one, or in MongoDB's {"$date": {"$numberLong": ...}}."""
-    while isinstance(value, list | Mapping) and len(value) == 1:
-        value = value[0] if isinstance(value, list) else next(iter(value.values()))
+    # Three of them and no more: YAML can write a list that holds itself.
+    for _ in range(3):
+        if isinstance(value, list | Mapping) and len(value) == 1:
+            value = value[0] if isinstance(value, list) else next(iter(value.values()))
     return value
 
 

@@ -80,14 +80,18 @@ def repaired(text: str) -> str:
 
     Quotation marks stay as they are; composed letters (NFC) make é one character however it was typed.
     """
-    # Half of a surrogate pair is no character and NUL ends a string in C: both become the replacement character.
-    text = LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text).replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    text = storable(text)
     if text.isascii() and not any(sign in text for sign in "&\x1b\r\f"):
         return text
     from ftfy import fix_text
 
     text = fix_text(LOST_CLOSING_QUOTE.sub("â€\x9d", text), repairs())
     return BREAK_HINTS.sub("", text).replace("\f", " ")
+
+
+def storable(text: str) -> str:
+    """Half of a surrogate pair is no character and NUL ends a string in C: both become the replacement character."""
+    return LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text).replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 @cache

@@ -16,11 +16,13 @@ MARKUP = re.compile(
     re.IGNORECASE,
 )
 TAGS_IN_TEXT = re.compile(
-    r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>|</?(?:a|abbr|article|aside|b|big|blockquote|center|cite|code|del|details"
+    r"</?(?:a|abbr|article|aside|b|big|blockquote|center|cite|code|del|details"
     r"|div|em|figcaption|figure|font|h[1-6]|header|hr|i|iframe|img|ins|kbd|li|mark|ol|p|picture|q|s|section|small|source|span"
     r"|strike|strong|sub|summary|sup|table|tbody|td|th|thead|time|tr|u|ul|video)(?:\s[^<>]*)?/?>",
-    re.IGNORECASE | re.DOTALL,
+    re.IGNORECASE,
 )
+ENCLOSED = (("<!--", "-->"), ("<script\\b", "</script\\s*>"), ("<style\\b", "</style\\s*>"))
+"""What begins and ends a part of a text that is not for readers."""
 # What Word and feeds leave behind, <![if !supportLists]> and <![CDATA[, stops Python's parser.
 MARKED_SECTION = re.compile(r"<!\[CDATA\[|\]\]>|<!\[[^>]*>?", re.IGNORECASE)
 LINE_BREAK = re.compile(r"<br\s*/?>\n?", re.IGNORECASE)
@@ -124,6 +126,12 @@ def is_markup(text: str) -> bool:
 
 def without_tags(text: str) -> str:
     """Text or Markdown without the HTML that stands in it; its lines stay, and an address in <> is no tag."""
+    for opening, closing in ENCLOSED:
+        ends = [found.end() for found in re.finditer(closing, text, re.IGNORECASE)]
+        if ends:
+            # Up to the last end: from there on every opening would be searched for its end in vain, to the end of the text.
+            enclosed = re.compile(f"{opening}.*?{closing}", re.IGNORECASE | re.DOTALL)
+            text = enclosed.sub("", text[: ends[-1]]) + text[ends[-1] :]
     return TAGS_IN_TEXT.sub("", LINE_BREAK.sub("\n", text))
 
 

@@ -62,7 +62,7 @@ def document(file: BinaryIO) -> object:
     """The file as one JSON value; None when it is not one."""
     try:
         return json.loads(decode(whole(file)))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, Unreadable):
         return None
 
 
