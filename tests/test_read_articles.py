@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -474,6 +475,18 @@ PAGE = """<!doctype html><html lang="en"><head><title>Bridge opens | Post</title
 <script type="application/ld+json">{"@type": "NewsArticle", "datePublished": "2024-03-15"}</script></head>
 <body><nav><a href="/">Home</a></nav><article><h1>Bridge opens</h1><p>The bridge of <b>Aldmoor</b>
 opened,&nbsp;the mayor said.<p>Nobody was hurt.<aside>Read more</aside></article><footer>2024</footer></body></html>"""
+
+
+@pytest.mark.parametrize(
+    "piece", ["<!--", "<", "<a", "<!", "<?", "<script>", '<a href="', "</a", "<article>", "&", "<b "]
+)
+@pytest.mark.parametrize("name", ["a.html", "a.md"])
+def test_a_malformed_page_takes_no_longer_than_its_length(name: str, piece: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("<p>It rained.</p>" + piece * 50_000, "utf-8")
+    started = time.monotonic()
+    assert len(list(read_paths([tmp_path]))) == 1
+    # Quadratic, it takes minutes; linear, 0.2 seconds.
+    assert time.monotonic() - started < 10
 
 
 def test_leftovers_of_word_and_feeds_do_not_stop_a_page_from_being_read(tmp_path: Path) -> None:

@@ -24,13 +24,17 @@ TAGS_IN_TEXT = re.compile(
 ENCLOSED = (("<!--", "-->"), ("<script\\b", "</script\\s*>"), ("<style\\b", "</style\\s*>"))
 """What begins and ends a part of a text that is not for readers."""
 # What Word and feeds leave behind, <![if !supportLists]> and <![CDATA[, stops Python's parser.
-MARKED_SECTION = re.compile(r"<!\[CDATA\[|\]\]>|<!\[[^>]*>?", re.IGNORECASE)
+DECLARATION = re.compile(r"<!\[CDATA\[|\]\]>|<!--|<[!?][^<>]*>?", re.IGNORECASE)
+# A tag that does not end makes it search to the end of the page, once for every such tag.
+ENDLESS_TAG = re.compile(r"<(?=[A-Za-z/][^<>]*(?:<|\Z))")
 LINE_BREAK = re.compile(r"<br\s*/?>\n?", re.IGNORECASE)
 BLANK_LINE = re.compile(r"\n[ \t\r]*\n\s*")
 SOURCE_LINE_END = re.compile(r"\r?\n")
 """A line ends in the source of a page wherever its author liked; a blank line is a paragraph in exports with few tags."""
 CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 HEAD_BYTES = 4_096
+DEEPEST_PAGE = 100
+"""Open elements that are kept in mind; no page nests articles and navigation deeper, and each is looked at for every tag."""
 BLOCKS = word_set("""
     address article blockquote body br dd div dl dt figcaption figure h1 h2 h3 h4 h5 h6 header hr li main ol p pre
     section table td th tr ul
@@ -81,7 +85,7 @@ class PageParser(HTMLParser):
             self.note("published", given.get("datetime", ""))
         elif tag == "html":
             self.note("language", given.get("lang", ""))
-        if tag in NOT_READ or tag in ("article", "main", "title", "head"):
+        if len(self.open) < DEEPEST_PAGE and (tag in NOT_READ or tag in ("article", "main", "title", "head")):
             self.open.append("ld+json" if "ld+json" in given.get("type", "") else tag)
         self.end_block(tag)
 
@@ -127,12 +131,18 @@ def is_markup(text: str) -> bool:
 def without_tags(text: str) -> str:
     """Text or Markdown without the HTML that stands in it; its lines stay, and an address in <> is no tag."""
     for opening, closing in ENCLOSED:
-        ends = [found.end() for found in re.finditer(closing, text, re.IGNORECASE)]
-        if ends:
-            # Up to the last end: from there on every opening would be searched for its end in vain, to the end of the text.
-            enclosed = re.compile(f"{opening}.*?{closing}", re.IGNORECASE | re.DOTALL)
-            text = enclosed.sub("", text[: ends[-1]]) + text[ends[-1] :]
+        text = without_enclosed(text, opening, closing)
     return TAGS_IN_TEXT.sub("", LINE_BREAK.sub("\n", text))
+
+
+def without_enclosed(text: str, opening: str, closing: str) -> str:
+    """The text without what these two patterns enclose, in time that grows with its length alone."""
+    ends = [found.end() for found in re.finditer(closing, text, re.IGNORECASE)]
+    if not ends:
+        return text
+    # Behind the last end every opening would be searched for its end in vain.
+    enclosed = re.compile(f"{opening}.*?{closing}", re.IGNORECASE | re.DOTALL)
+    return enclosed.sub("", text[: ends[-1]]) + text[ends[-1] :]
 
 
 def text_of_html(markup: str) -> str:
@@ -154,7 +164,8 @@ def parsed(markup: str) -> PageParser:
     """Raises Unreadable for what html.parser gives up on."""
     parser = PageParser()
     try:
-        parser.feed(MARKED_SECTION.sub("", markup))
+        markup = DECLARATION.sub("", without_enclosed(markup, *ENCLOSED[0]))
+        parser.feed(ENDLESS_TAG.sub("&lt;", markup))
         parser.close()
     except AssertionError as error:
         raise Unreadable(f"is HTML that cannot be parsed ({error}).") from None
