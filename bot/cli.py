@@ -100,7 +100,7 @@ dateline.add_command(ask)
 @click.option("--yes", is_flag=True, help="With --prune: delete even more than half of the library, without asking.")
 @LIBRARY
 def ingest_command(paths: tuple[Path, ...], prune: bool, yes: bool, library: str) -> None:
-    """Store the articles in files and folders (.txt, .md with front matter, .jsonl).
+    """Store the articles in files and folders (.txt, .md, .html, .jsonl, .json, .csv).
 
     Doing it again changes nothing; a changed article is replaced; a run that was killed is finished by the next.
     """

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -240,10 +240,10 @@ def headline_json(headline: Headline) -> dict[str, object]:
 
 
 def iso(moment: datetime | None) -> str | None:
-    """ISO 8601; a plain date where the time is midnight UTC, which is how a date without a time is stored."""
+    """ISO 8601 in its own zone; a plain date where the time is midnight UTC, which is how a date without a time is stored."""
     if moment is None:
         return None
-    if moment.utcoffset() is not None and moment.timestamp() % 86_400 == 0:
+    if moment.utcoffset() == timedelta(0) and moment.timestamp() % 86_400 == 0:
         return moment.date().isoformat()
     return moment.isoformat()
 

@@ -12,13 +12,17 @@ from rag.answer import Headline, headline_of
 from rag.errors import ArticleError
 from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, rebuild, remove
 from rag.ingestion.read_articles import (
+    RECORD_SUFFIXES,
     SUFFIXES,
     ArticleProblem,
     ReadArticle,
+    ReadResult,
+    path_text,
     read_open_file,
     read_paths,
     unlisted_folders,
 )
+from rag.ingestion.tally import file_of
 from vectorstore.ledger import LedgerCounts
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop, writer_lock
@@ -87,8 +91,8 @@ class Library:
         self, paths: Sequence[Path], library: str, seen: dict[str, str], problems: Sequence[ArticleProblem]
     ) -> list[str]:
         """Articles that these paths held before and no longer do. A file that could not be read has lost nothing."""
-        roots = [path.resolve() for path in paths]
-        unreadable = {str(Path(problem.place.rpartition(":")[0] or problem.place).resolve()) for problem in problems}
+        roots = [path_text(path.resolve()) for path in paths]
+        unreadable = {str(Path(file_of(problem.place)).resolve()) for problem in problems}
         unreadable |= {str(Path(problem.place).resolve()) for problem in problems}
         return [
             article.id
@@ -116,26 +120,26 @@ class Library:
         return report
 
     def add_upload(self, name: str, content: bytes, library: str, url: str, stopped: ShouldStop) -> IngestReport:
-        readings: list[ReadArticle | ArticleProblem] = [
+        readings: list[ReadResult] = [
             with_url(reading, url)
             for reading in read_open_file(io.BytesIO(content), name, library, f"{UPLOAD}{name}", name)
         ]
         with self.writing(stopped):
-            if not name.lower().endswith(".jsonl"):
-                # A .jsonl file names its articles itself, and means the same ones by the same ids.
+            if not name.lower().endswith(RECORD_SUFFIXES):
+                # A file of many names its articles itself, and means the same ones by the same ids.
                 readings = [self.with_own_id(reading) for reading in readings]
             return ingest(self.storage, readings, library, stopped=stopped)[0]
 
-    def with_own_id(self, reading: ReadArticle | ArticleProblem) -> ReadArticle | ArticleProblem:
+    def with_own_id(self, reading: ReadResult) -> ReadResult:
         """The same, under an id that no other text has."""
-        if isinstance(reading, ArticleProblem):
+        if not isinstance(reading, ReadArticle):
             return reading
         article = reading.article
         stored = self.storage.ledger.article(article.library, article.id)
         if stored is None or stored.text == article.text:
             return reading
         digest = hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        return replace(reading, article=replace(article, id=f"{article.id}-{digest}"))
+        return reading.with_article(replace(article, id=f"{article.id}-{digest}"))
 
     async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
         """Every article of one library, newest first."""
@@ -182,8 +186,8 @@ class Library:
         return index
 
 
-def with_url(reading: ReadArticle | ArticleProblem, url: str) -> ReadArticle | ArticleProblem:
+def with_url(reading: ReadResult, url: str) -> ReadResult:
     """The same, linked to where it was found when it names no address itself."""
-    if isinstance(reading, ArticleProblem) or reading.article.url or not url:
+    if not isinstance(reading, ReadArticle) or reading.article.url or not url:
         return reading
-    return replace(reading, article=replace(reading.article, url=url))
+    return reading.with_article(replace(reading.article, url=url))

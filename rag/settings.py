@@ -1,18 +1,23 @@
 """Every setting of the program: one class, read from DATELINE_* variables and a .env file. Unknown names are refused."""
 
 import difflib
+import io
 import os
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from dotenv.parser import parse_stream
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as SettingsErrorOfPydantic
 
 from rag.errors import SettingsError
+from rag.ingestion.decoding import encoding_of
 
 PREFIX = "DATELINE_"
 
@@ -130,22 +135,87 @@ class Settings(BaseSettings):
         """Arguments, then the environment, then .env: the nearer one wins."""
         return init_settings, env_settings, dotenv_settings
 
+    @field_validator("home", "seeds")
+    @classmethod
+    def whole_path(cls, folder: Path | None) -> Path | None:
+        """`~` is the user's own folder in a .env too, where no shell expands it; SQLite reads a relative `file:x` as a URL."""
+        try:
+            return folder and folder.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError(f"no user's folder is known for {folder.parts[0] if folder else ''}") from None
+
     @property
-    def ledger_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.home / 'ledger.sqlite3'}"
+    def ledger_url(self) -> str | Path:
+        """The database's URL, or a file in the home: in a URL a `?` or `%` of its path would mean something else."""
+        return self.database_url or self.home / "ledger.sqlite3"
 
 
 def load_settings(env_file: Path = Path(".env")) -> Settings:
     """Settings from the environment and `env_file`. Raises SettingsError naming the first thing that is wrong."""
-    refuse_unknown_names({*os.environ, *(dotenv_values(env_file) if env_file.is_file() else {})})
+    env = read_env_file(env_file)
+    refuse_unknown_names({*os.environ, *env.lines}, env)
     try:
-        return Settings(_env_file=env_file)
+        return Settings(_env_file=env_file, _env_file_encoding=env.encoding)
     except ValidationError as error:
         first = error.errors()[0]
         name = variable_name(str(first["loc"][0])) if first["loc"] else "a setting"
+        reason = first["msg"].removeprefix("Value error, ")
         raise SettingsError(
-            f"{name} cannot be used: {first['msg'].lower()}; see .env.example for what it takes."
+            f"{env.place_of(name)}{name} cannot be used: {reason[:1].lower()}{reason[1:]}; see .env.example for what it takes."
         ) from None
+    except SettingsErrorOfPydantic as error:
+        named = re.search(r'field "(\w+)"', str(error))
+        name = variable_name(named[1]) if named else "a setting"
+        raise SettingsError(f"{env.place_of(name)}{name} cannot be used: it is not a JSON object.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """A .env file: how it is encoded, and the line of each name in it."""
+
+    path: Path
+    encoding: str = "utf-8"
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def place_of(self, name: str) -> str:
+        """ ".env:3 " for what this file says, "" for what the environment says, which is nearer."""
+        if name.upper() in {given.upper() for given in os.environ}:
+            return ""
+        line = next((line for given, line in self.lines.items() if given.upper() == name.upper()), 0)
+        return f"{self.path}:{line} " if line else ""
+
+
+def read_env_file(path: Path) -> EnvFile:
+    """Where each name of a .env stands. Raises SettingsError for a file or line that cannot be read."""
+    if not path.is_file():
+        return EnvFile(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}): correct its permissions, or move it.") from None
+    encoding = encoding_of(content)
+    if encoding is None:
+        foreign = content.count(b"\n", 0, first_foreign_byte(content)) + 1
+        raise SettingsError(f"{path}:{foreign} is not text in an encoding that is recognised: save the file as UTF-8.")
+    lines: dict[str, int] = {}
+    for binding in parse_stream(io.StringIO(content.decode(encoding))):
+        # python-dotenv counts the empty lines above a statement as its own.
+        above = binding.original.string[: len(binding.original.string) - len(binding.original.string.lstrip())]
+        line = binding.original.line + above.count("\n")
+        if binding.error:
+            raise SettingsError(f"{path}:{line} is not NAME=value: correct it, or put a # before it.")
+        if binding.key:
+            lines[binding.key] = line
+    return EnvFile(path, encoding, lines)
+
+
+def first_foreign_byte(content: bytes) -> int:
+    """Where a file stops being UTF-8, or holds its first NUL."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return max(content.find(b"\x00"), 0)
 
 
 def build_from_path(path: str, options: Mapping[str, object], setting: str) -> object:
@@ -169,25 +239,27 @@ def variable_name(field_name: str) -> str:
     return upper if upper.startswith("OPENAI_") else f"{PREFIX}{upper}"
 
 
-def refuse_unknown_names(names: set[str]) -> None:
+def refuse_unknown_names(names: set[str], env: EnvFile) -> None:
     """Raises SettingsError for the first DATELINE_ name that is no setting: a typo must not pass silently."""
     known = [variable_name(field_name) for field_name in Settings.model_fields]
     for name in sorted(names):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
-            raise SettingsError(f"{name} is not a setting: did you mean {near[0]}? .env.example lists them all.")
+            raise SettingsError(
+                f"{env.place_of(name)}{name} is not a setting: did you mean {near[0]}? .env.example lists them all."
+            )
 
 
 def example_lines() -> list[str]:
     """.env.example: every setting, commented out, with its description and default."""
     lines = ["# Settings of Dateline. Copy to .env and take the # away from what you change.", ""]
-    for name, field in Settings.model_fields.items():
-        default = field.get_default(call_default_factory=False)
+    for name, setting in Settings.model_fields.items():
+        default = setting.get_default(call_default_factory=False)
         if isinstance(default, SecretStr):
             default = default.get_secret_value()
-        shown = "" if default is None or field.default_factory is not None else default
+        shown = "" if default is None or setting.default_factory is not None else default
         value = str(shown).lower() if isinstance(shown, bool) else shown
-        lines += [f"# {field.description}", f"#{variable_name(name)}={value}", ""]
+        lines += [f"# {setting.description}", f"#{variable_name(name)}={value}", ""]
     return lines[:-1]
 
 

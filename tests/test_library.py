@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sqlalchemy import text
 
+from rag.answer import iso
 from rag.errors import ArticleError
 from rag.ingestion.chunking import chunk_splitter, chunks_of
 from rag.ingestion.indexing import IngestReport, check_embedder
@@ -26,8 +29,9 @@ from rag.ingestion.read_articles import unlisted_folders
 from rag.library import Library
 from rag.models.wordpiece import bert_tokenizer
 from tests.conftest import SEED_ID, SEEDS
+from vectorstore.database import open_database
 from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
-from vectorstore.ledger import KnownArticle
+from vectorstore.ledger import IncomingArticle, KnownArticle, Ledger
 from vectorstore.lock import writer_lock
 from vectorstore.values import Article, Chunk, Scope
 from vectorstore.vectors import VectorStore
@@ -362,8 +366,6 @@ def test_scope_is_kept_by_both_searches(library: Library, tmp_path: Path) -> Non
     corpus.write_text("\n".join(map(json.dumps, lines)), "utf-8")
     run(library, corpus)
     asyncio.run(library.add("private.txt", b"The harbour bridge is private.", "discord:7"))
-    from datetime import UTC, datetime
-
     spring = datetime(2024, 3, 1, tzinfo=UTC)
     scopes = {
         Scope(): {"old", "new", "undated"},
@@ -381,6 +383,76 @@ def test_scope_is_kept_by_both_searches(library: Library, tmp_path: Path) -> Non
         for found in (dense, lexical):
             articles = library.storage.ledger.chunks_by_id(found).values()
             assert {one.chunk.article_id.split("/")[-1] for one in articles} == expected
+
+
+def test_an_article_lies_on_the_day_of_its_own_zone(library: Library, tmp_path: Path) -> None:
+    late, early = "2024-06-09T23:30:00-05:00", "2024-06-09T00:30:00+09:00"
+    lines = [
+        {"id": "late", "text": "The harbour bridge opened.", "published": late},
+        {"id": "early", "text": "The harbour bridge closed.", "published": early},
+    ]
+    corpus = tmp_path / "c.jsonl"
+    corpus.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    run(library, corpus)
+    shown = {one.article_id: one.published.isoformat() for one in asyncio.run(library.headlines()) if one.published}
+    assert shown == {"late": late, "early": early}
+    # 02:00+02:00 is midnight UTC, and still a time; a date without one is stored as midnight UTC.
+    assert iso(datetime.fromisoformat("2024-06-09T02:00:00+02:00")) == "2024-06-09T02:00:00+02:00"
+    assert iso(datetime(2024, 6, 9, tzinfo=UTC)) == "2024-06-09"
+    status = asyncio.run(library.status())
+    assert status.oldest is not None
+    assert status.newest is not None
+    assert (status.oldest.day, status.newest.day) == (9, 9)
+    vector = library.storage.embedder.embed_question("harbour bridge")
+    day = Scope(since=datetime(2024, 6, 9, tzinfo=UTC), until=datetime(2024, 6, 10, tzinfo=UTC))
+    for scope, count in ((day, 2), (Scope(since=day.until), 0), (Scope(until=day.since), 0)):
+        assert len(library.storage.store.search(vector, 10, scope)) == count
+        assert len(library.lexical().search("harbour bridge", 10, scope)) == count
+    report = asyncio.run(library.ingest([corpus]))
+    assert (report.unchanged, report.chunks) == (2, 0)
+
+
+def test_a_ledger_of_the_first_version_gets_the_zone_and_keeps_its_articles(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    database = open_database(path)
+    article = Article("a", "Rain", "It rained.", published=datetime(2024, 6, 9, tzinfo=UTC))
+    Ledger(database).save([IncomingArticle(article, "a.txt", "group")])
+    with database.begin() as connection:
+        connection.execute(text("ALTER TABLE articles DROP COLUMN published_offset"))
+        connection.execute(text("UPDATE schema_version SET version = 1"))
+    database.dispose()
+    database = open_database(path)
+    assert Ledger(database).article("shared", "a") == article
+    database.dispose()
+
+
+def test_text_is_stored_repaired_and_its_chunks_are_exact(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("JÃ¼rgen wonâ€™t sell.\r\nThe minis\u00adter &amp; the bank agreed.", "utf-8")
+    run(library, tmp_path)
+    (known,) = library.storage.ledger.known("shared")
+    article = library.storage.ledger.article("shared", known)
+    assert article is not None
+    assert article.text == "Jürgen won’t sell.\nThe minister & the bank agreed."
+    ids = [entry.chunk_id for entry in library.storage.ledger.lexical_entries()]
+    for stored in library.storage.ledger.chunks_by_id(ids).values():
+        assert article.text[stored.chunk.start : stored.chunk.end] == stored.chunk.text
+
+
+def test_files_with_names_that_are_not_utf_8_are_stored_and_pruned_like_others(
+    library: Library, tmp_path: Path
+) -> None:
+    folder = tmp_path / os.fsdecode(b"z\xfcrich")
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.txt")).write_text("It rained.", "utf-8")
+    (folder / "ok.txt").write_text("It snowed.", "utf-8")
+    (folder / "gone.txt").write_text("It hailed.", "utf-8")
+    run(library, folder)
+    assert set(library.storage.ledger.known("shared")) == {
+        f"z\\xfcrich/{name}" for name in ("caf\\xe9.txt", "ok.txt", "gone.txt")
+    }
+    (folder / "gone.txt").unlink()
+    report = asyncio.run(library.ingest([folder], prune=True))
+    assert (report.unchanged, report.removed, report.read.files) == (2, 1, 2)
 
 
 def test_the_lexical_cache_may_be_thrown_away(library: Library) -> None:

@@ -1,12 +1,17 @@
-"""Reading files: the seed's date, front matter, corpus lines; whatever cannot be read is named and the rest goes on."""
+"""Reading files as tools and people write them; whatever cannot be read is named and the rest goes on."""
 
 import json
-from datetime import UTC, datetime
+import os
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from rag.ingestion.read_articles import ArticleProblem, ReadArticle, read_paths
+from rag.ingestion.dates import NoDate, parse_published
+from rag.ingestion.decoding import repaired
+from rag.ingestion.read_articles import ArticleProblem, ReadArticle, Skipped, read_paths, with_distinct_ids
+from rag.ingestion.tally import Tally
 from tests.conftest import SEED_ID, SEEDS
 from vectorstore.values import Article
 
@@ -17,6 +22,15 @@ def articles(path: Path) -> list[Article]:
 
 def problems(path: Path) -> list[ArticleProblem]:
     return [one for one in read_paths([path]) if isinstance(one, ArticleProblem)]
+
+
+def remarks(path: Path) -> list[str]:
+    return [remark for one in read_paths([path]) if isinstance(one, ReadArticle) for remark in one.draft.remarks]
+
+
+def write_json(path: Path, *values: object) -> Path:
+    path.write_text("\n".join(map(json.dumps, values)), "utf-8")
+    return path
 
 
 def test_the_seed_loses_its_date_line_and_gets_a_derived_title() -> None:
@@ -60,11 +74,10 @@ def test_blank_and_null_fields_of_a_corpus_are_allowed(tmp_path: Path) -> None:
 BAD_LINES = {
     "broken json": ('{"id": "1", "text": ', "is not JSON"),
     "no object": ("[1]", "is not a JSON object"),
-    "no id": ('{"text": "x"}', "has no id"),
     "no text": ('{"id": "1", "text": "  "}', "holds no text"),
-    "nonsense date": ('{"id": "1", "text": "x", "published": "soon"}', "write it as YYYY-MM-DD"),
-    "future date": ('{"id": "1", "text": "x", "published": "2999-01-01"}', "lies in the future"),
-    "list as title": ('{"id": "1", "text": "x", "title": ["a"]}', "has a title that is no text"),
+    "no field for text": ('{"id": "1", "words": "x"}', "has no text among its fields (id, words)"),
+    "python": ("{'id': '1', 'text': 'x'}", "is not JSON"),
+    "comment": ("// the second", "is not JSON"),
     "deep nesting": ("[" * 100_000, "is not JSON"),
 }
 
@@ -79,19 +92,29 @@ def test_a_bad_corpus_line_is_named_and_the_others_are_read(line: str, reason: s
     assert reason in problem.reason
 
 
-def test_a_repeated_id_is_reported_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "corpus.jsonl").write_text('{"id": "a", "text": "x"}\n{"id": "a", "text": "y"}\n', "utf-8")
-    assert [article.text for article in articles(tmp_path)] == ["x"]
-    assert "repeats the id 'a' of line 1" in problems(tmp_path)[0].reason
+def test_a_repeated_id_is_reported_with_its_line_and_a_repeated_article_is_skipped(tmp_path: Path) -> None:
+    corpus = write_json(tmp_path / "corpus.jsonl", *({"id": "a", "text": text} for text in "xyx"))
+    first, second, third = with_distinct_ids(read_paths([tmp_path]))
+    assert isinstance(first, ReadArticle)
+    assert second == ArticleProblem(f"{corpus}:2", f"repeats the id 'a' of {corpus}:1: give it its own.")
+    assert third == Skipped(f"{corpus}:3", "repeated article")
+
+
+def test_an_id_of_another_file_is_told_apart_by_the_files_name(tmp_path: Path) -> None:
+    for name, text in (("one.md", "It rained."), ("two.md", "It snowed.")):
+        (tmp_path / name).write_text(f"---\nid: 7\n---\n{text}", "utf-8")
+    readings = [one for one in with_distinct_ids(read_paths([tmp_path])) if isinstance(one, ReadArticle)]
+    assert [one.article.id for one in readings] == ["7", f"7@{tmp_path.name}/two.md"]
+    assert "has the id '7' of" in readings[1].draft.remarks[0]
 
 
 BAD_FILES = {
     "binary": (b"\x89PNG\x00\x01", "is binary"),
-    "latin-1": ("Müller".encode("latin-1"), "is not UTF-8 (byte 1)"),
+    "cyrillic": ("Министр сказал нет".encode("cp1251"), "an encoding that is not recognised: save it as UTF-8"),
+    "half of UTF-16": ("Müller".encode("utf-16")[:-1], "is binary"),
+    "page of scripts": (b"\x00" * 9, "is binary"),
     "empty": (b"", "holds no text"),
     "blank": (b" \n\t ", "holds no text"),
-    "nonsense date": (b" date 2025-99-99 Text.", "write it as YYYY-MM-DD"),
-    "future date": (b" date 2999-01-01 Text.", "lies in the future"),
 }
 
 
@@ -105,9 +128,11 @@ def test_a_bad_text_file_is_named_and_the_others_are_read(content: bytes, reason
     assert reason in problem.reason
 
 
-def test_front_matter_that_is_not_yaml_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.md").write_text("---\ntitle: [unclosed\n---\nText.", "utf-8")
-    assert "front matter that is not YAML" in problems(tmp_path)[0].reason
+def test_front_matter_that_is_not_yaml_is_read_line_by_line_and_named(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("---\ntitle: Sold: the mill\ndate: 2024-03-05\n---\nText.", "utf-8")
+    (article,) = articles(tmp_path)
+    assert (article.title, article.published) == ("Sold: the mill", datetime(2024, 3, 5, tzinfo=UTC))
+    assert "front matter that is not YAML" in remarks(tmp_path)[0]
 
 
 def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path) -> None:
@@ -116,9 +141,437 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path)
 
 
 def test_a_folder_without_articles_is_named(tmp_path: Path) -> None:
-    assert "holds no .txt, .md, .jsonl file" in problems(tmp_path)[0].reason
+    assert (
+        "holds no .txt, .md, .markdown, .jsonl, .ndjson, .json, .csv, .html, .htm file" in problems(tmp_path)[0].reason
+    )
 
 
 def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
-    assert "is not a .txt, .md, .jsonl file" in problems(tmp_path / "a.pdf")[0].reason
+    assert (
+        "is not a .txt, .md, .markdown, .jsonl, .ndjson, .json, .csv, .html, .htm file"
+        in problems(tmp_path / "a.pdf")[0].reason
+    )
+
+
+# Dates
+
+DAY = datetime(2024, 3, 15, tzinfo=UTC)
+MINUTE = datetime(2024, 3, 15, 8, 30, tzinfo=UTC)
+EPOCH = int(MINUTE.timestamp())
+DATES: list[tuple[object, datetime | None]] = [
+    ("2024-03-15", DAY),
+    ("20240315", DAY),
+    (20240315, DAY),
+    ("2024-W11-5", DAY),
+    ("Mar. 15, 2024", DAY),
+    ("Friday, March 15th, 2024", DAY),
+    ("15 March 2024", DAY),
+    ("15. März 2024", DAY),
+    ("15.3.2024", DAY),
+    ("3/15/2024", DAY),
+    ("2024/03/15", DAY),
+    ("2024-03-15 08:30 UTC", MINUTE),
+    ("2024-03-15T08:30:00.000+0000", MINUTE),
+    ("2024-03-15T08:30:00.000000001Z", MINUTE),
+    ("20240315T083000Z", MINUTE),
+    ("15.03.2024, 08:30 Uhr", MINUTE),
+    ("3/15/2024 8:30 AM", MINUTE),
+    ("Fri, 15 Mar 2024 09:30:00 +0100", MINUTE),
+    ("Fri, 15 Mar 2024 08:30:00 GMT", MINUTE),
+    ("Fri Mar 15 09:30:00 CET 2024", MINUTE),
+    ("2024-03-15 09:30:00 +0100 CET", MINUTE),
+    ("2024-03-15T09:30+01:00[Europe/Berlin]", MINUTE),
+    (f"{EPOCH / 1e9}e+09", MINUTE),
+    (EPOCH, MINUTE),
+    (EPOCH * 1_000, MINUTE),
+    (f"{EPOCH}", MINUTE),
+    (f"{EPOCH}000", MINUTE),
+    ({"$date": "2024-03-15T08:30:00Z"}, MINUTE),
+    ({"$date": {"$numberLong": f"{EPOCH}000"}}, MINUTE),
+    (["2024-03-15"], DAY),
+    ([2024, 3, 15, 8, 30, 0, 4, 75, 0], MINUTE),
+    *((nothing, None) for nothing in (None, "", " ", "null", "None", "NaT", "nan", float("nan"), "0000-00-00", 0)),
+]
+
+
+@pytest.mark.parametrize(("written", "meant"), DATES, ids=lambda value: str(value)[:30])
+def test_a_date_is_read_however_it_is_written(written: object, meant: datetime | None) -> None:
+    assert parse_published(written) == meant
+
+
+NO_DATES = [
+    "soon",
+    "2 hours ago",
+    "vor 2 Stunden",
+    "2024",
+    "2024-03",
+    "March 2024",
+    "3/4/2024",
+    "2024-02-30",
+    "1970-01-01T00:00:00Z",
+    "9999-12-31",
+    "0001-01-01",
+    True,
+    "{{date}}",
+    {"year": 2024, "month": 3},
+    "date palms were planted on 15 March 2024, which was a Friday in that year",
+]
+
+
+@pytest.mark.parametrize("written", NO_DATES, ids=str)
+def test_what_may_be_two_days_or_none_costs_the_date_and_not_the_article(written: object, tmp_path: Path) -> None:
+    with pytest.raises(NoDate):
+        parse_published(written)
+    write_json(tmp_path / "c.jsonl", {"id": "a", "text": "It rained.", "published": written})
+    (article,) = articles(tmp_path)
+    assert article.published is None
+    assert "it is stored without a date" in remarks(tmp_path)[0]
+
+
+def test_a_time_keeps_the_zone_it_was_written_in() -> None:
+    late = parse_published("2024-03-15T23:30:00-05:00")
+    assert late is not None
+    assert (late.day, late.utcoffset()) == (15, timedelta(hours=-5))
+    assert parse_published("15 Mar 2024 11:30 PM EST") == late
+
+
+DATE_LINES = {
+    " date 2024-03-15 It rained.": "It rained.",
+    " date 2024-03-15 \r\nIt rained.": "It rained.",
+    "Date: March 15, 2024\nIt rained.": "It rained.",
+    "date: 2024-03-15T08:30:00+01:00\n\nIt rained.": "It rained.",
+}
+
+
+@pytest.mark.parametrize(("written", "text"), DATE_LINES.items())
+def test_a_first_line_with_the_date(written: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(written.encode())
+    (article,) = articles(tmp_path)
+    assert article.published is not None
+    assert (article.published.date(), article.text) == (DAY.date(), text)
+
+
+def test_a_first_line_whose_date_cannot_be_read_stays_and_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(" date 2024-99-99 It rained.", "utf-8")
+    (article,) = articles(tmp_path)
+    assert (article.text, article.published) == ("date 2024-99-99 It rained.", None)
+    assert "has the date '2024-99-99', which cannot be read" in remarks(tmp_path)[0]
+
+
+# Exports
+
+TEXT = "The bridge of Aldmoor opened, the mayor said."
+EXPORTS: dict[str, dict[str, object]] = {
+    "trafilatura": {
+        "title": "Bridge opens",
+        "hostname": "post.example",
+        "sitename": "Harbour Post",
+        "date": "2024-03-15",
+        "id": None,
+        "raw_text": "other",
+        "text": TEXT,
+        "source": "https://post.example/1",
+        "source-hostname": "post.example",
+    },
+    "NewsAPI": {
+        "source": {"id": None, "name": "Harbour Post"},
+        "title": "Bridge opens",
+        "description": "The bridge.",
+        "url": "https://post.example/1",
+        "publishedAt": "2024-03-15T00:00:00Z",
+        "content": TEXT,
+    },
+    "HuffPost": {
+        "link": "https://post.example/1",
+        "headline": "Bridge opens",
+        "short_description": TEXT,
+        "date": "2024-03-15",
+        "publisher": "Harbour Post",
+    },
+    "MongoDB": {
+        "_id": {"$oid": "64f0"},
+        "title": "Bridge opens",
+        "source": "Harbour Post",
+        "url": "https://post.example/1",
+        "published": {"$date": "2024-03-15T00:00:00Z"},
+        "body": TEXT,
+    },
+    "feedparser": {
+        "title": "Bridge opens",
+        "link": "https://post.example/1",
+        "published": "Fri, 15 Mar 2024 00:00:00 GMT",
+        "summary": "The bridge.",
+        "content": [{"type": "text/html", "value": f"<p>{TEXT}</p>"}],
+        "source": {"title": "Harbour Post"},
+    },
+    "WordPress": {
+        "id": 5,
+        "date": "2024-03-15T00:00:00",
+        "title": {"rendered": "Bridge opens"},
+        "content": {"rendered": f"<div><b>The</b> {TEXT[4:]}</div>"},
+        "link": "https://post.example/1",
+        "site_name": "Harbour Post",
+    },
+    "capitals": {
+        "ID": "1",
+        "Title": "Bridge opens",
+        "Source": "Harbour Post",
+        "URL": "https://post.example/1",
+        "Published At": "2024-03-15",
+        "Text": TEXT,
+    },
+}
+
+
+@pytest.mark.parametrize("exported", EXPORTS.values(), ids=EXPORTS.keys())
+def test_the_field_names_of_exports(exported: dict[str, object], tmp_path: Path) -> None:
+    write_json(tmp_path / "c.jsonl", exported)
+    (article,) = articles(tmp_path)
+    assert (article.title, article.source, article.url) == ("Bridge opens", "Harbour Post", "https://post.example/1")
+    assert (article.published, article.text) == (DAY, TEXT)
+    assert remarks(tmp_path) == []
+
+
+def test_a_clipped_page_gets_its_address_and_outlet_from_its_source(tmp_path: Path) -> None:
+    head = (
+        'title: "Bridge opens"\nsource: "https://www.post.example/1"\nauthor:\n  - "[[A. B.]]"\npublished: 2024-03-15\n'
+    )
+    (tmp_path / "clip.md").write_text(f"---\n{head}created: 2024-04-01\n---\n{TEXT}", "utf-8")
+    (article,) = articles(tmp_path)
+    assert (article.url, article.source, article.published) == ("https://www.post.example/1", "post.example", DAY)
+
+
+def test_an_article_without_an_id_has_the_same_one_wherever_it_stands(tmp_path: Path) -> None:
+    one, other = {"text": TEXT}, {"text": "It rained.", "url": "https://post.example/2"}
+    write_json(tmp_path / "c.jsonl", one, other)
+    before = {article.id for article in articles(tmp_path)}
+    write_json(tmp_path / "c.jsonl", other, one)
+    assert {article.id for article in articles(tmp_path)} == before
+    assert "https://post.example/2" in before
+
+
+ODD_VALUES: dict[str, tuple[str, object]] = {
+    "NaN": ('"title": NaN', TEXT),
+    "null in words": ('"title": "null"', TEXT),
+    "list": ('"title": ["Sold", "again"]', "Sold, again"),
+    "number": ('"title": 2025', "2025"),
+    "trailing comma": ('"title": "Sold",', "Sold"),
+}
+
+
+@pytest.mark.parametrize(("field", "title"), ODD_VALUES.values(), ids=ODD_VALUES.keys())
+def test_values_as_exporters_write_them(field: str, title: str, tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text(f'{{"id": "a", "text": "{TEXT}", {field}}}', "utf-8")
+    assert articles(tmp_path)[0].title == title
+
+
+def test_a_value_that_holds_no_words_is_remarked_on(tmp_path: Path) -> None:
+    write_json(tmp_path / "c.jsonl", {"id": "a", "text": ["One.", "Two."], "title": {"size": 3}})
+    assert articles(tmp_path)[0].text == "One.\n\nTwo."
+    assert remarks(tmp_path) == ["has a title that is no text; it is stored without."]
+
+
+# Front matter
+
+HEADS = {
+    "YAML": "---\ntitle: Sold\npublished: 2024-03-15\n---\n",
+    "dots at the end": "---\ntitle: Sold\npublished: 2024-03-15\n...\n",
+    "blank line before": "\n---\ntitle: Sold\npublished: 2024-03-15\n---\n",
+    "byte order mark": "\ufeff---\ntitle: Sold\npublished: 2024-03-15\n---\n",
+    "CRLF": "---\r\ntitle: Sold\r\npublished: 2024-03-15\r\n---\r\n",
+    "capitals": "---\nTitle: Sold\nPublished: 2024-03-15\n---\n",
+    "US date": "---\ntitle: Sold\ndate: March 15, 2024\n---\n",
+    "number": "---\ntitle: Sold\ndate: 20240315\n---\n",
+    "TOML": '+++\ntitle = "Sold"\ndate = 2024-03-15\n+++\n',
+    "JSON": '{\n"title": "Sold",\n"date": "2024-03-15"\n}\n\n',
+}
+
+
+@pytest.mark.parametrize("suffix", [".md", ".markdown", ".txt"])
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS.keys())
+def test_front_matter_as_programs_write_it(head: str, suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"a{suffix}").write_bytes(f"{head}{TEXT}\n".encode())
+    (article,) = articles(tmp_path)
+    assert (article.title, article.published, article.text) == ("Sold", DAY, TEXT)
+
+
+@pytest.mark.parametrize("name", ["title", "published", "text", "id"])
+@pytest.mark.parametrize("value", ["&a [*a]", "&a {name: *a}", "&a [[[[*a]]]]"])
+def test_front_matter_that_holds_itself_costs_no_more_than_its_field(name: str, value: str, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(f"---\n{name}: {value}\n---\n{TEXT}", "utf-8")
+    assert articles(tmp_path)[0].text == TEXT
+
+
+def test_a_title_is_what_stands_there_and_no_truth_value(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(f"---\ntitle: Yes\n---\n{TEXT}", "utf-8")
+    assert articles(tmp_path)[0].title == "Yes"
+
+
+@pytest.mark.parametrize(
+    "text", ["---\nThe mill\n---\nIt burned.", "+++\nno toml\n+++\nIt burned.", '{"a": 1} is JSON.']
+)
+def test_what_only_looks_like_front_matter_is_text(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(text, "utf-8")
+    (article,) = articles(tmp_path)
+    assert article.text == text
+    assert any(character.isalpha() for character in article.title)
+
+
+# Encodings and repair
+
+SAID = "Zoë Gräf said “we must – now”."
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.html"])
+def test_the_encoding_of_a_file_is_found(name: str, encoding: str, tmp_path: Path) -> None:
+    written = {
+        "a.txt": SAID,
+        "a.jsonl": json.dumps({"id": "a", "text": SAID}, ensure_ascii=False) + "\n",
+        "a.csv": f'id,text\na,"{SAID}"\n',
+        "a.html": f"<html><body><p>{SAID}</p></body></html>",
+    }
+    (tmp_path / name).write_bytes(written[name].encode(encoding))
+    assert [article.text for article in articles(tmp_path)] == [SAID]
+
+
+def test_latin_1_is_read_where_it_is_not_windows_1252(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Müller\x81 came.".encode("latin-1"))
+    assert articles(tmp_path)[0].text.startswith("Müller")
+
+
+def test_a_text_with_a_stray_nul_is_still_a_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"The mayor of Nul\x00town said that it opened.")
+    assert "Nul\N{REPLACEMENT CHARACTER}town" in articles(tmp_path)[0].text
+
+
+REPAIRS = {
+    "mojibake": ("JÃ¼rgen wonâ€™t sell. â€œNever,â€ he said.", "Jürgen won’t sell. “Never,” he said."),
+    "entities": ("The baker&#8217;s &amp; the miller&rsquo;s", "The baker’s & the miller’s"),
+    "soft hyphens": ("the minis\u00adter re\u00adsigned", "the minister resigned"),
+    "zero width": ("the\u200b city\u200b of", "the city of"),
+    "decomposed": ("Zoe\u0308", "Zoë"),
+    "terminal codes": ("a \x1b[31mred\x1b[0m line", "a red line"),
+    "line ends": ("One.\r\nTwo.\rThree.\u2028Four.", "One.\nTwo.\nThree.\nFour."),
+    "form feed": ("on 4 May,\f the owner", "on 4 May,  the owner"),
+    "quotes stay": ("“Curly” and ‘single’ — and 5′ 3″", "“Curly” and ‘single’ — and 5′ 3″"),
+    "families stay": ("👩‍👩‍👧 came", "👩‍👩‍👧 came"),
+    "addresses stay": ("https://a.example/?x=1&copy=2", "https://a.example/?x=1&copy=2"),
+}
+
+
+@pytest.mark.parametrize(("broken", "meant"), REPAIRS.values(), ids=REPAIRS.keys())
+def test_text_is_repaired_before_it_is_stored(broken: str, meant: str) -> None:
+    assert repaired(broken) == meant
+    assert repaired(meant) == meant
+
+
+# Kinds of files
+
+PAGE = """<!doctype html><html lang="en"><head><title>Bridge opens | Post</title>
+<meta property="og:title" content="Bridge opens"><meta property="og:site_name" content="Harbour Post">
+<link rel="canonical" href="https://post.example/1"><style>p { }</style>
+<script type="application/ld+json">{"@type": "NewsArticle", "datePublished": "2024-03-15"}</script></head>
+<body><nav><a href="/">Home</a></nav><article><h1>Bridge opens</h1><p>The bridge of <b>Aldmoor</b>
+opened,&nbsp;the mayor said.<p>Nobody was hurt.<aside>Read more</aside></article><footer>2024</footer></body></html>"""
+
+
+@pytest.mark.parametrize(
+    "piece", ["<!--", "<", "<a", "<!", "<?", "<script>", '<a href="', "</a", "<article>", "&", "<b "]
+)
+@pytest.mark.parametrize("name", ["a.html", "a.md"])
+def test_a_malformed_page_takes_no_longer_than_its_length(name: str, piece: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("<p>It rained.</p>" + piece * 50_000, "utf-8")
+    started = time.monotonic()
+    assert len(list(read_paths([tmp_path]))) == 1
+    # Quadratic, it takes minutes; linear, 0.2 seconds.
+    assert time.monotonic() - started < 10
+
+
+def test_leftovers_of_word_and_feeds_do_not_stop_a_page_from_being_read(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<p><![if !supportLists]>One.<![endif]></p><![CDATA[<p>Two.</p>]]><![", "utf-8")
+    assert articles(tmp_path)[0].text == "One.\n\nTwo."
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.htm", "A.HTML"])
+def test_a_web_page_is_read_without_its_navigation(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(PAGE, "utf-8")
+    (article,) = articles(tmp_path)
+    assert (article.title, article.source, article.url) == ("Bridge opens", "Harbour Post", "https://post.example/1")
+    assert (article.published, article.language) == (DAY, "en")
+    assert article.text == f"Bridge opens\n\n{TEXT}\n\nNobody was hurt."
+
+
+def test_markdown_loses_the_html_in_it_and_keeps_its_lines(tmp_path: Path) -> None:
+    figure = '<figure><img src="a.jpg" alt="x"></figure>'
+    body = f"{figure}\n\nThe <b>ferry</b> ran\naground.<br>\n<!--more-->\n3 < 4 > 2, <https://a.example>"
+    (tmp_path / "a.md").write_text(body, "utf-8")
+    assert articles(tmp_path)[0].text == "The ferry ran\naground.\n\n3 < 4 > 2, <https://a.example>"
+
+
+DOCUMENTS = {
+    "array.json": '[{"id": "a", "text": "One."}, {"id": "b", "text": "Two."}]',
+    "pretty.jsonl": '[\n {"id": "a",\n "text": "One."},\n {"id": "b", "text": "Two."}\n]',
+    "lines.json": '{"id": "a", "text": "One."}\n{"id": "b", "text": "Two."}\n',
+    "lines.ndjson": '\ufeff{"id": "a", "text": "One."}\r\n\ufeff{"id": "b", "text": "Two."}\r\n',
+    "newsapi.json": '{"status": "ok",\n "articles": [{"id": "a", "content": "One."}, {"id": "b", "content": "Two."}]}',
+    "jsonfeed.json": '{"title": "Feed", "description": "d", "items": '
+    '[{"id": "a", "content_html": "<p>One.</p>"}, {"id": "b", "content_text": "Two."}]}',
+    "comma.csv": "id,text\na,One.\nb,Two.\n",
+    "semicolon.csv": "ID;Text\r\na;One.\r\n\r\nb;Two.\r\n",
+}
+
+
+@pytest.mark.parametrize(("name", "content"), DOCUMENTS.items(), ids=DOCUMENTS.keys())
+def test_files_of_many_articles(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content.encode())
+    assert [(article.id, article.text) for article in articles(tmp_path)] == [("a", "One."), ("b", "Two.")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.csv", "a,b\n1,2\n", "has no column of texts in its first line ('a,b'): call one `text`"),
+        ("a.csv", "id,text\n1,One.,more\n", "has 3 values, the first line names 2"),
+        ("a.json", '{"id":\n', "is not JSON"),
+        ("a.html", "<html><script>x</script></html>", "holds no text outside of scripts and navigation"),
+    ],
+)
+def test_files_that_hold_no_articles_are_named(name: str, content: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content, "utf-8")
+    assert reason in problems(tmp_path)[0].reason
+
+
+def test_a_long_cell_of_a_table_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f'id,text\na,"{"It rained. " * 20_000}"\n', "utf-8")
+    assert len(articles(tmp_path)[0].text) > 200_000
+
+
+def test_nothing_is_left_out_without_being_counted(tmp_path: Path) -> None:
+    for folder in (".git", "node_modules/x", "news"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.txt").write_text(f"It rained in {folder}.", "utf-8")
+    (tmp_path / "news" / "b.pdf").write_bytes(b"%PDF")
+    (tmp_path / "news" / ".hidden.md").write_text("It rained.", "utf-8")
+    (tmp_path / "news" / "empty.txt").write_text("", "utf-8")
+    (tmp_path / "news" / "gone.txt").symlink_to("nowhere.txt")
+    write_json(
+        tmp_path / "c.jsonl", {"id": "a", "text": "One.", "mood": 1, "date": "2024-03-15"}, {"id": "b", "text": ""}
+    )
+    tally = Tally()
+    assert [one.article.text for one in tally.count(read_paths([tmp_path])) if isinstance(one, ReadArticle)] == [
+        "One.",
+        "It rained in news.",
+    ]
+    read = tally.files_read()
+    assert (read.files, read.unreadable, read.undated, read.unknown_fields) == (2, 1, 1, ("mood",))
+    kinds = ["hidden folder", "node_modules folder", "hidden file", ".pdf file", "broken link"]
+    assert sorted(skipped.kind for skipped in read.skipped) == sorted(kinds)
+
+
+def test_file_names_that_are_not_utf_8_are_read_and_shown_by_their_bytes(tmp_path: Path) -> None:
+    (tmp_path / "ok.txt").write_text("It rained.", "utf-8")
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("It snowed.", "utf-8")
+    found = {article.id.rpartition("/")[2]: article.text for article in articles(tmp_path)}
+    assert found == {"ok.txt": "It rained.", "caf\\xe9.txt": "It snowed."}

@@ -17,10 +17,13 @@ from vectorstore.schema import migrate
 DAMAGED = ("not a database", "malformed")
 
 
-def open_database(url: str) -> Engine:
-    """An engine on a migrated database. Raises StoreUnavailable (cannot be opened) or StoreMismatch (too new)."""
+def open_database(address: str | Path) -> Engine:
+    """An engine on a migrated database: a SQLAlchemy URL, or the path of a SQLite file.
+
+    Raises StoreUnavailable (cannot be opened) or StoreMismatch (too new).
+    """
     try:
-        parsed = make_url(url)
+        parsed = URL.create("sqlite", database=str(address)) if isinstance(address, Path) else make_url(address)
         is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
         if is_file:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)

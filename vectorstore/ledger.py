@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -75,6 +75,9 @@ class LedgerCounts:
 
 OF_ARTICLE = and_(articles.c.library == chunks.c.library, articles.c.id == chunks.c.article_id)
 """Joins a chunk with its article."""
+
+
+PUBLISHED = (articles.c.published, articles.c.published_offset)
 
 
 class Ledger:
@@ -173,12 +176,13 @@ class Ledger:
 
     def counts(self, libraries: Sequence[str]) -> LedgerCounts:
         here = articles.c.library.in_(libraries)
-        totals = select(
-            func.count(), func.count(articles.c.indexed), func.min(articles.c.published), func.max(articles.c.published)
-        ).where(here)
+        totals = select(func.count(), func.count(articles.c.indexed)).where(here)
+        days = select(*PUBLISHED).where(here, articles.c.published.is_not(None))
         by_source = select(articles.c.source, func.count().label("articles")).where(here).group_by(articles.c.source)
         with self.transaction() as connection:
-            total, finished, oldest, newest = connection.execute(totals).one()
+            total, finished = connection.execute(totals).one()
+            oldest = connection.execute(days.order_by(articles.c.published).limit(1)).first()
+            newest = connection.execute(days.order_by(articles.c.published.desc()).limit(1)).first()
             chunk_count = connection.execute(
                 select(func.count()).select_from(chunks).where(chunks.c.library.in_(libraries))
             ).scalar_one()
@@ -187,8 +191,8 @@ class Ledger:
             total,
             chunk_count,
             total - finished,
-            moment(oldest),
-            moment(newest),
+            moment(*oldest) if oldest else None,
+            moment(*newest) if newest else None,
             tuple((row.source, row.articles) for row in sources),
         )
 
@@ -278,7 +282,7 @@ class Ledger:
 
     def lexical_entries(self) -> Iterator[LexicalEntry]:
         """What BM25 reads of every finished chunk, streamed, in an order that is always the same."""
-        fields = (articles.c.title, articles.c.source, articles.c.published, articles.c.library)
+        fields = (articles.c.title, articles.c.source, *PUBLISHED, articles.c.library)
         query = (
             select(chunks.c.id, passage_text(), *fields)
             .join(articles, OF_ARTICLE)
@@ -287,14 +291,16 @@ class Ledger:
         )
         with self.transaction() as connection:
             for row in connection.execution_options(yield_per=500).execute(query):
-                yield LexicalEntry(row.id, row.passage, row.title, row.source, row.library, moment(row.published))
+                yield LexicalEntry(
+                    row.id, row.passage, row.title, row.source, row.library, moment(row.published, row.published_offset)
+                )
 
 
 def whole_chunks(chunk_ids: Sequence[str]) -> Select[tuple[object, ...]]:
     """Chunks joined with what their articles say of them, only where the article is finished; as indexed_chunk reads it."""
     chunk, article = chunks.c, articles.c
     place = (chunk.id, chunk.article_id, chunk.library, chunk.position, chunk.start, chunk.end)
-    headline = (article.title, article.source, article.url, article.published, article.title_derived)
+    headline = (article.title, article.source, article.url, *PUBLISHED, article.title_derived)
     return (
         select(*place, passage_text(), *headline, article.story, chunk.sentences, chunk.sentence_vectors)
         .join(articles, OF_ARTICLE)
@@ -310,12 +316,24 @@ def passage_text() -> Label[str]:
 def indexed_chunk(row: Row[tuple[object, ...]]) -> IndexedChunk:
     """A chunk from its row. A question reads a hundred of them, so this is written to be fast."""
     (
-        chunk_id, article_id, library, position, start, end, text, title, source, url, published, derived,
+        chunk_id, article_id, library, position, start, end, text, title, source, url, published, offset, derived,
         group, sentences, vectors,
     ) = cast("tuple[Any, ...]", row)  # fmt: skip
     spans: tuple[Span, ...] = tuple(SPANS.iter_unpack(sentences))
     chunk = Chunk(
-        chunk_id, article_id, library, position, start, end, text, title, source, url, moment(published), derived, spans
+        chunk_id,
+        article_id,
+        library,
+        position,
+        start,
+        end,
+        text,
+        title,
+        source,
+        url,
+        moment(published, offset),
+        derived,
+        spans,
     )
     matrix = np.frombuffer(vectors, dtype="<f2")
     return IndexedChunk(chunk, matrix.reshape(len(spans), -1) if spans else matrix.reshape(0, 0), group)
@@ -338,6 +356,7 @@ def chunk_row(indexed: IndexedChunk) -> dict[str, object]:
 
 
 def article_row(article: Article) -> dict[str, object]:
+    offset = article.published.utcoffset() if article.published else None
     return {
         "library": article.library,
         "id": article.id,
@@ -347,6 +366,7 @@ def article_row(article: Article) -> dict[str, object]:
         "source": article.source,
         "url": article.url,
         "published": article.published.timestamp() if article.published else None,
+        "published_offset": int(offset.total_seconds()) if offset else None,
         "language": article.language,
         "digest": article.digest,
     }
@@ -362,15 +382,17 @@ def article_of(row: Row[tuple[object, ...]]) -> Article:
         library=values["library"],
         source=values["source"],
         url=values["url"],
-        published=moment(values["published"]),
+        published=moment(values["published"], values["published_offset"]),
         language=values["language"],
         title_derived=values["title_derived"],
     )
 
 
-def moment(epoch: float | None) -> datetime | None:
-    """Epoch seconds as an aware datetime in UTC."""
-    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+def moment(epoch: float | None, offset: int | None) -> datetime | None:
+    """Epoch seconds as an aware datetime in the zone that is `offset` seconds ahead of UTC."""
+    if epoch is None:
+        return None
+    return datetime.fromtimestamp(epoch, timezone(timedelta(seconds=offset)) if offset else UTC)
 
 
 def write_metadata(connection: Connection, name: str, value: str) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vectorstore.bm25 import BlockwiseBM25, counted
 from vectorstore.stems import word_stems
-from vectorstore.values import Scope
+from vectorstore.values import Scope, calendar_seconds
 
 FORMAT = 2
 # bm25s defaults are k1 1.5, b .75; "lucene" is its default scoring. Nothing better was found on the public sets.
@@ -93,7 +93,7 @@ class LexicalIndex:
                 ids.append(entry.chunk_id)
                 libraries.append(entry.library)
                 sources.append(entry.source)
-                published.append(entry.published.timestamp() if entry.published else np.nan)
+                published.append(calendar_seconds(entry.published) if entry.published else np.nan)
                 yield [vocabulary.setdefault(stem, len(vocabulary)) for stem in word_stems(entry.searched())]
 
         blocks = counted(numbered())
@@ -126,9 +126,9 @@ class LexicalIndex:
         if scope.sources:
             allowed &= self.fields.sources.among(scope.sources)
         if scope.since is not None:
-            allowed &= self.fields.published >= scope.since.timestamp()
+            allowed &= self.fields.published >= calendar_seconds(scope.since)
         if scope.until is not None:
-            allowed &= self.fields.published < scope.until.timestamp()
+            allowed &= self.fields.published < calendar_seconds(scope.until)
         return allowed
 
     def idf(self, word: str) -> float:

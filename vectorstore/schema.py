@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     inspect,
     select,
+    text,
 )
 
 from vectorstore.errors import StoreMismatch
@@ -30,7 +31,8 @@ schema_version = Table("schema_version", metadata, Column("version", Integer, pr
 facts = Table("facts", metadata, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
 
 # `indexed` holds the digest and index settings under which the article's chunks were stored; anything else than the
-# article's present ones means that its chunks are still to be made. `published` is epoch seconds, UTC.
+# article's present ones means that its chunks are still to be made. `published` is epoch seconds, `published_offset` the
+# seconds by which the article's own zone is ahead of UTC: days are shown in that zone. NULL is UTC.
 # `origin` is the file or corpus it was read from (what `--prune` looks at). `story` names the first article that
 # carried this text: syndicated copies share it.
 articles = Table(
@@ -44,6 +46,7 @@ articles = Table(
     Column("source", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("published", Float),
+    Column("published_offset", Integer),
     Column("language", String(35), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("origin", Text, nullable=False),
@@ -171,8 +174,14 @@ def create_first_version(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
+def add_published_offset(connection: Connection) -> None:
+    """A database that the first step has just made has the column already: it makes the tables of today."""
+    if "published_offset" not in {column["name"] for column in inspect(connection).get_columns("articles")}:
+        connection.execute(text("ALTER TABLE articles ADD COLUMN published_offset INTEGER"))
+
+
 # Step n brings version n to n + 1. Only ever append: a database in use is at some version of these.
-MIGRATIONS: Sequence[Migration] = (create_first_version,)
+MIGRATIONS: Sequence[Migration] = (create_first_version, add_published_offset)
 
 
 def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 SHARED_LIBRARY = "shared"
 
@@ -28,9 +28,20 @@ class Article:
     @property
     def digest(self) -> str:
         """SHA-256 over every field: two articles with one digest are the same article."""
-        published = self.published.timestamp() if self.published else None
+        published: float | str | None = self.published.timestamp() if self.published else None
+        if self.published and self.published.utcoffset():
+            # Digests of articles in UTC stay what they were before zones were kept.
+            published = self.published.isoformat()
         fields = [self.library, self.id, self.title, self.title_derived, self.source, self.url, published]
         return hashlib.sha256(json.dumps([*fields, self.language, self.text]).encode()).hexdigest()
+
+
+def calendar_seconds(moment: datetime) -> float:
+    """What the clock of the moment's own zone shows, as epoch seconds of the same reading in UTC.
+
+    Filters by date compare these: an article of 9 June, 23:30-05:00, is one of 9 June to whoever asks.
+    """
+    return moment.replace(tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)

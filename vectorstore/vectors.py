@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_settings import DotEnvSettingsSource
 
 from vectorstore.errors import StoreUnavailable
-from vectorstore.values import Chunk, Scope
+from vectorstore.values import Chunk, Scope, calendar_seconds
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
@@ -45,11 +46,11 @@ class VectorStore:
     def open(self) -> None:
         """Open the folder, and make the collection when it is not there."""
         with chroma_errors(self.folder):
-            import chromadb
-            from chromadb.config import Settings
+            with no_env_files():
+                import chromadb
+                from chromadb.config import Settings
 
             self.folder.mkdir(parents=True, exist_ok=True)
-            # Chroma would read a .env of its own in the working directory; ours is not for it.
             settings = Settings(_env_file=None, anonymized_telemetry=False, allow_reset=False)
             self.client = chromadb.PersistentClient(str(self.folder), settings=settings)
             self.collection = self.open_collection()
@@ -178,14 +179,14 @@ def delete(chunk_ids: list[str], collection: "Collection") -> None:
 
 
 def filter_fields(chunk: Chunk) -> "Metadata":
-    """Flat and never None, as Chroma wants it; range filters take numbers only, so dates are epoch seconds."""
+    """Flat and never None, as Chroma wants it; range filters take numbers only, so dates are calendar seconds."""
     fields: dict[str, str | int | float | bool] = {
         "library": chunk.library,
         "article_id": chunk.article_id,
         "source": chunk.source,
     }
     if chunk.published is not None:
-        fields["published"] = chunk.published.timestamp()
+        fields["published"] = calendar_seconds(chunk.published)
     return fields
 
 
@@ -193,12 +194,32 @@ def where_in_scope(scope: Scope) -> "Where":
     """The scope as a Chroma filter. An article without a date has no `published`, so a date bound leaves it out."""
     conditions: list[dict[str, dict[str, object]]] = [{"library": {"$in": list(scope.libraries)}}]
     if scope.since is not None:
-        conditions.append({"published": {"$gte": scope.since.timestamp()}})
+        conditions.append({"published": {"$gte": calendar_seconds(scope.since)}})
     if scope.until is not None:
-        conditions.append({"published": {"$lt": scope.until.timestamp()}})
+        conditions.append({"published": {"$lt": calendar_seconds(scope.until)}})
     if scope.sources:
         conditions.append({"source": {"$in": list(scope.sources)}})
     return cast("Where", conditions[0] if len(conditions) == 1 else {"$and": conditions})
+
+
+@contextmanager
+def no_env_files() -> Iterator[None]:
+    """Keep Chroma, which makes settings of its own while it is imported, from reading the .env of the working directory.
+
+    Ours is not for it, and it fails at one that is not UTF-8. Settings are loaded before the store is opened, so that
+    nobody else misses the file meanwhile.
+    """
+    hook = "_read_env_files"
+    before = getattr(DotEnvSettingsSource, hook)
+    type.__setattr__(DotEnvSettingsSource, hook, no_values)
+    try:
+        yield
+    finally:
+        type.__setattr__(DotEnvSettingsSource, hook, before)
+
+
+def no_values(_source: DotEnvSettingsSource) -> dict[str, str | None]:
+    return {}
 
 
 @contextmanager

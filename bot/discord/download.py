@@ -22,6 +22,8 @@ SUFFIX_OF_TYPE = {
     "text/x-markdown": ".md",
     "application/jsonl": ".jsonl",
     "application/x-ndjson": ".jsonl",
+    "application/json": ".json",
+    "text/csv": ".csv",
 }
 WEB_PAGE = ("text/html", "application/xhtml+xml")
 UNICAST = ipaddress.ip_network("2000::/3")
@@ -46,7 +48,7 @@ class Download:
 async def download(
     url: str, largest: int, reachable: Callable[[str], bool] | None = None, seconds: float = SECONDS
 ) -> Download:
-    """Fetch a .txt, .md or .jsonl file of at most `largest` bytes within `seconds`. Raises ArticleError.
+    """Fetch a file of articles of at most `largest` bytes within `seconds`. Raises ArticleError.
 
     reachable: whether to connect to an IP address; by default only to public ones.
     """
@@ -102,7 +104,7 @@ def check_address(url: str) -> None:
 def name_of(url: str, content_type: str) -> str:
     """Host and path, ending in a suffix that the reader knows. Raises ArticleError for what cannot be read."""
     if content_type in WEB_PAGE:
-        raise ArticleError("That is a web page, which cannot be read yet: save its article as text and attach that.")
+        raise ArticleError("That is a web page, which is not fetched: save it as .html and attach that file.")
     parts = urlsplit(url)
     name = f"{parts.hostname}{unquote(parts.path, errors='replace')}"
     if name.lower().endswith(SUFFIXES):

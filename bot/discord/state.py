@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.discord.admission import Rejected
@@ -27,7 +28,7 @@ class AsyncState:
         self.blocking = blocking
 
     @classmethod
-    async def open(cls, ledger_url: str) -> "AsyncState":
+    async def open(cls, ledger_url: str | Path) -> "AsyncState":
         """Open and migrate the database. Raises StoreUnavailable, StoreMismatch."""
         return cls(BotState(await asyncio.to_thread(open_database, ledger_url)))
 

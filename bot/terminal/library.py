@@ -1,6 +1,7 @@
 """`dateline ingest`, `rebuild` and `library`: fill, see and change what is stored."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,10 +15,12 @@ from rich.progress import Progress as Bar
 from bot.terminal.errors import ANSWERED, FAILED, notify
 from bot.terminal.render import article_lines, count_words, dated, joined, make_console, safe
 from rag.factory import open_library
-from rag.ingestion.indexing import OnProgress, Progress
+from rag.ingestion.indexing import IngestReport, OnProgress, Progress
+from rag.ingestion.read_articles import ArticleProblem
 from rag.settings import Settings
 
 PROBLEMS_SHOWN = 50
+UNKNOWN_FIELDS_SHOWN = 30
 
 
 async def ingest_paths(settings: Settings, paths: Sequence[Path], prune: bool, yes: bool, library: str) -> int:
@@ -30,10 +33,8 @@ async def ingest_paths(settings: Settings, paths: Sequence[Path], prune: bool, y
             pruned = await stored.ingest(paths, library, prune, prune_most=True)
             # What the first pass added and could not read is said too.
             report = replace(report, removed=pruned.removed, unpruned=0)
-    for problem in report.problems[:PROBLEMS_SHOWN]:
-        notify(f"{safe(problem.place)} {safe(problem.reason)}")
-    if len(report.problems) > PROBLEMS_SHOWN:
-        notify(f"... and {len(report.problems) - PROBLEMS_SHOWN:,} more that could not be read.")
+    notify_of(report.problems, "more that could not be read")
+    notify_of(report.read.remarks, "more that were stored with something missing")
     counts = [f"{report.added:,} added", f"{report.changed:,} changed", f"{report.unchanged:,} unchanged"]
     counts += [f"{report.removed:,} removed"] if report.removed else []
     made = count_words(report.chunks, "chunk") + " made"
@@ -41,9 +42,36 @@ async def ingest_paths(settings: Settings, paths: Sequence[Path], prune: bool, y
         f", {report.flagged:,} with sentences that are never quoted: they give instructions" if report.flagged else ""
     )
     click.echo(f"{', '.join(counts)}; {made}.")
+    for line in reading_lines(report):
+        click.echo(line)
     if report.unpruned:
         notify(f"{gone}: nothing was deleted. Add --yes where that is right.")
     return FAILED if report.problems or report.unpruned else ANSWERED
+
+
+def notify_of(problems: Sequence[ArticleProblem], more: str) -> None:
+    """Name the first of them on stderr, and how many more there are."""
+    for problem in problems[:PROBLEMS_SHOWN]:
+        notify(f"{safe(problem.place)} {safe(problem.reason)}")
+    if len(problems) > PROBLEMS_SHOWN:
+        notify(f"... and {len(problems) - PROBLEMS_SHOWN:,} {more}.")
+
+
+def reading_lines(report: IngestReport) -> list[str]:
+    """How many files were read, how many skipped and why, which fields were left, how many articles have no date."""
+    read = report.read
+    kinds = Counter(skipped.kind for skipped in read.skipped)
+    reasons = [count_words(count, safe(kind)) for kind, count in sorted(kinds.items())]
+    if read.unreadable:
+        reasons.append(f"{count_words(read.unreadable, 'file')} that could not be read")
+    skipped = f"{len(read.skipped) + read.unreadable:,} skipped" + (f": {', '.join(reasons)}" if reasons else "")
+    lines = [f"{count_words(read.files, 'file')} read, {skipped}."]
+    if read.unknown_fields:
+        names = ", ".join(safe(name) for name in read.unknown_fields[:UNKNOWN_FIELDS_SHOWN])
+        more = len(read.unknown_fields) - UNKNOWN_FIELDS_SHOWN
+        lines.append(f"Fields that were not used: {names}{f' and {more:,} more' if more > 0 else ''}.")
+    lines.append(f"{count_words(read.undated, 'article')} without a date.")
+    return lines
 
 
 async def rebuild_library(settings: Settings) -> int:

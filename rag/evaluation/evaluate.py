@@ -19,7 +19,7 @@ from rag.evaluation.cases import Case, CaseSet, check_gold
 from rag.evaluation.outcome import Outcome, outcome_of
 from rag.evaluation.results import Evaluation, measured_settings
 from rag.ingestion.indexing import OnProgress
-from rag.ingestion.read_articles import ArticleProblem, read_paths
+from rag.ingestion.read_articles import ArticleProblem, Skipped, read_paths
 from rag.models.embedding import embedder_name
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings
@@ -94,7 +94,7 @@ async def stored_texts(engine: AnswersQuestions, article_ids: Sequence[str]) -> 
 
 def partial_path(case_set: CaseSet, corpus: Corpus | None, settings: Settings) -> Path:
     """File of this run's outcomes: another set, corpus, library or setting is another run."""
-    library = corpus.digest if corpus else settings.ledger_url
+    library = corpus.digest if corpus else str(settings.ledger_url)
     options = [settings.embedder_options, settings.reranker_options]
     servers = [settings.openai_base_url, settings.embedder_base_url]
     run = [case_set.digest, library, measured_settings(settings), options, servers]
@@ -189,8 +189,11 @@ def read_corpus(paths: Sequence[Path]) -> Corpus:
     texts: dict[str, str] = {}
     digest = hashlib.sha256()
     for read in read_paths(paths):
-        if isinstance(read, ArticleProblem):
-            raise EvaluationError(f"{read.place} {read.reason.rstrip('.')}: a corpus must be read in full.")
+        if isinstance(read, Skipped):
+            continue
+        lost = (read.reason,) if isinstance(read, ArticleProblem) else read.draft.remarks
+        if isinstance(read, ArticleProblem) or lost:
+            raise EvaluationError(f"{read.place} {lost[0].rstrip('.')}: a corpus must be read in full.")
         article = read.article
         if article.id in texts:
             raise EvaluationError(f"{read.place} repeats the article id {article.id!r}: give every article its own.")

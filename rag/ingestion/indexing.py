@@ -7,7 +7,7 @@ deleted, and only then its chunks with the mark that they are whole, in one tran
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,8 @@ import numpy as np
 
 from rag.ingestion.chunking import CHUNKING, chunk_splitter, chunks_of
 from rag.ingestion.near_duplicates import duplicate_group_of, minhash_bands
-from rag.ingestion.read_articles import ArticleProblem, ReadArticle
+from rag.ingestion.read_articles import ArticleProblem, ReadResult, with_distinct_ids
+from rag.ingestion.tally import FilesRead, Tally
 from rag.models.embedder import Embedder, Passage, PassageVectors
 from rag.models.wordpiece import bert_tokenizer
 from rag.prompt_injection import flagged_texts
@@ -40,7 +41,8 @@ REPORTED_TITLES = 20
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did. `problems` are articles that could not be read; everything else is stored.
+    """What an ingest did. `problems` are articles that could not be read; everything else is stored, but for what was
+    skipped (in `read`).
 
     unpruned: articles that are gone from the paths and were not deleted, because they are more than half of the library.
     flagged: of the chunks that were made, those with sentences that give instructions (rag/prompt_injection.py).
@@ -55,6 +57,7 @@ class IngestReport:
     titles: tuple[str, ...] = ()
     unpruned: int = 0
     flagged: int = 0
+    read: FilesRead = field(default_factory=FilesRead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Storage:
 
 def ingest(
     storage: Storage,
-    readings: Iterable[ReadArticle | ArticleProblem],
+    readings: Iterable[ReadResult],
     library: str,
     on_progress: OnProgress | None = None,
     stopped: ShouldStop = never_stop,
@@ -140,21 +143,15 @@ def ingest(
     seen: dict[str, str] = {}
     problems: list[ArticleProblem] = []
     titles: list[str] = []
+    tally = Tally()
     added = changed = unchanged = 0
-    for batch in batches(readings, ARTICLES_AT_ONCE):
+    for batch in batches(tally.count(with_distinct_ids(readings)), ARTICLES_AT_ONCE):
         incoming: list[IncomingArticle] = []
         for reading in batch:
             if isinstance(reading, ArticleProblem):
                 problems.append(reading)
                 continue
             article = reading.article
-            if article.id in seen:
-                problems.append(
-                    ArticleProblem(
-                        reading.place, f"repeats the id {article.id!r} of {seen[article.id]}: give it its own."
-                    )
-                )
-                continue
             seen[article.id] = reading.origin
             before = known.get(article.id)
             if before and before.digest == article.digest:
@@ -172,7 +169,15 @@ def ingest(
         raise_if_stopped(stopped)
     made = index_unfinished(storage, library, set(known), on_progress, stopped)
     report = IngestReport(
-        added, changed, unchanged, 0, made.chunks, tuple(problems), tuple(titles), flagged=made.flagged
+        added,
+        changed,
+        unchanged,
+        0,
+        made.chunks,
+        tuple(problems),
+        tuple(titles),
+        flagged=made.flagged,
+        read=tally.files_read(),
     )
     return report, seen
 

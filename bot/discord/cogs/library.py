@@ -46,10 +46,10 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
         return check_is_admin(interaction)
 
     @app_commands.command(
-        name="add", description="Add articles (.txt, .md, .jsonl): attach a file, or give its address"
+        name="add", description="Add articles (.txt, .md, .html, .json, .csv): attach a file, or give its address"
     )
     @app_commands.describe(
-        file="One article as text or Markdown, or many as JSON lines", url="Where such a file is; not a web page"
+        file="One article as text, Markdown or HTML, or many as JSON or CSV", url="Where such a file is; not a web page"
     )
     async def add(
         self, interaction: Interaction, file: discord.Attachment | None = None, url: str | None = None
@@ -189,7 +189,7 @@ def report_page(report: IngestReport) -> Page:
     lines += [f"• {shorten_escaped(one_line(title), 120)}" for title in report.titles[:10]]
     lines += [
         f"⚠ {shorten_escaped(one_line(problem.place), 80)}: {shorten_escaped(one_line(problem.reason), 160)}"
-        for problem in report.problems[:10]
+        for problem in (*report.problems, *report.read.remarks)[:10]
     ]
     return notice_page("Articles added to this server's library", "\n".join(lines))
 

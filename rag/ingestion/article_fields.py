@@ -1,0 +1,221 @@
+"""An Article from named fields, by whatever names exports give them. Pure."""
+
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from rag.ingestion.dates import BLANK, NoDate, parse_published
+from rag.ingestion.decoding import Unreadable, repaired, storable
+from rag.ingestion.html_text import is_markup, text_of_html, without_tags
+from vectorstore.values import Article
+
+MAX_CHARACTERS = 5_000_000
+"""Longest single article. Larger ones are reported: no newspaper prints them."""
+TITLE_CHARACTERS = 90
+
+
+def in_order(words: str) -> tuple[str, ...]:
+    """The words of a constant whose order counts, as `word_set` is for those whose order does not."""
+    return tuple(words.split())
+
+
+FULL_TEXT = in_order("""
+    text body articlebody bodytext content textcontent contenttext contenthtml articlecontent maintext fulltext articletext
+    article rawtext story
+""")
+SUMMARY = in_order("description summary shortdescription excerpt abstract leadparagraph lead")
+"""All that some exports have of an article."""
+
+# The first of these that holds something is taken. Compared without case, spaces, `_` and `-`.
+FIELD_NAMES: dict[str, tuple[str, ...]] = {
+    "id": in_order("id uuid guid articleid"),
+    "title": in_order("title headline webtitle articletitle name heading"),
+    "text": FULL_TEXT + SUMMARY,
+    "source": in_order("""
+        source sourcename publisher publishername sitename site outlet newsoutlet newspaper publication publicationname
+        provider sourcehostname hostname sourcedomain domain
+    """),
+    "url": in_order("url link canonicalurl canonical permalink weburl articleurl sourceurl href"),
+    "published": in_order("""
+        published date publishedat publisheddate publishedon publishedtime publishedutc datepublished publishdate publishtime
+        publicationdate webpublicationdate firstpublished firstpublishedat datepublish pubdate datetime timestamp
+        publishedparsed seendate createdat
+    """),
+    "language": in_order("language lang"),
+}
+"""Our field -> what trafilatura, NewsAPI, news-please, HuffPost, MultiHop-RAG, feedparser, JSON Feed, schema.org, WordPress,
+Guardian, New York Times, MongoDB and Obsidian's clipper call it."""
+KNOWN_NAMES = frozenset(name for names in FIELD_NAMES.values() for name in names)
+INNER_NAMES = ("value", "text", "body", "content", "rendered", "main", "name", "$oid", "title", "url", "href")
+"""Where the words are in a value that is itself an object: NewsAPI's source, feedparser's content, WordPress's title."""
+DEEPEST = 3
+"""Objects and lists in each other that are looked into; YAML can write a list that holds itself."""
+PLACEHOLDER = re.compile(r"\{\{.*\}\}|<%.*%>")
+"""A template that was never filled in."""
+IGNORED_CHARACTERS = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleDraft:
+    """An article, what could not be read of it (each the end of a sentence), and the fields that nothing was made of."""
+
+    article: Article
+    remarks: tuple[str, ...] = ()
+    unknown_fields: tuple[str, ...] = ()
+
+
+def draft_of(written: Mapping[str, object], library: str, own_id: str = "", file: str = "") -> ArticleDraft:
+    """The article that these fields describe. Raises Unreadable when they hold no text.
+
+    own_id: of the only article of its file, whose text keeps its lines. file: where an article among others comes
+    from; its text may be HTML, and without an id it gets its address for one, or the file's name and a digest of its words.
+    """
+    fields = {plain_name(name): value for name, value in written.items()}
+    if not has_field(written, FIELD_NAMES["text"]):
+        raise Unreadable(f"has no text among its fields ({', '.join(written)[:80] or 'none'}): call it `text`.")
+    remarks: list[str] = []
+    title, source, url = (first_words(fields, name, remarks) for name in ("title", "source", "url"))
+    outlet = first_address = ""
+    if is_address(source):
+        # Clippers and trafilatura call the address of the page its source.
+        first_address, source = source, ""
+        outlet = next(words_of_names(fields, FIELD_NAMES["source"][1:]), "") or host_of(first_address)
+    text = next(words_of_names(fields, FIELD_NAMES["text"], "\n\n"), "")
+    if own_id:
+        text = without_tags(text)
+    elif is_markup(text):
+        text = text_of_html(text)
+    url = url or first_address
+    identifier = first_words(fields, "id", remarks) or own_id or url or made_id(file, title, text)
+    article = make_article(
+        identifier,
+        library,
+        text,
+        title=title,
+        source=source or outlet,
+        url=url,
+        language=first_words(fields, "language", remarks)[:35],
+        published=first_date(fields, remarks),
+    )
+    unknown = tuple(str(name) for name in written if plain_name(name) not in KNOWN_NAMES)
+    return ArticleDraft(article, tuple(remarks), unknown)
+
+
+def plain_name(name: object) -> str:
+    """`publishedAt`, `published_at` and `Published At` are one name."""
+    return IGNORED_CHARACTERS.sub("", str(name)).lower()
+
+
+def has_field(written: Mapping[str, object], names: Sequence[str]) -> bool:
+    """True if one of the fields is called by one of these plain names."""
+    return not {plain_name(name) for name in written}.isdisjoint(names)
+
+
+def first_words(fields: Mapping[str, object], ours: str, remarks: list[str]) -> str:
+    """The words of the first field of this kind that has any; a value that is none is remarked on."""
+    found = next(words_of_names(fields, FIELD_NAMES[ours]), "")
+    if not found and any(
+        isinstance(fields.get(name), dict | list | bool) and fields[name] for name in FIELD_NAMES[ours]
+    ):
+        remarks.append(f"has a {ours} that is no text; it is stored without.")
+    return found
+
+
+def words_of_names(fields: Mapping[str, object], names: Iterable[str], between: str = ", ") -> Iterator[str]:
+    """The words of each of these fields that has any, in the order of the names."""
+    return (words for name in names if (words := words_in(fields.get(name), between)))
+
+
+def words_in(value: object, between: str = ", ", depth: int = 0) -> str:
+    """A value as text: numbers as written, lists joined, of an object the part that holds the words; "" for nothing."""
+    if depth > DEEPEST:
+        return ""
+    if isinstance(value, str):
+        words = value.strip()
+        return "" if words.lower() in BLANK - {"0", "-"} or PLACEHOLDER.fullmatch(words) else words
+    if isinstance(value, list):
+        return between.join(words for one in value if (words := words_in(one, between, depth + 1)))
+    if isinstance(value, Mapping):
+        return next((words for name in INNER_NAMES if (words := words_in(value.get(name), between, depth + 1))), "")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return ""
+    return str(value)
+
+
+def first_date(fields: Mapping[str, object], remarks: list[str]) -> datetime | None:
+    """The first date that can be read. One that cannot costs the date, not the article."""
+    reasons = []
+    for name in FIELD_NAMES["published"]:
+        try:
+            if published := parse_published(fields.get(name)):
+                return published
+        except NoDate as why:
+            reasons.append(f"has {why}; it is stored without a date.")
+    remarks += reasons[:1]
+    return None
+
+
+def is_address(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://")) and " " not in text
+
+
+def host_of(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+def made_id(file: str, title: str, text: str) -> str:
+    """The same for the same article, wherever in its file it stands."""
+    digest = hashlib.sha256(f"{title}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{file}#{digest}"
+
+
+def make_article(
+    identifier: str,
+    library: str,
+    text: str,
+    title: str = "",
+    source: str = "",
+    url: str = "",
+    language: str = "",
+    published: datetime | None = None,
+) -> Article:
+    """An article as it may be stored: repaired, with a title derived from the text when there is none. Raises Unreadable."""
+    if len(text) > MAX_CHARACTERS:
+        raise Unreadable(f"is longer than {MAX_CHARACTERS // 1_000_000} million characters: split it.")
+    text, title, source = repaired(text).strip(), repaired_line(title), repaired_line(source)
+    if not text:
+        raise Unreadable("holds no text.")
+    return Article(
+        # As it is written: names of files that differ in little are different files.
+        id=storable(identifier).strip(),
+        title=title or derived_title(text),
+        text=text,
+        library=library,
+        source=source,
+        url=repaired_line(url),
+        published=published,
+        language=language,
+        title_derived=not title,
+    )
+
+
+def repaired_line(text: str) -> str:
+    return " ".join(repaired(text).split())
+
+
+def derived_title(text: str) -> str:
+    """The beginning of the text: its first line, cut at a word (said to be derived wherever it is shown)."""
+    # A line of dashes is a rule, not a headline.
+    worded = (line for line in text.splitlines() if any(character.isalnum() for character in line))
+    line = " ".join(next(worded, "").strip("#*_ \t").split())
+    if len(line) <= TITLE_CHARACTERS:
+        return line or "Untitled"
+    cut = line[:TITLE_CHARACTERS].rsplit(" ", 1)[0].rstrip(" ,;:.-–—")
+    return f"{cut} …"

@@ -1,0 +1,170 @@
+"""The day and time an article was published, from whatever an export writes there. Pure but for the clock.
+
+A date that could be two days is none: an answer says as of when it speaks.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+BLANK = frozenset({"", "null", "none", "nan", "nat", "undefined", "n/a", "~", "-", "0", "0000-00-00"})
+"""What exports write where there is nothing, in lower case."""
+OLDEST_YEAR = 1600
+"""Newspapers begin in 1605."""
+SHOWN = 40
+
+LONGEST = 60
+"""Characters of a date; what is longer is a sentence."""
+
+DIGITS = re.compile(r"\d{8,19}(?:\.\d*)?")
+HAS_DIGIT = re.compile(r"\d")
+HAS_WORD = re.compile(r"[^\W\d_]{3}|[年월月]")
+NUMERIC_DAY = re.compile(r"(\d{4}|\d{1,2}(?=\D\d{1,2}\D\d{4}))([./-])(\d{1,2})\2(\d{4}|\d{1,2})\.?(?:[T,\s]+(.+))?")
+# Go and Ruby write the zone twice: "+0200 CEST".
+OFFSET_AND_NAME = re.compile(r"([+-]\d{2}:?\d{2}) \(?[A-Z]{2,5}\)?$")
+# Java's "2025-10-17T14:05+02:00[Europe/Berlin]".
+ZONE_ID = re.compile(r"\[[\w/+-]+\]$")
+# Epoch time that went through a column of decimals.
+EXPONENT = re.compile(r"\d\.\d+e\+?\d{1,2}", re.IGNORECASE)
+UTC_NAME = re.compile(r"\s*\b(?:UTC|GMT)$", re.IGNORECASE)
+COMPACT = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
+UNITS_IN_A_SECOND = {9: 1, 10: 1, 12: 1e3, 13: 1e3, 15: 1e6, 16: 1e6, 18: 1e9, 19: 1e9}
+"""Epoch time by the number of its digits; one digit less is a time before 2001."""
+WHOLE_DATES = {"STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"], "PARSERS": ["absolute-time"]}
+"""dateparser would fill in what is missing from today's date, and count "2 hours ago" from now."""
+
+
+class NoDate(Exception):
+    """Why a value is no publication date, as the end of a sentence."""
+
+
+def parse_published(value: object) -> datetime | None:
+    """An aware datetime in the article's own zone, UTC where none is given; None where the value says nothing.
+
+    Raises NoDate for a value that means something else, or a day in the future.
+    """
+    value = unwrapped(value)
+    if value is None or str(value).strip().lower() in BLANK:
+        return None
+    try:
+        moment = read_moment(value)
+        # Far from any calendar's ends, whatever the zone.
+        utc = moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, OSError):
+        raise NoDate(f"the date {shown(value)}, which cannot be read: write it as YYYY-MM-DD") from None
+    if utc > datetime.now(UTC) + timedelta(days=1):
+        raise NoDate(f"the date {moment:%Y-%m-%d}, which lies in the future: correct it")
+    if moment.year < OLDEST_YEAR:
+        raise NoDate(f"the date {moment:%Y-%m-%d}, older than any newspaper: correct it")
+    if not utc.timestamp():
+        raise NoDate(f"the date {shown(value)}, where the clocks of computers begin: correct it")
+    return moment
+
+
+def shown(value: object) -> str:
+    return repr(str(value)[:SHOWN])
+
+
+def unwrapped(value: object) -> object:
+    """The value in a list of one, or in MongoDB's {"$date": {"$numberLong": ...}}."""
+    # Three of them and no more: YAML can write a list that holds itself.
+    for _ in range(3):
+        if isinstance(value, list | Mapping) and len(value) == 1:
+            value = value[0] if isinstance(value, list) else next(iter(value.values()))
+    return value
+
+
+def read_moment(value: object) -> datetime:
+    """Raises ValueError, TypeError, OverflowError or OSError."""
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, date):
+        moment = datetime.combine(value, time())
+    elif isinstance(value, list):
+        # feedparser's parsed times: year, month, day, hour, minute, second, ... in UTC.
+        year, month, day, hour, minute, second = (int(part) for part in value[:6])
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    elif isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError
+    else:
+        moment = written_moment(" ".join(str(value).split()))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=4_096)
+def written_moment(text: str) -> datetime:
+    """ISO 8601, epoch time, day and month in numbers, RFC 822, and then in words. Raises ValueError."""
+    text = OFFSET_AND_NAME.sub(r"\1", ZONE_ID.sub("", text))
+    if EXPONENT.fullmatch(text):
+        text = f"{float(text):.0f}"
+    if DIGITS.fullmatch(text):
+        return day_or_epoch(text)
+    if len(text) <= LONGEST and HAS_DIGIT.search(text):
+        for reading in (iso_moment, numeric_moment, rfc_822_moment, worded_moment):
+            with suppress(ValueError):
+                return reading(text)
+    raise ValueError(text)
+
+
+def day_or_epoch(text: str) -> datetime:
+    """YYYYMMDD, YYYYMMDDHHMMSS, or seconds to nanoseconds since 1970."""
+    whole = text.partition(".")[0]
+    if len(whole) in COMPACT:
+        return datetime.strptime(whole, COMPACT[len(whole)])
+    if len(whole) not in UNITS_IN_A_SECOND:
+        raise ValueError(text)
+    return datetime.fromtimestamp(float(text) / UNITS_IN_A_SECOND[len(whole)], UTC)
+
+
+def iso_moment(text: str) -> datetime:
+    bare = UTC_NAME.sub("", text)
+    moment = datetime.fromisoformat(bare)
+    return moment if bare == text else moment.replace(tzinfo=UTC)
+
+
+def numeric_moment(text: str) -> datetime:
+    """Year first, or day and month: day first between full stops, otherwise only where one of the two is above 12."""
+    found = NUMERIC_DAY.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    first, separator, second, third, clock = found.groups()
+    if len(first) == 4:
+        year, month, day = first, second, third
+    else:
+        year, month, day = third, second, first
+        if separator != "." and int(month) > 12:
+            month, day = day, month
+        elif separator != "." and int(day) <= 12 and int(day) != int(month):
+            raise ValueError(text)
+    whole = f"{int(year):04}-{int(month):02}-{int(day):02}"
+    if not clock:
+        return datetime.fromisoformat(whole)
+    try:
+        return iso_moment(f"{whole} {clock}")
+    except ValueError:
+        return worded_moment(f"{datetime.fromisoformat(whole):%d %B %Y} {clock}")
+
+
+def rfc_822_moment(text: str) -> datetime:
+    """ "Fri, 17 Oct 2025 14:05:00 +0200": what feeds write, read faster than in words."""
+    moment = parsedate_to_datetime(text)
+    # A zone that it does not know it leaves out, and what it does not understand it guesses.
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
+
+
+def worded_moment(text: str) -> datetime:
+    """A whole date with the name of its month, in any language that dateparser knows."""
+    import dateparser
+
+    if not HAS_WORD.search(text):
+        raise ValueError(text)
+    parsed: datetime | None = dateparser.parse(text, settings=WHOLE_DATES)
+    if parsed is None:
+        raise ValueError(text)
+    offset = parsed.utcoffset()
+    return parsed.replace(tzinfo=None if offset is None else timezone(offset))

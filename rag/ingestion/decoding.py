@@ -1,0 +1,102 @@
+"""From the bytes of a file to the text that is stored: its encoding found, mojibake, entities and line ends repaired.
+
+Repaired before anything is stored, so that every offset counts in what is stored and quoted.
+"""
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ftfy import TextFixerConfig
+
+WINDOWS = "cp1252"
+CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
+MOST_CONTROLS = 0.05
+"""Share of control bytes from which on a file is binary; text that a broken export put NULs into has fewer. A guess."""
+MOST_FOREIGN = 0.3
+"""Share of bytes over 127 up to which bytes are western European letters; Cyrillic or Greek text has over half. A guess."""
+UTF_16_ZEROS = 0.8
+"""Share of zero bytes at every second place of UTF-16 without a byte order mark, for a text in Latin letters. A guess."""
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+# What is left of a closing quotation mark in UTF-8, read as Windows-1252, when its third byte was dropped on the way.
+LOST_CLOSING_QUOTE = re.compile(r"â€(?=[\s,.;:!?)]|\Z)")
+# Hints where a line may be broken. Left in, they split words and hide them from every search.
+BREAK_HINTS = re.compile("[\u00ad\u200b\u2060\ufeff]")
+
+
+class Unreadable(Exception):
+    """Why one article cannot be read, as the end of a sentence that begins with its place."""
+
+
+def decode(content: bytes) -> str:
+    """The characters of a text file, whatever its encoding. Raises Unreadable."""
+    encoding = encoding_of(content)
+    if encoding is None:
+        raise Unreadable("is binary, or text in an encoding that is not recognised: save it as UTF-8.")
+    return content.decode(encoding)
+
+
+def encoding_of(content: bytes) -> str | None:
+    """UTF-8 or UTF-16, with or without a byte order mark, else the old western ones; None for binary and all others."""
+    if wide := wide_encoding_of(content):
+        return wide if decodes(content, wide) else None
+    if len(CONTROLS.findall(content)) > MOST_CONTROLS * len(content):
+        return None
+    if decodes(content, "utf-8"):
+        return "utf-8-sig"
+    foreign = sum(byte > 127 for byte in content)
+    if b"\x00" in content or foreign > MOST_FOREIGN * len(content):
+        return None
+    # Windows-1252 is Latin-1 with quotation marks and dashes where Latin-1 has control characters.
+    return WINDOWS if decodes(content, WINDOWS) else "latin-1"
+
+
+def wide_encoding_of(content: bytes) -> str:
+    """The UTF-16 or UTF-32 that a file begins with, by its byte order mark or by its zeros; "" for anything else."""
+    if content.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return "utf-32"
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    pairs = len(content) // 2
+    for high, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        zeros, others = content[high::2].count(0), content[1 - high :: 2].count(0)
+        if zeros > UTF_16_ZEROS * pairs and others <= pairs - zeros:
+            return encoding
+    return ""
+
+
+def decodes(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def repaired(text: str) -> str:
+    """The text as its author meant it: mojibake undone, entities and terminal codes resolved, one kind of line end.
+
+    Quotation marks stay as they are; composed letters (NFC) make é one character however it was typed.
+    """
+    text = storable(text)
+    if text.isascii() and not any(sign in text for sign in "&\x1b\r\f"):
+        return text
+    from ftfy import fix_text
+
+    text = fix_text(LOST_CLOSING_QUOTE.sub("â€\x9d", text), repairs())
+    return BREAK_HINTS.sub("", text).replace("\f", " ")
+
+
+def storable(text: str) -> str:
+    """Half of a surrogate pair is no character and NUL ends a string in C: both become the replacement character."""
+    return LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text).replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+@cache
+def repairs() -> "TextFixerConfig":
+    """What ftfy repairs. Not what is a matter of taste: curly quotes, full-width characters of Chinese and Japanese."""
+    from ftfy import TextFixerConfig
+
+    return TextFixerConfig(unescape_html=True, uncurl_quotes=False, fix_character_width=False)

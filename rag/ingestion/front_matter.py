@@ -1,0 +1,105 @@
+"""The fields at the head of a text: front matter in YAML (---), TOML (+++) or JSON, or a first line with the date."""
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from rag.ingestion.dates import NoDate, parse_published
+
+YAML = re.compile(r"\A\s*---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+TOML = re.compile(r"\A\s*\+\+\+[ \t]*\n(.*?\n)?\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
+NAMED_LINE = re.compile(r"^([A-Za-z][\w .-]{0,40}?):(?:[ \t]+(.*))?$", re.MULTILINE)
+DATE_LINE = re.compile(r"\A\s*date\b:?[ \t]+([^\n]*)(?:\n|\Z)", re.IGNORECASE)
+LOOKS_LIKE_A_DATE = re.compile(r"\d{4}[-./]\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Headed:
+    """A text without its head, the fields that stood there, and what could not be read of them."""
+
+    body: str
+    fields: dict[str, object] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def read_head(text: str) -> Headed:
+    """Take the fields off the beginning of a text; a text without any stays as it is."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for read in (yaml_head, toml_head, json_head, date_head):
+        if headed := read(text):
+            return headed
+    return Headed(text)
+
+
+def yaml_head(text: str) -> Headed | None:
+    """Front matter of Jekyll, Hugo and Obsidian. Every scalar is kept as it is written: a title `Yes` is no truth value."""
+    import yaml
+
+    found = YAML.match(text)
+    if found is None:
+        return None
+    written, body = found.group(1) or "", text[found.end() :]
+    remarks: tuple[str, ...] = ()
+    try:
+        fields = yaml.load(written, yaml.BaseLoader) if written.strip() else {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        fields = named_lines(written)
+        remarks = (f"has front matter that is not YAML ({why_not(error)}): its lines were read one by one.",)
+    # Between two rules stands text as well.
+    return Headed(body, fields, remarks) if isinstance(fields, dict) and (fields or not written.strip()) else None
+
+
+def named_lines(written: str) -> dict[str, object]:
+    """`name: value` lines as they stand, for what only looks like YAML: `title: Theatre sold: actor buys`."""
+    return {name: (value or "").strip().strip("\"'") for name, value in NAMED_LINE.findall(written)}
+
+
+def toml_head(text: str) -> Headed | None:
+    import tomllib
+
+    found = TOML.match(text)
+    if found is None:
+        return None
+    try:
+        return Headed(text[found.end() :], tomllib.loads(found.group(1) or ""))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        remark = f"has front matter that is not TOML ({why_not(error)}): it is stored as text."
+        return Headed(text, {}, (remark,))
+
+
+def json_head(text: str) -> Headed | None:
+    """Hugo's third kind: an object, then the text."""
+    begun = text.lstrip()
+    if not begun.startswith("{"):
+        return None
+    try:
+        fields, end = json.JSONDecoder().raw_decode(begun)
+    except (ValueError, RecursionError):
+        return None
+    body = begun[end:]
+    return Headed(body, fields) if body.strip() and body.startswith("\n") else None
+
+
+def date_head(text: str) -> Headed | None:
+    """A first line ` date 2025-10-17 ` or `Date: Oct. 17, 2025`; the article may follow on the same line."""
+    found = DATE_LINE.match(text)
+    if found is None:
+        return None
+    line = found.group(1).strip()
+    first = line.partition(" ")[0]
+    for written, rest in ((line, text[found.end() :]), (first, line[len(first) :] + "\n" + text[found.end() :])):
+        # An article may well begin with the words "date palms": only a digit makes it a date.
+        if not any(character.isdigit() for character in written):
+            continue
+        try:
+            if parse_published(written):
+                return Headed(rest, {"published": written})
+        except NoDate as why:
+            # The whole line fails wherever the article follows on it.
+            if written is first and LOOKS_LIKE_A_DATE.match(written):
+                return Headed(text, {}, (f"has {why}; it is stored without a date.",))
+    return None
+
+
+def why_not(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

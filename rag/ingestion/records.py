@@ -1,0 +1,148 @@
+"""The records of files that hold many articles: JSON lines, JSON arrays, answers of news interfaces, CSV."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import BinaryIO
+
+from rag.ingestion.article_fields import FIELD_NAMES, FULL_TEXT, has_field, in_order
+from rag.ingestion.decoding import Unreadable, decode, wide_encoding_of
+
+MAX_LINE_BYTES = 5_000_000
+"""Longest line of JSON: one article. No newspaper prints a longer one."""
+MAX_DOCUMENT_BYTES = 200_000_000
+"""Largest file that has to be read as a whole, about a gigabyte in memory. A guess."""
+HEAD_BYTES_OF_RECORDS = 65_536
+ENVELOPES = in_order("articles items results entries posts stories news documents docs rows records data response feed")
+"""What the list of articles is called where an object is wrapped around it."""
+TRAILING_COMMA = re.compile(r",\s*([}\]])\s*\Z")
+DELIMITERS = ",;\t|"
+
+Record = tuple[int, dict[str, object] | Unreadable]
+"""The line (or, in one JSON document, the number) of an article, and its fields or why there are none."""
+
+
+def records(file: BinaryIO, name: str) -> Iterator[Record]:
+    """Every record of an open file, by its name's suffix. Raises Unreadable when it is none of these as a whole."""
+    return csv_records(file) if name.lower().endswith(".csv") else json_records(file)
+
+
+def json_records(file: BinaryIO) -> Iterator[Record]:
+    """JSON lines, or one JSON document; which of the two, its beginning says and not its name."""
+    if wide_encoding_of(head_of(file)):
+        file = io.BytesIO(decode(whole(file)).encode("utf-8", "replace"))
+    if is_document(head_of(file)):
+        value = document(file)
+        if value is not None:
+            yield from zip(count(1), objects_in(value))
+            return
+        file.seek(0)
+    yield from line_records(file)
+
+
+def head_of(file: BinaryIO) -> bytes:
+    head = file.read(HEAD_BYTES_OF_RECORDS)
+    file.seek(0)
+    return head
+
+
+def is_document(head: bytes) -> bool:
+    """True if a file begins with an array, or with an object that its first line does not end."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"["):
+        return True
+    first, newline, _ = start.partition(b"\n")
+    return bool(newline) and start.startswith(b"{") and not first.rstrip().endswith((b"}", b"},"))
+
+
+def document(file: BinaryIO) -> object:
+    """The file as one JSON value; None when it is not one."""
+    try:
+        return json.loads(decode(whole(file)))
+    except (ValueError, RecursionError, Unreadable):
+        return None
+
+
+def whole(file: BinaryIO) -> bytes:
+    """All of a file that cannot be read line by line. Raises Unreadable."""
+    content = file.read(MAX_DOCUMENT_BYTES + 1)
+    if len(content) > MAX_DOCUMENT_BYTES:
+        raise Unreadable(f"is longer than {MAX_DOCUMENT_BYTES // 1_000_000} MB: save it as .jsonl, one article a line.")
+    return content
+
+
+def line_records(file: BinaryIO) -> Iterator[Record]:
+    """The articles of each line; a line in error is named and the next one read."""
+    for number in count(1):
+        line = file.readline(MAX_LINE_BYTES + 1)
+        if not line:
+            return
+        if len(line) > MAX_LINE_BYTES:
+            skip_line(file)
+            yield number, Unreadable(f"is longer than {MAX_LINE_BYTES // 1_000_000} MB.")
+        elif line.strip():
+            try:
+                yield from ((number, found) for found in objects_in(json_line(line)))
+            except Unreadable as error:
+                yield number, error
+
+
+def json_line(line: bytes) -> object:
+    """One line's value. Raises Unreadable."""
+    text = TRAILING_COMMA.sub(r"\1", decode(line).strip().lstrip("\ufeff").rstrip(","))
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"is not JSON ({error}).") from None
+    return value
+
+
+def skip_line(file: BinaryIO) -> None:
+    """Skip the rest of a line that is too long."""
+    while (rest := file.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+        pass
+
+
+def objects_in(value: object) -> Iterator[dict[str, object] | Unreadable]:
+    """The records of a JSON value: itself, the members of an array, or those in the envelope of a news interface."""
+    if isinstance(value, list) and value:
+        for member in value:
+            yield member if isinstance(member, dict) else not_an_object()
+    elif isinstance(value, dict) and not has_field(value, FULL_TEXT) and (inside := enveloped(value)) is not None:
+        yield from objects_in(inside)
+    elif isinstance(value, dict):
+        yield value
+    else:
+        yield not_an_object()
+
+
+def enveloped(value: dict[str, object]) -> object:
+    """The list, or a further envelope, under one of the usual names; None where there is none."""
+    return next((value[name] for name in ENVELOPES if isinstance(value.get(name), list | dict) and value[name]), None)
+
+
+def not_an_object() -> Unreadable:
+    return Unreadable("is not a JSON object with id, title, source, url, published and text.")
+
+
+def csv_records(file: BinaryIO) -> Iterator[Record]:
+    """Rows under a line of names, separated by commas, semicolons, tabs or bars. Raises Unreadable."""
+    text = decode(whole(file)).lstrip("\ufeff")
+    header = text.lstrip().partition("\n")[0]
+    # A limit of the csv module for all of the process; its own, 131,072, is shorter than long articles.
+    csv.field_size_limit(MAX_LINE_BYTES)
+    rows = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=max(DELIMITERS, key=header.count))
+    try:
+        names = [name.strip() for name in next(rows, [])]
+        if not has_field(dict.fromkeys(names), FIELD_NAMES["text"]):
+            raise Unreadable(f"has no column of texts in its first line ({header[:80]!r}): call one `text`.")
+        for row in rows:
+            if len(row) > len(names):
+                yield rows.line_num, Unreadable(f"has {len(row)} values, the first line names {len(names)}.")
+            elif any(cell.strip() for cell in row):
+                yield rows.line_num, dict(zip(names, row, strict=False))
+    except csv.Error as error:
+        raise Unreadable(f"is not CSV from line {rows.line_num} on ({error}).") from None
