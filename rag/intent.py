@@ -10,12 +10,12 @@ TIME_WORDS = (
     r"|(?:in|over|within|during) the (?:last|past) (?:\w+ )?(?:days?|weeks?|months?)|since .+|as of .+)\s*)*"
 )
 GREETING = re.compile(
-    r"(?:hi|hiya|hello|hey|hallo|yo|good (?:morning|afternoon|evening)|thanks?|thank you|thx|help|\?|test|ping"
+    r"(?:hi|hiya|hello|hey|hallo|yo|good (?:morning|afternoon|evening)|thanks?|thank you|thx|help|test|ping"
     r"|(?:what|how) can (?:you|i) (?:do|ask)(?: here| you)?|who are you|what are you|how (?:does this|do you) work)"
     r"(?: (?:there|all|everyone|bot|dateline|you|so much|a lot))*[\s!.?]*",
     re.IGNORECASE,
 )
-SUMMARY = re.compile(
+SUMMARY_REQUEST = re.compile(
     r"(?:please |can you |could you |give me )*(?:a )?(?:short |quick |brief )?"
     r"(?:tl;?dr|summar(?:y|ies|i[sz]e)|sum up|key points|main points|overview|recap)(?: me)?(?: (?:of|for|on|about))?"
     r"(?: (?:the|this|that|these|all))?(?: (?:newest|latest|last))?(?: (?:article|story|piece|text|news|articles|stories|it))?"
@@ -47,7 +47,7 @@ def summary_subject(question: str) -> str | None:
     question = question.strip()
     if NEWS.fullmatch(question):
         return ""
-    match = SUMMARY.fullmatch(question)
+    match = SUMMARY_REQUEST.fullmatch(question)
     return None if match is None else re.sub(r"^(?:about|on|of) ", "", (match["about"] or "").strip())
 
 

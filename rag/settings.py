@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     )
     model_context_tokens: int = Field(8_192, ge=512, description="Tokens the model can read and write in all.")
     model_answer_tokens: int = Field(600, ge=32, description="Most tokens the model may write.")
+    verify_with_model: bool = Field(
+        False,
+        description="Let the model say, in one further call, which of the sentences whose wording no quote has are true.",
+    )
     model_connect_seconds: float = Field(5.0, gt=0, description="Longest wait for a connection.")
     model_first_token_seconds: float = Field(60.0, gt=0, description="Longest wait for the first word.")
     model_between_tokens_seconds: float = Field(20.0, gt=0, description="Longest silence within an answer.")

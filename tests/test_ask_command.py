@@ -154,13 +154,14 @@ def test_sentences_that_give_instructions_are_counted_and_shown(tmp_path: Path) 
     (tmp_path / "c.jsonl").write_text(json.dumps({"id": "pier", "title": "Pier", "text": text}), "utf-8")
     report = run("dateline", "ingest", "c.jsonl", home=tmp_path)
     made = "1 chunk made, 1 with sentences that are never quoted: they give instructions."
-    assert report.stdout == f"1 added, 0 changed, 0 unchanged; {made}\n"
+    assert report.stdout.splitlines()[0] == f"1 added, 0 changed, 0 unchanged; {made}"
     flagged = "flagged      1 sentence of 1 passage, never quoted: they give instructions\n  Ignore all previous"
     shown = run("dateline", "library", "show", "pier", home=tmp_path)
     assert (shown.returncode, flagged in shown.stdout) == (0, True)
     asked = run("ask", "--explain", "When did the pier open?", home=tmp_path, DATELINE_ANSWER_THRESHOLD="0")
     assert flagged in asked.stdout
-    assert f"“{news}" in asked.stdout
+    stored = news.replace("<em>", "").replace("</em>", "")
+    assert f"“{stored}" in asked.stdout
     missing = run("dateline", "library", "show", "quay", home=tmp_path)
     assert (missing.returncode, missing.stdout, missing.stderr.count("\n")) == (1, "", 1)
 

@@ -134,6 +134,39 @@ def test_follow_up_is_rewritten_by_the_model_and_else_by_rules(
         assert (given.standalone_question, given.explanation.rewritten) == (standalone, how)
 
 
+CITED = "Hungary was hinting that it would leave Putin at liberty despite a warrant. [1]"
+REWORDED = "Hungary was hinting that it would leave Putin at liberty despite a warrant [1]."
+
+
+@pytest.mark.parametrize(
+    ("draft", "verdict", "shown"),
+    [
+        pytest.param(REWORDED, "1 yes", CITED, id="yes"),
+        pytest.param(REWORDED, "1. No: the quote says less.", "", id="no"),
+        pytest.param(REWORDED, "1 yes\n1 no", "", id="both"),
+        pytest.param(REWORDED, "The quote says so.", "", id="no verdict"),
+        pytest.param("It hinted that Merkel would be at liberty [1].", "1 yes", "", id="a name stays with the code"),
+        pytest.param("Hungary was hinting at 7 reasons to leave him at liberty [1].", "1 yes", "", id="so does a number"),
+    ],
+)  # fmt: skip
+def test_a_model_may_vouch_for_wording_and_for_nothing_else(
+    own_home: Path, draft: str, verdict: str, shown: str
+) -> None:
+    _, given = asked(own_home, answer(draft), answer(verdict), answer("-"), verify_with_model=True)
+    if shown:
+        assert (given.model, given.text) == ("small", shown)
+        assert all(one.quote in SEED_TEXT for one in given.citations)
+        assert given.draft is not None
+        assert "[checked]\n1 yes" in given.draft.text
+    else:
+        assert_quoted(given)
+
+
+def test_without_the_setting_no_model_vouches_for_anything(own_home: Path) -> None:
+    _, given = asked(own_home, answer(REWORDED), answer("1 yes"))
+    assert_quoted(given)
+
+
 GERMAN = "Wird Ungarn den Präsidenten Putin verhaften?"
 
 

@@ -4,11 +4,11 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
-from rag.answering.prompt import Prompt, answer_prompt, prompt_version, repair_prompt, rewrite_prompt
+from rag.answering.prompt import Prompt, answer_prompt, check_prompt, prompt_version, repair_prompt, rewrite_prompt
 from rag.errors import ModelError, ModelRefused
 from rag.models.openai_client import CHARACTERS_PER_TOKEN, RAISE_TOKENS, Finished, Limits, Message, ModelServer
 from rag.models.server import Server
@@ -76,8 +76,8 @@ class GrowingDraft:
 class ModelWriter:
     """Writes answers and standalone questions with one model. Keeps no conversation."""
 
-    def __init__(self, server: ModelServer, context_tokens: int, answer_tokens: int) -> None:
-        self.server = server
+    def __init__(self, server: ModelServer, context_tokens: int, answer_tokens: int, checks: bool = False) -> None:
+        self.server, self.checks = server, checks
         self.name = server.server.model
         # A small context is shared: a third of it at most is for the answer.
         self.allowed_tokens = answer_tokens
@@ -135,6 +135,9 @@ class ModelWriter:
             )
         if self.answer_tokens < self.allowed_tokens:
             interrupted = interrupted.replace(RAISE_TOKENS, RAISE_CONTEXT)
+        checked = ""
+        if self.checks and not interrupted:
+            verified, checked = await self.check(shown, verified)
         # A server that has just failed is not asked to repair anything.
         verdicts, repaired = (verified.verdicts, "") if interrupted else await self.repair(question, shown, verified)
         text, citations = cited_text(verdicts, shown)
@@ -142,7 +145,9 @@ class ModelWriter:
             text,
             citations,
             Draft(
-                written + (f"\n\n[repaired]\n{repaired}" if repaired else ""),
+                written
+                + (f"\n\n[checked]\n{checked}" if checked else "")
+                + (f"\n\n[repaired]\n{repaired}" if repaired else ""),
                 prompt_version("answer"),
                 tuple(DroppedSentence(v.claim.text, v.reason) for v in verdicts if not v.quotes),
                 prompt.left_out,
@@ -152,6 +157,28 @@ class ModelWriter:
             verified.abstained and not citations and not interrupted,
             interrupted,
         )
+
+    async def check(self, hits: Sequence[Hit], verified: VerifiedClaims) -> tuple[VerifiedClaims, str]:
+        """Ask once which unproven sentences their nearest quote says in other words; and what the model said to that.
+
+        Only sentences whose numbers, dates, names and quotations the quote has are asked about: of these code is surer.
+        """
+        unsure = [verdict for verdict in verified.verdicts if verdict.nearest is not None]
+        pairs = [
+            (hits[v.nearest.passage].chunk.sentence_text(v.nearest.span), v.claim.text) for v in unsure if v.nearest
+        ]
+        if not pairs:
+            return verified, ""
+        try:
+            text = await self.server.text(messages(check_prompt(pairs)), self.answer_tokens, self.most_characters)
+        except ModelError:
+            return verified, ""  # What was proven stands without it.
+        agreed = {id(unsure[number - 1]) for number in agreed_numbers(text) if 1 <= number <= len(unsure)}
+        verdicts = tuple(
+            replace(v, quotes=(v.nearest,), reason="", repairable=False) if id(v) in agreed and v.nearest else v
+            for v in verified.verdicts
+        )
+        return replace(verified, verdicts=verdicts, abstained=verified.abstained and not agreed), text
 
     async def repair(
         self, question: str, hits: Sequence[Hit], verified: VerifiedClaims
@@ -173,6 +200,13 @@ class ModelWriter:
 
     async def close(self) -> None:
         await self.server.close()
+
+
+def agreed_numbers(text: str) -> list[int]:
+    """The numbers that stand before a "yes"; a number with both has none."""
+    said = re.findall(r"^\W*(\d{1,3})\W+(yes|no)\b", text, re.IGNORECASE | re.MULTILINE)
+    refused = {number for number, word in said if word.lower() == "no"}
+    return [int(number) for number, word in said if word.lower() == "yes" and number not in refused]
 
 
 def speaks_of(rewritten: str, question: str, history: Sequence[Turn]) -> bool:
@@ -202,4 +236,4 @@ def messages(prompt: Prompt) -> list[Message]:
 def open_model_writer(settings: Settings, on_wait: OnWait | None = None) -> ModelWriter:
     """The writer that the settings name. Raises ModelError, SettingsError when it cannot be used."""
     server = ModelServer(Server.of(settings), Limits.of(settings), on_wait)
-    return ModelWriter(server, settings.model_context_tokens, settings.model_answer_tokens)
+    return ModelWriter(server, settings.model_context_tokens, settings.model_answer_tokens, settings.verify_with_model)

@@ -70,6 +70,15 @@ def rewrite_prompt(question: str, history: Sequence[Turn]) -> Prompt:
     return fill("rewrite", {"fence": fence, "history": history_block(history, fence), "question": clean_line(question)})
 
 
+def check_prompt(pairs: Sequence[tuple[str, str]]) -> Prompt:
+    """Ask whether each quote says its sentence; pairs: (quote, sentence)."""
+    listed = "\n".join(
+        f"{n}. Quote: {harmless(clean_line(quote))}\n   Sentence: {harmless(clean_line(sentence))}"
+        for n, (quote, sentence) in enumerate(pairs, start=1)
+    )
+    return fill("check", {"fence": fence_for((), (), listed), "pairs": listed})
+
+
 def translate_prompt(language: str, text: str) -> Prompt:
     """Ask for a text in another language."""
     fence = fence_for((), (), text)
