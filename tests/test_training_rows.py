@@ -129,7 +129,7 @@ def test_a_simulated_library_does_not_answer_what_is_to_be_refused() -> None:
         for n, fact in enumerate(facts)
     ]
     unanswered = [{"set": "u", "title": "Zell", "question": "Who painted it?", "passage": fact} for fact in facts]
-    articles, cases = simulate(answered, unanswered, random.Random(1))
+    articles, cases = simulate(answered, unanswered, 0.3, random.Random(1))
     texts = [str(row["text"]) for row in articles]
     assert 0 < len(texts) < len(facts)
     assert len({row["id"] for row in cases}) == len(cases)
@@ -145,7 +145,8 @@ def test_a_simulated_library_does_not_answer_what_is_to_be_refused() -> None:
 
 def test_articles_kept_for_the_judge_are_not_trained_on(tmp_path: Path) -> None:
     title = next(name for name in map(str, range(100)) if is_held_out(name))
-    data = written(tmp_path, {"squad11_train": [question(title=title)], "nq_qed": [question(title=title)]}, {})
+    rows = [question(title=title)]
+    data = written(tmp_path, {"squad11_train": rows, "nq_qed": rows, "tydiqa_goldp_en": rows}, {})
     made = RowBuilder(data, bert_tokenizer())
     made.build()
-    assert {row.set_name for row in made.rows} == {"nq_qed"}
+    assert {row.set_name for row in made.rows} == {"tydiqa_goldp_en"}

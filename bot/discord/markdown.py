@@ -19,7 +19,9 @@ BREAKS = (
     re.compile(r"(?<=[.!?…])[\"'”’»]?(?: \[\d{1,3}\])*\s+"),
     re.compile(r"\s+"),
 )
-ATOM = re.compile(r"\[(?:\\.|[^\[\]\\\n])*\]\([^()\s]*\)|\\[^\w\s]|\[\d{1,3}\]|\*\*|@" + INVISIBLE + r"|.", re.DOTALL)
+ATOM = re.compile(
+    r"\[(?:\\.|[^\[\]\\\n])*\]\([^()\s]*\)|\\[^a-zA-Z\d\s]|\[\d{1,3}\]|\*\*|@" + INVISIBLE + r"|.", re.DOTALL
+)
 
 
 def units(text: str) -> int:
