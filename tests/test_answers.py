@@ -120,6 +120,16 @@ def test_a_heading_or_a_question_is_not_an_answer(running: Running, question: st
     assert "Will The US Supply Tomahawks?" not in quotes(answer)
 
 
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [("Who is Steve Witkoff?", "White House envoy Steve Witkoff"), ("What did Peskov say?", "Dmitry Peskov told reporters")],
+)  # fmt: skip
+def test_a_short_question_for_a_name_is_answered(running: Running, question: str, words: str) -> None:
+    answer = running.ask(question)
+    check(running, answer)
+    assert words in quotes(answer)
+
+
 def test_what_somebody_said_is_quoted_from_that_speaker(running: Running) -> None:
     answer = running.ask("What did Trump say about the Tomahawk?")
     check(running, answer)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.abbreviations import in_the_articles_words
-from rag.answering.speakers import asked_speaker, speaks
+from rag.answering.speakers import any_statement_answers, asked_speaker, speaks
 from rag.intent import asks_again, summary_subject, wants_help
 from rag.language import is_foreign
 
@@ -99,6 +99,13 @@ def test_a_doubt_is_told_from_a_question(line: str, again: bool) -> None:
 )
 def test_the_asked_speaker_is_named(question: str, name: tuple[str, ...]) -> None:
     assert asked_speaker(question) == name
+
+
+def test_what_somebody_said_of_something_wants_more_than_any_statement() -> None:
+    assert any_statement_answers("What did Holt say?")
+    assert any_statement_answers("what does the EU say")
+    assert not any_statement_answers("What did Holt say about the bridge?")
+    assert not any_statement_answers("Who runs the port?")
 
 
 @pytest.mark.parametrize(

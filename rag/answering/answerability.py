@@ -10,10 +10,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 
-from rag.answering.features import Candidate, answer_type_of, candidates_of, evidence_of
+from rag.answering.features import Candidate, answer_type_of, candidates_of, content_stems, evidence_of
 from rag.answering.reader import Reading
+from rag.answering.speakers import any_statement_answers, speaking
 from vectorstore.values import Hit
 
+SHORT_QUESTION, SURE = 3, 2.0
+"""On a question of at most so many words of content the reader alone is believed from these log-odds on: "Who is Steve
+Witkoff?" has too few words to be very similar to any sentence. Measured: docs/quality.md."""
+SPOKEN = 0.9
+"""That a sentence in which the asked one speaks answers "What did Peskov say?": it does, whatever is said."""
 MAX_LEADING = 3
 """Sentences of a summary."""
 
@@ -27,8 +33,12 @@ class Logistic:
 
     def probability(self, features: Mapping[str, float]) -> float:
         """In (0, 1)."""
-        score = self.bias + sum(weight * features[name] for name, weight in self.weights.items())
-        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))
+        return sigmoid(self.bias + sum(weight * features[name] for name, weight in self.weights.items()))
+
+
+def sigmoid(score: float) -> float:
+    """The probability of log-odds."""
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,10 @@ def score_answerability(
     ranked = sorted(scored, key=lambda pair: (-pair[1], pair[0].hit, pair[0].sentence))
     evidence = evidence_of(question, hits, readings)
     probability = parameters.answer.probability(evidence) if evidence else 0.0
+    if evidence and len(content_stems(question)) <= SHORT_QUESTION:
+        probability = max(probability, sigmoid(evidence["read"] - SURE))
+    if any_statement_answers(question) and speaking(question, [candidate for candidate, _ in ranked], hits):
+        probability = max(probability, SPOKEN)
     return AnswerabilityScore(answer_type_of(question), tuple(ranked), probability, evidence)
 
 

@@ -7,9 +7,9 @@ from itertools import combinations
 
 from rag.answer import Citation, Headline, headline_of
 from rag.answering.answerability import AnswerabilityScore
-from rag.answering.features import DATE, NAME, NUMBER_WORD, Candidate
+from rag.answering.features import DATE, NAME, NUMBER_WORD, Candidate, text_of
 from rag.answering.reader import Reading
-from rag.answering.speakers import asked_speaker, speaks
+from rag.answering.speakers import asked_speaker, speaking
 from rag.prompt_injection import flagged_sentences
 from rag.text import jaccard, words_of
 from vectorstore.values import Chunk, Hit, Span
@@ -118,13 +118,8 @@ def leading_sentence(
 ) -> Candidate:
     """The most probable; before it the asked speaker's own, the certain date or number that was asked for, or the newest."""
     best, probability = pool[0]
-    if name := asked_speaker(question):
-        spoken = [
-            candidate
-            for candidate, own in pool
-            if own >= probability * SPEAKER_SHARE
-            and speaks(name, text_of(candidate, hits), text_before(candidate, hits))
-        ]
+    if asked_speaker(question):
+        spoken = speaking(question, [candidate for candidate, own in pool if own >= probability * SPEAKER_SHARE], hits)
         return spoken[0] if spoken else best
     if pattern is not None:
         certain = most_certain_span(pool, pattern, hits)
@@ -185,16 +180,6 @@ def without_instructions(
     looked_at = {candidate.hit for candidate, _ in ranked}
     flagged = {hit: flagged_sentences(hits[hit].chunk, hits[hit].chunk.sentences) for hit in looked_at}
     return [pair for pair in ranked if not flagged[pair[0].hit][pair[0].sentence]]
-
-
-def text_of(candidate: Candidate, hits: Sequence[Hit]) -> str:
-    return hits[candidate.hit].chunk.sentence_text(candidate.span)
-
-
-def text_before(candidate: Candidate, hits: Sequence[Hit]) -> str:
-    """The sentence before it in the same passage, "" at its beginning."""
-    chunk = hits[candidate.hit].chunk
-    return chunk.sentence_text(chunk.sentences[candidate.sentence - 1]) if candidate.sentence else ""
 
 
 def quote_of(candidate: Candidate, hits: Sequence[Hit], readings: Sequence[Reading], answer_type: str) -> Quote:

@@ -113,6 +113,16 @@ def candidates_of(question: str, hits: Sequence[Hit], readings: Sequence[Reading
     return found
 
 
+def text_of(candidate: Candidate, hits: Sequence[Hit]) -> str:
+    return hits[candidate.hit].chunk.sentence_text(candidate.span)
+
+
+def text_before(candidate: Candidate, hits: Sequence[Hit]) -> str:
+    """The sentence before it in the same passage, "" at its beginning."""
+    chunk = hits[candidate.hit].chunk
+    return chunk.sentence_text(chunk.sentences[candidate.sentence - 1]) if candidate.sentence else ""
+
+
 def contains_span(outer: Span, inner: Span) -> bool:
     """True if `inner` lies within `outer`."""
     return outer[0] <= inner[0] and inner[1] <= outer[1]

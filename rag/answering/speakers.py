@@ -4,8 +4,11 @@ A rule beside the reader, which takes any statement near the name: of the senten
 """
 
 import re
+from collections.abc import Sequence
 
+from rag.answering.features import Candidate, text_before, text_of
 from rag.text import STOP_WORDS, words_of
+from vectorstore.values import Hit
 
 SAYING = (
     r"(?:said|says|saying|told|tells|added|adds|warned|warns|wrote|writes|announced|announces|claimed|insisted|insists|argued|argues"
@@ -33,6 +36,13 @@ def asked_speaker(question: str) -> tuple[str, ...]:
     return tuple(word for word in words_of(match["name"] or match["other"]) if word not in STOP_WORDS)
 
 
+def any_statement_answers(question: str) -> bool:
+    """True for "What did Peskov say?": a speaker is asked for and nothing else."""
+    match = ASKED_SPEAKER.search(question)
+    rest = question[match.end() :] if match else question
+    return match is not None and not [word for word in words_of(rest) if word not in STOP_WORDS]
+
+
 def speaks(name: tuple[str, ...], sentence: str, before: str = "") -> bool:
     """True if the sentence lets the named one speak, or a pronoun that goes on about the sentence before."""
     if not name:
@@ -42,3 +52,9 @@ def speaks(name: tuple[str, ...], sentence: str, before: str = "") -> bool:
     if re.search(rf"\b{last}\b{gap}{SAYING}\b|\b{SAYING}{gap}{last}\b", sentence, re.IGNORECASE):
         return True
     return bool(PRONOUN_SPEAKS.search(sentence) and re.search(rf"\b{last}\b", before, re.IGNORECASE))
+
+
+def speaking(question: str, candidates: Sequence[Candidate], hits: Sequence[Hit]) -> list[Candidate]:
+    """Of the sentences those in which the asked speaker speaks, in their order."""
+    name = asked_speaker(question)
+    return [one for one in candidates if name and speaks(name, text_of(one, hits), text_before(one, hits))]
