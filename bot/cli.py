@@ -74,10 +74,11 @@ def ask(
 
     Without a question on a terminal it is a chat with follow-ups; a question on stdin is answered once.
     """
-    question = " ".join(words) if words else None
+    from bot.terminal.text_io import as_typed, piped
+
+    question = as_typed(" ".join(words)) if words else None
     if question is None and not sys.stdin.isatty():
-        # No question is longer; a whole file piped in by mistake is not read to its end.
-        question = sys.stdin.read(100_000)
+        question = piped()
     if question is None and as_json:
         raise click.UsageError("--json wants a question: give one, or pipe it in.")
     settings = settings_now()
@@ -87,7 +88,7 @@ def ask(
     gc.disable()
     from bot.terminal.ask import AskOptions, ask_once, chat
 
-    options = AskOptions(since, until, sources, as_json, explain)
+    options = AskOptions(since, until, tuple(map(as_typed, sources)), as_json, explain)
     run_command(chat(settings, options) if question is None else ask_once(settings, options, question))
 
 

@@ -44,6 +44,7 @@ from rag.protocols import HISTORY_TURNS
 from rag.question import StandaloneQuestion, understand
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
+from rag.text import SURROGATE
 from rag.verification.citations import verify_citations
 from vectorstore.values import Hit, Scope
 
@@ -387,7 +388,7 @@ def why_quoted(model: str, written: "VerifiedText") -> str:
 
 def checked_question(question: str, limit: int) -> str:
     """The question without white space around it. Raises QuestionError when it cannot be answered."""
-    question = " ".join(question.split())
+    question = SURROGATE.sub("\ufffd", " ".join(question.split()))
     if not question:
         raise QuestionError('The question is empty: ask, for instance, "Will Hungary arrest Putin?".')
     if len(question) > limit:

@@ -5,6 +5,8 @@ import unicodedata
 
 from vectorstore.stems import WORD, stem
 
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Lone surrogates cannot be encoded, for a tokenizer or a file; one character stands in for one, so that offsets hold."""
 WORD_WITH_ENDING = re.compile(r"\w+(?:['’]\w+)?")
 
 

@@ -48,6 +48,34 @@ def test_an_answer_goes_to_stdout_and_nothing_to_stderr(home: Path) -> None:
     assert answer.stdout == run("ask", home=home, stdin="Will Hungary arrest Putin?\n").stdout
 
 
+def test_what_an_output_cannot_encode_is_shown_escaped(home: Path) -> None:
+    shown = run("ask", "Will Hungary arrest Putin?", home=home, PYTHONIOENCODING="ascii")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "\\u201cThat appeared to be a signal that Hungary would not seek to arrest Putin" in shown.stdout
+    as_json = run("ask", "--json", "Will Hungary arrest Putin?", home=home, PYTHONIOENCODING="latin-1")
+    assert json.loads(as_json.stdout)["text"].startswith("“That appeared")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_an_output_that_takes_nothing_more_is_one_sentence(home: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        environment = os.environ | {"DATELINE_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
+        command = [sys.executable, "-c", "from bot.cli import ask; ask()", "Who is Putin?"]
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, cwd=home, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "Stopped: No space left on device.\n")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_question_in_another_encoding_is_read(home: Path, encoding: str) -> None:
+    environment = os.environ | {"DATELINE_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", "from bot.cli import ask; ask(['--json'])"]
+    piped = "Who is Viktor Orbán?".encode(encoding)
+    done = subprocess.run(command, input=piped, capture_output=True, env=environment, cwd=home, check=False)
+    assert json.loads(done.stdout)["question"] == "Who is Viktor Orbán?"
+
+
 def test_a_refusal_has_an_exit_code_of_its_own(home: Path) -> None:
     refusal = run("ask", "What is the capital of Australia?", home=home)
     assert refusal.returncode == 3

@@ -16,9 +16,9 @@ from pathlib import Path
 import bm25s
 from tokenizers import Tokenizer
 
-from rag.models.passage_network import MAX_QUESTION_TOKENS, MAX_TITLE_TOKENS, SURROGATE
+from rag.models.passage_network import MAX_QUESTION_TOKENS, MAX_TITLE_TOKENS
 from rag.sentences import sentence_spans
-from rag.text import STOP_WORDS, words_of
+from rag.text import STOP_WORDS, SURROGATE, words_of
 from training.sets import ASKED_FROM, CLAIMS, CLAIMS_HELD_OUT, READING, SIMULATED_FROM, ReadingSet, is_held_out
 from vectorstore.values import Span
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from bot.seeds import load_seeds, seeds_folder
 from bot.terminal.errors import ANSWERED, REFUSED, notify
 from bot.terminal.render import answer_lines, count_words, joined, make_console, safe
+from bot.terminal.text_io import as_typed, writes_unicode
 from rag.answer import Answer, Turn, answer_json
 from rag.engine import Engine
 from rag.errors import QuestionError
@@ -73,7 +74,7 @@ def read_line(prompt: str) -> str:
         # Importing it is what gives input() its line editing.
         importlib.import_module("readline")
     try:
-        return input(prompt).strip()
+        return as_typed(input(prompt)).strip()
     except EOFError:
         return ""
 
@@ -128,7 +129,7 @@ async def show(engine: Engine, options: AskOptions, question: str, history: Sequ
     else:
         answer = await show_draft(engine, console, question, history, scope)
     if options.as_json:
-        sys.stdout.write(json.dumps(answer_json(answer), ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.write(json.dumps(answer_json(answer), ensure_ascii=not writes_unicode(), indent=2) + "\n")
         if options.explain:
             Console(stderr=True, highlight=False).print(joined(answer_lines(replace(answer, citations=()), True)))
     else:

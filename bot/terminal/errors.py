@@ -45,15 +45,24 @@ def run_command(work: Coroutine[object, object, int]) -> NoReturn:
     """Run a command and exit with its code."""
     # Log lines are for services; at a terminal the answer's note says what happened.
     logging.getLogger("dateline").addHandler(logging.NullHandler())
+    from bot.terminal.text_io import give_up_output, make_output_lenient
+
+    make_output_lenient()
     try:
         with cli_errors():
             code = asyncio.run(work)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
         # The reader of the output closed it (`ask ... | head`).
         sys.stderr.close()
         code = ANSWERED
+    except OSError as error:
+        # What the store and the models meet is a DatelineError by now: this is the output, or a folder that went away.
+        notify(clean_line(f"Stopped: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."))
+        give_up_output()
+        code = FAILED
     sys.exit(code)
 
 

@@ -7,6 +7,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rag.text import SURROGATE
+
 if TYPE_CHECKING:
     from ftfy import TextFixerConfig
 
@@ -19,7 +21,7 @@ MOST_FOREIGN = 0.3
 UTF_16_ZEROS = 0.8
 """Share of zero bytes at every second place of UTF-16 without a byte order mark, for a text in Latin letters. A guess."""
 
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
 # What is left of a closing quotation mark in UTF-8, read as Windows-1252, when its third byte was dropped on the way.
 LOST_CLOSING_QUOTE = re.compile(r"â€(?=[\s,.;:!?)]|\Z)")
 # Hints where a line may be broken. Left in, they split words and hide them from every search.
@@ -91,7 +93,7 @@ def repaired(text: str) -> str:
 
 def storable(text: str) -> str:
     """Half of a surrogate pair is no character and NUL ends a string in C: both become the replacement character."""
-    return LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text).replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text).replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 @cache

@@ -5,7 +5,6 @@ An encoder with outputs for every token (start, end and evidence of an answer) a
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,6 +17,7 @@ from tokenizers import Encoding, Tokenizer
 from rag.errors import EmbedderError
 from rag.models.onnx import BATCH, open_session
 from rag.models.wordpiece import bert_tokenizer
+from rag.text import SURROGATE
 from vectorstore.values import Span
 
 MAX_QUESTION_TOKENS = 64
@@ -25,8 +25,6 @@ MAX_TITLE_TOKENS = 24
 READER_MAX_TOKENS = 320
 
 CLS, SEP = 101, 102
-SURROGATE = re.compile("[\ud800-\udfff]")
-"""Lone surrogates cannot be encoded for the tokenizer; one character stands in for one, so that offsets hold."""
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
