@@ -131,23 +131,6 @@ class LexicalIndex:
             allowed &= self.fields.published < calendar_seconds(scope.until)
         return allowed
 
-    def idf(self, word: str) -> float:
-        """How rare a word is, in [0, 1]: 1 for a word of no chunk, 0 for a word of every chunk (idf over its maximum)."""
-        stems = word_stems(word)
-        if not stems or not self.fields.ids:
-            return 0.0
-        total = len(self.fields.ids)
-        count = min(self.chunk_count(stem) for stem in stems)
-        return float(np.log((total + 1) / (count + 1)) / np.log(total + 1))
-
-    def chunk_count(self, stem: str) -> int:
-        """In how many chunks a stem occurs: the length of its column in the index."""
-        number = self.bm25.vocab_dict.get(stem) if self.bm25 is not None else None
-        if self.bm25 is None or number is None:
-            return 0
-        starts = self.bm25.scores["indptr"]
-        return int(starts[number + 1] - starts[number])
-
     def save(self, folder: Path) -> None:
         """Write beside the store and move into place: a reader sees the old index or the new one, never half.
 
