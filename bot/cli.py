@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.terminal.errors import cli_errors, run_command
+from bot.terminal.text_io import as_typed, piped
 
 if TYPE_CHECKING:
     from rag.settings import Settings
@@ -74,8 +75,6 @@ def ask(
 
     Without a question on a terminal it is a chat with follow-ups; a question on stdin is answered once.
     """
-    from bot.terminal.text_io import as_typed, piped
-
     question = as_typed(" ".join(words)) if words else None
     if question is None and not sys.stdin.isatty():
         question = piped()

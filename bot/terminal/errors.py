@@ -9,6 +9,7 @@ from typing import IO, NoReturn
 
 import click
 
+from bot.terminal.text_io import give_up_output, make_output_lenient
 from rag.errors import QuestionError, SettingsError
 from rag.text import clean_line
 from vectorstore.errors import DatelineError
@@ -45,8 +46,6 @@ def run_command(work: Coroutine[object, object, int]) -> NoReturn:
     """Run a command and exit with its code."""
     # Log lines are for services; at a terminal the answer's note says what happened.
     logging.getLogger("dateline").addHandler(logging.NullHandler())
-    from bot.terminal.text_io import give_up_output, make_output_lenient
-
     make_output_lenient()
     try:
         with cli_errors():
