@@ -52,6 +52,7 @@ def outcomes(results: Path) -> list[Mapping[str, object]]:
     return cases
 
 
+@pytest.mark.slow
 def test_evaluation_writes_everything_and_passes_its_own_baseline(home: Path, seed_cases: Path, tmp_path: Path) -> None:
     results, report, baseline = tmp_path / "results.json", tmp_path / "report.html", tmp_path / "baseline.json"
     base = ("evaluate", seed_cases, "--corpus", SEED)

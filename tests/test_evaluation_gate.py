@@ -205,6 +205,7 @@ def run(settings: Settings, corpus: Corpus, case_set: CaseSet, engine: OpenEngin
     return asyncio.run(evaluate(case_set, corpus, settings, engine)).evaluation
 
 
+@pytest.mark.slow
 def test_real_engine_gives_the_same_twice_and_passes(
     home: Path, corpus: Corpus, own_cases: CaseSet, whole: Evaluation, tmp_path: Path
 ) -> None:

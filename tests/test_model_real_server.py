@@ -86,6 +86,7 @@ def test_it_says_when_a_prompt_is_too_long(address: str) -> None:
         asyncio.run(server_at(address).text([Message("user", "news " * 5_000)], 5, 1_000))
 
 
+@pytest.mark.slow
 def test_our_estimate_of_tokens_keeps_a_prompt_within_the_context(address: str) -> None:
     article = seed()
     _, proven = asyncio.run(written(address, "What did Orban say?", [hit(article)] * 12))
@@ -103,6 +104,7 @@ def test_code_finds_the_quotes_for_what_it_says(address: str) -> None:
         assert article.text[citation.start : citation.end] == citation.quote
 
 
+@pytest.mark.slow
 def test_ask_ends_in_an_answer_that_is_proven_whatever_the_model_wrote(address: str, tmp_path: Path) -> None:
     article = seed()
     variables = {
