@@ -168,5 +168,5 @@ def test_the_process_ends_in_the_middle_of_an_answer(tmp_path: Path) -> None:
             assert code == 0, log
             assert "Please ask again" in texts_of(discord.answers_to(said)[-1])
 
-    with serving(Reply((piece("Hungary would not seek"), 60.0))) as standin:
+    with serving(Reply((piece("Hungary would not seek to arrest Putin [1]. It"), 60.0))) as standin:
         asyncio.run(check(standin.base_url))
