@@ -48,6 +48,18 @@ def test_null_and_blank_fields_are_allowed(tmp_path: Path) -> None:
     assert load_cases([path]).cases == (Case("one", "Who?", True, place=f"{path}:1"),)
 
 
+def test_gold_quotes_are_repaired_as_the_articles_are(tmp_path: Path) -> None:
+    case = {
+        "id": "a",
+        "question": "Where?",
+        "expect": "answer",
+        "gold_articles": ["z"],
+        "gold_quotes": ["30 ° \ufeff N &amp; W"],
+    }
+    (read,) = load_cases([written(tmp_path, case)]).cases
+    assert read.gold_quotes == ("30 °  N & W",)
+
+
 def test_history_becomes_turns(tmp_path: Path) -> None:
     history = [{"question": "Who hosts?", "answer": "Budapest."}]
     [case] = load_cases([written(tmp_path, GOOD | {"history": history})]).cases

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from rag.answer import Turn
 from rag.errors import EvaluationError
+from rag.ingestion.decoding import repaired
 
 CASE_SUFFIXES = (".jsonl", ".yaml", ".yml")
 
@@ -193,7 +194,8 @@ def case_of(written: WrittenCase, place: str) -> Case:
         refusal_expected=written.expect == "refuse",
         answers=tuple(tuple(group) for group in written.answers),
         gold_articles=tuple(written.gold_articles),
-        gold_quotes=tuple(written.gold_quotes),
+        # The articles are repaired before they are stored: their passages are named as they stand there.
+        gold_quotes=tuple(map(repaired, written.gold_quotes)),
         asked_at=moment_of(written.asked_at),
         history=tuple(Turn(turn.question, turn.answer) for turn in written.history),
         tags=tuple(dict.fromkeys(written.tags)),
