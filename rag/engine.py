@@ -178,8 +178,11 @@ class Engine:
     ) -> StandaloneQuestion:
         """Step 1. A model rewrites follow-ups and translates, where there is one; without it, or when it fails, rules do."""
         now = datetime.now(UTC)
-        standalone = replace(understand(question, history, scope, now), foreign=is_foreign(question))
-        if writer is None or not (standalone.foreign or (history and standalone.rewritten)):
+        standalone = understand(question, history, scope, now)
+        if writer is None:
+            return standalone
+        standalone = replace(standalone, foreign=is_foreign(question))
+        if not (standalone.foreign or (history and standalone.rewritten)):
             return standalone
         try:
             rewritten = await writer.rewrite(question, history) if history else question
@@ -279,7 +282,7 @@ class Engine:
             if citations and (asked.time or not lacks_identifier(asked.question, citations, evidence.hits)):
                 return replace(quoted, text=text, citations=citations)
         # The reader and the words of a search know English; a model would have translated.
-        english_only = evidence.standalone.foreign and self.models.writer is None
+        english_only = self.models.writer is None and is_foreign(evidence.question)
         return replace(quoted, refusal=ENGLISH_ONLY if english_only else NOT_SAID)
 
     def prove(self, evidence: Evidence, written: Written) -> Answer:

@@ -17,8 +17,8 @@ class StandaloneQuestion:
 
     rewritten and time describe what was done, "" when nothing was. prefers_newest: newer articles first. wider: the scope
     without "this week" and the like, None without such words: a preference, where the bounds would lose the answer.
-    foreign: asked in another language than English. summary_of: what a summary is asked of, "" for the newest articles, None
-    for an ordinary question.
+    foreign: asked in another language than English, where a model can translate. summary_of: what a summary
+    is asked of, "" for the newest articles, None for an ordinary question.
     """
 
     question: str

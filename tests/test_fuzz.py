@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ PIECES = (
     *(b"<script>", b"\n\n", b"[1]", b"---\n", b"title: x", b"date 2025-13-45", b'{"text": "', b'"id": 1}'),
     *(b"http://", b"[::1", b":99999", b"@", b"%zz", b"DATELINE_HITS=", b"'"),
 )
+
+
+def open_server(settings: Settings) -> ModelServer:
+    return ModelServer(Server.of(settings), Limits.of(settings))
 
 
 def in_a_sentence(call: Callable[[], object]) -> None:
@@ -93,7 +98,7 @@ def test_any_address_is_taken_or_refused_in_a_sentence(tmp_path: Path) -> None:
     for content in byte_strings(4):
         url = content.decode("latin-1")
         settings = Settings(home=tmp_path, model="small", openai_base_url=url, openai_api_key=url)
-        in_a_sentence(lambda settings=settings: ModelServer(Server.of(settings), Limits.of(settings)))  # type: ignore[misc]
+        in_a_sentence(partial(open_server, settings))
 
 
 @pytest.mark.slow

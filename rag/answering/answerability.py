@@ -6,7 +6,7 @@ The weights are fitted on public question sets by training/fit_judge.py and lie 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
@@ -97,8 +97,8 @@ def score_answerability(
 def leading_sentences(hits: Sequence[Hit]) -> AnswerabilityScore:
     """For a summary: the first statements of each passage, as sure as can be. What a news article says first, it is about."""
     ranked: list[tuple[Candidate, float]] = []
+    statements = [candidate for candidate in candidates_of("", hits, ()) if candidate.is_statement]
     for hit in range(len(hits)):
-        statements = [one for one in candidates_of("", hits[hit : hit + 1], ()) if one.is_statement]
-        leading = statements[: max(1, MAX_LEADING // len(hits))]
-        ranked += [(replace(one, hit=hit), 1.0 - place / 100) for place, one in enumerate(leading)]
+        leading = [one for one in statements if one.hit == hit][: max(1, MAX_LEADING // len(hits))]
+        ranked += [(one, 1.0 - place / 100) for place, one in enumerate(leading)]
     return AnswerabilityScore("", tuple(sorted(ranked, key=lambda pair: -pair[1])), 1.0 if ranked else 0.0, {})

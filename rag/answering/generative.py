@@ -163,22 +163,21 @@ class ModelWriter:
 
         Only sentences whose numbers, dates, names and quotations the quote has are asked about: of these code is surer.
         """
-        unsure = [verdict for verdict in verified.verdicts if verdict.nearest is not None]
-        pairs = [
-            (hits[v.nearest.passage].chunk.sentence_text(v.nearest.span), v.claim.text) for v in unsure if v.nearest
-        ]
+        unsure = [(verdict, verdict.nearest) for verdict in verified.verdicts if verdict.nearest is not None]
+        pairs = [(hits[near.passage].chunk.sentence_text(near.span), verdict.claim.text) for verdict, near in unsure]
         if not pairs:
             return verified, ""
         try:
             text = await self.server.text(messages(check_prompt(pairs)), self.answer_tokens, self.most_characters)
         except ModelError:
             return verified, ""  # What was proven stands without it.
-        agreed = {id(unsure[number - 1]) for number in agreed_numbers(text) if 1 <= number <= len(unsure)}
-        verdicts = tuple(
-            replace(v, quotes=(v.nearest,), reason="", repairable=False) if id(v) in agreed and v.nearest else v
-            for v in verified.verdicts
-        )
-        return replace(verified, verdicts=verdicts, abstained=verified.abstained and not agreed), text
+        agreed = [unsure[number - 1] for number in agreed_numbers(text) if 1 <= number <= len(unsure)]
+        # No claim of a draft comes twice.
+        vouched = {
+            verdict.claim: replace(verdict, quotes=(near,), reason="", repairable=False) for verdict, near in agreed
+        }
+        verdicts = tuple(vouched.get(verdict.claim, verdict) for verdict in verified.verdicts)
+        return replace(verified, verdicts=verdicts, abstained=verified.abstained and not vouched), text
 
     async def repair(
         self, question: str, hits: Sequence[Hit], verified: VerifiedClaims
