@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,9 @@ from rag.settings import Settings
 from vectorstore.values import Hit, Scope
 
 Ranked = tuple[tuple[Candidate, float], ...]
-Row = dict[str, object]
+Value = TypeVar("Value")
+Row = dict[str, Any]
+"""A case as its file has it (docs/formats.md)."""
 
 SETS = ("squad2", "clapnq", "multihop_rag", "newsroom")
 SEED = 20251017
@@ -110,7 +113,7 @@ async def search(corpus: Path, rows: Sequence[Row], home: Path) -> list[tuple[Ro
     async with open_engine(Settings(home=home, seeds=None)) as engine:
         await engine.library.ingest([corpus])
         for row in rows:
-            if "seed" not in row["tags"] and not row["history"]:  # type: ignore[operator]
+            if "seed" not in row["tags"] and not row["history"]:
                 found.append((row, list(engine.retrieve(StandaloneQuestion(str(row["question"]), Scope()))[1])))
     return found
 
@@ -139,8 +142,8 @@ def collect(folder: Path, name: str, work: Path, reader: Reader, limit: int) -> 
 
 def case_of(name: str, row: Row, hits: list[Hit], readings: list[Reading]) -> Case:
     question, answerable = str(row["question"]), row["expect"] == "answer"
-    answers: list[list[str]] = row["answers"]  # type: ignore[assignment]
-    golds: list[str] = row["gold_quotes"]  # type: ignore[assignment]
+    answers: list[list[str]] = row["answers"]
+    golds: list[str] = row["gold_quotes"]
     candidates = candidates_of(question, hits, readings)
     texts = [hits[candidate.hit].chunk.sentence_text(candidate.span) for candidate in candidates]
     labels = [answerable and (is_gold(t, golds) if golds else holds_answer(t, answers)) for t in texts]
@@ -183,17 +186,14 @@ def fit_answers(cases: Sequence[Case], evidence: Sequence[dict[str, float]]) -> 
     return logistic(evidence, [case.answerable for case in cases], weights, ANSWER_C)
 
 
-def out_of_fold(
-    cases: Sequence[Case], fit: Callable[[list[int]], Callable[[int], float | dict[str, float] | Ranked]]
-) -> list[object]:
+def out_of_fold(cases: Sequence[Case], fit: Callable[[list[int]], Callable[[int], Value]]) -> list[Value]:
     """For each case what a model says that was fitted without its fold. `fit` takes and its result gives positions."""
     folds = np.random.default_rng(SEED).integers(0, FOLDS, len(cases))
-    results: list[object] = [None] * len(cases)
+    results: dict[int, Value] = {}
     for fold in range(FOLDS):
         model = fit([n for n in range(len(cases)) if folds[n] != fold])
-        for n in np.flatnonzero(folds == fold):
-            results[n] = model(int(n))
-    return results
+        results |= {int(n): model(int(n)) for n in np.flatnonzero(folds == fold)}
+    return [results[n] for n in range(len(cases))]
 
 
 def rates(cases: Sequence[Case], p: NDArray[np.float64], name: str, threshold: float) -> tuple[float, float]:
@@ -268,7 +268,7 @@ def main() -> None:
         return lambda n: rank(fit[n], model)
 
     # The model that ranks a fit question's sentences has not seen its fold.
-    fit_ranked: list[Ranked] = out_of_fold(fit, ranked_without)  # type: ignore[assignment]
+    fit_ranked = out_of_fold(fit, ranked_without)
     check_ranked = [rank(case, sentence) for case in check]
 
     fit_evidence = [evidence_of(case.question, case.hits, case.readings) for case in fit]
