@@ -11,6 +11,13 @@ from pydantic import TypeAdapter
 from vectorstore.values import Article, Chunk, Hit, Span
 
 ANSWER_SCHEMA = "dateline/answer/1"
+EXTRACTIVE = "extractive"
+"""The `model` of an answer that no model wrote."""
+
+NOT_SAID = "The articles do not say."
+ENGLISH_ONLY = "The articles are read in English: ask in English, or set DATELINE_MODEL."
+NOTHING_FOUND = "No article in this scope says anything of it."
+EMPTY_LIBRARY = "The library is empty: run `dateline ingest` with a folder of articles."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class Explanation:
     time: what was understood of time words, "" when there were none.
     probability: P(the hits hold an answer), None when not judged; threshold: answered at or above it.
     features: the judged numbers by name.
-    sources: the only outlets that were looked at, () for all.
+    sources: the only outlets that were looked at, () for all. since, until: bounds on the publication, as in Scope.
     """
 
     rewritten: str = ""
@@ -89,6 +96,8 @@ class Explanation:
     threshold: float | None = None
     features: Mapping[str, float] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +138,7 @@ class Answer:
     refusal: Refusal | None
     as_of: datetime | None
     hits: tuple[Hit, ...] = ()
-    model: str = "extractive"
+    model: str = EXTRACTIVE
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
     explanation: Explanation = Explanation()
@@ -143,7 +152,7 @@ class Answer:
     @property
     def left_out(self) -> str:
         """A sentence for the reader when the model that wrote this could not read every passage found, else ""."""
-        count = self.draft.passages_left_out if self.draft and self.model != "extractive" else 0
+        count = self.draft.passages_left_out if self.draft and self.model != EXTRACTIVE else 0
         passages = "1 further passage" if count == 1 else f"{count} further passages"
         return f"{passages} did not fit into what {self.model} reads at once." if count else ""
 

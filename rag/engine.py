@@ -22,6 +22,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rag.abbreviations import in_the_articles_words
 from rag.answer import (
+    EMPTY_LIBRARY,
+    ENGLISH_ONLY,
+    EXTRACTIVE,
+    NOT_SAID,
+    NOTHING_FOUND,
     Answer,
     Citation,
     Draft,
@@ -59,12 +64,6 @@ Result = TypeVar("Result")
 
 log = logging.getLogger("dateline.engine")
 
-NOT_SAID = "The articles do not say."
-ENGLISH_ONLY = "The articles are read in English: ask in English, or set DATELINE_MODEL."
-NOTHING_FOUND = "No article in this scope says anything of it."
-EMPTY_LIBRARY = "The library is empty: run `dateline ingest` with a folder of articles."
-EXTRACTIVE = "extractive"
-"""The `model` of an answer that no model wrote."""
 NEAREST_SHOWN = 3
 NEWEST_SUMMARISED = 3
 """Articles that "What's new?" quotes from."""
@@ -313,6 +312,8 @@ class Engine:
                 threshold=self.threshold,
                 features=answerability.features,
                 sources=standalone.scope.sources,
+                since=standalone.scope.since,
+                until=standalone.scope.until,
             ),
         )
 

@@ -124,7 +124,7 @@ def test_settings_hold_after_a_restart_and_speak_the_servers_language(tmp_path: 
                 assert "Language: de" in text
             async with connected(discord, engine, tmp_path):
                 message = await discord.answered(await discord.slash("ask", {"question": "Macron?"}))
-                assert message["embeds"][0]["title"] == "Die Artikel sagen dazu nichts"
+                assert message["embeds"][0]["description"].startswith("**Die Artikel sagen dazu nichts.**")
                 assert [question for question, *_ in engine.asked] == ["Macron?"]
                 assert engine.used_model == [False]
 

@@ -17,7 +17,9 @@ def test_ask_is_deferred_and_then_answered_with_sources(tmp_path: Path) -> None:
             asked = await parts.discord.slash("ask", {"question": "Will Hungary arrest Putin?"})
             message = await parts.discord.answered(asked)
             assert asked.callback == {"type": 5}
-            assert message["embeds"][0]["title"] == "As of 17 Oct 2025 the articles say"
+            assert message["embeds"][0]["title"] == "Will Hungary arrest Putin?"
+            assert message["embeds"][0]["author"]["name"] == "user11 asks"
+            assert message["embeds"][0]["footer"]["text"] == "As of 17 Oct 2025 · 1 outlet"
             assert message["embeds"][0]["description"] == "It would not. [1]"
             field = message["embeds"][0]["fields"][0]
             assert field["name"] == "[1] Example News · 17 Oct 2025"
@@ -26,6 +28,36 @@ def test_ask_is_deferred_and_then_answered_with_sources(tmp_path: Path) -> None:
             assert len(custom_ids(message)) == 5
             assert message["allowed_mentions"]["parse"] == []
             assert parts.discord.refused == []
+
+    asyncio.run(check())
+
+
+def test_every_way_to_ask_shows_the_question_and_who_asks_it_and_no_id(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            discord = parts.discord
+            first = await discord.answered(await discord.slash("ask", {"question": "Will Hungary arrest Putin?"}))
+            await parts.settled()
+            follow_up = pressed(first, "follow").replace("follow", "question")
+            followed = await discord.answered(await discord.submit(follow_up, {"text": "Since when, *Orban*?"}, 12))
+            newer = await discord.answered(await discord.press(int(first["id"]), pressed(first, "newer"), 13))
+            said = await discord.say(501, "What did Peskov say?", user=14)
+            await discord.until(lambda: discord.answers_to(said))
+            mentioned = discord.answers_to(said)[0]
+            shown = [one["embeds"][0] for one in (first, followed, newer, mentioned)]
+            assert [(embed["title"], embed["author"]["name"]) for embed in shown] == [
+                ("Will Hungary arrest Putin?", "user11 asks"),
+                ("Since when, \\*Orban\\*?", "user12 asks"),
+                ("Will Hungary arrest Putin?", "user13 asks"),
+                ("What did Peskov say?", "user14 asks"),
+            ]
+            answer_id = pressed(first, "passages").rpartition(":")[2]
+            assert all(
+                answer_id not in texts_of(one) and "extractive" not in texts_of(one) for one in (first, mentioned)
+            )
+            press = await discord.press(int(first["id"]), pressed(first, "passages"))
+            await discord.until(lambda: press.messages)
+            assert f"{answer_id} · extractive" in texts_of(discord.messages[press.messages[0]])
 
     asyncio.run(check())
 
@@ -79,7 +111,8 @@ def test_a_refusal_is_not_dressed_as_an_answer(tmp_path: Path) -> None:
         async with running(tmp_path) as parts:
             refused = await parts.discord.answered(await parts.discord.slash("ask", {"question": "And Macron?"}))
             answered = await parts.discord.answered(await parts.discord.slash("ask", {"question": "And Putin?"}))
-            assert refused["embeds"][0]["title"] == "The articles do not say"
+            assert refused["embeds"][0]["title"] == "And Macron?"
+            assert refused["embeds"][0]["description"].startswith("**The articles do not say.**")
             assert refused["embeds"][0]["color"] != answered["embeds"][0]["color"]
             assert refused["embeds"][0]["fields"][0]["name"] == "Nearest, but not answering"
 

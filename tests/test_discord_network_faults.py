@@ -135,7 +135,8 @@ def test_an_answer_after_the_token_expired_goes_to_the_channel(tmp_path: Path) -
             await parts.discord.until(lambda: parts.discord.bot_messages(501))
             message = parts.discord.bot_messages(501)[0]
             assert "It would not. [1]" in texts_of(message)
-            assert "user11 asked: Late" in message["content"]
+            assert message["embeds"][0]["author"]["name"] == "user11 asks"
+            assert "Late" in message["embeds"][0]["title"]
             assert "@everyone" not in message["content"]
 
     asyncio.run(check())

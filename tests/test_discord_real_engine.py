@@ -50,7 +50,7 @@ def test_a_servers_article_is_quoted_there_and_unknown_elsewhere(tmp_path: Path)
                     assert "will close on 3 November" in texts_of(here)
                     for channel, user in ((601, 12), (701, 11)):
                         elsewhere = await asked(discord, QUESTION, channel, user)
-                        assert elsewhere["embeds"][0]["title"] == "The articles do not say"
+                        assert elsewhere["embeds"][0]["description"].startswith("**The articles do not say.**")
                         assert "November" not in texts_of(elsewhere)
                         assert "harbour of Quellmoor will" not in texts_of(elsewhere)
                     press = await discord.press(int(here["id"]), pressed(here, "passages"))

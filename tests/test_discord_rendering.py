@@ -144,6 +144,7 @@ def embed(page: Page) -> dict[str, object]:
         "title": page.title,
         "description": page.body,
         "fields": [{"name": field.name, "value": field.value} for field in page.fields],
+        "author": {"name": page.author},
         "footer": {"text": page.footer},
     }
 
@@ -174,10 +175,10 @@ def assert_harmless(text: str) -> None:
         assert character == "\n" or clean(f"x{character}x") == f"x{character}x" or character in " \t\u2028\u2029\x85"
 
 
-@given(answers(), st.sampled_from([ENGLISH, GERMAN]))
+@given(answers(), st.sampled_from([ENGLISH, GERMAN]), hostile)
 @settings(max_examples=80, deadline=None)
-def test_no_answer_breaks_a_limit_or_leaves_markup_alive(answer: Answer, words: object) -> None:
-    pages = answer_pages(answer, words)
+def test_no_answer_breaks_a_limit_or_leaves_markup_alive(answer: Answer, words: object, asker: str) -> None:
+    pages = answer_pages(answer, words, asker)
     assert 1 <= len(pages) <= MAX_PAGES
     for page in pages:
         assert embed_problems([embed(page)]) == []
@@ -198,7 +199,7 @@ def test_no_draft_or_error_breaks_a_limit(text: str) -> None:
     draft = draft_text(text, ENGLISH)
     assert text_length(draft) <= 2_000
     assert_harmless(draft.replace("*", ""))
-    assert embed_problems([embed(error_page(text, ENGLISH))]) == []
+    assert embed_problems([embed(error_page(text, ENGLISH, text, text))]) == []
     assert text_length(shorten_escaped(text, 100)) <= 100
     assert text_length(shorten(text.replace("\ud800", ""), 100)) <= 100
 
@@ -275,18 +276,27 @@ def make_answer(text: str, quote: str = "Hungary would not arrest Putin") -> Ans
     citation = Citation(
         1, "a", "Putin speaks with Orban", "Example News", "https://news.example/a", published, quote, 0, len(quote)
     )
-    return Answer("abc123", "q", "q", text, (citation,), None, published)
+    question = "Will Hungary arrest Putin?"
+    return Answer("abc123", question, question, text, (citation,), None, published)
 
 
 def test_an_answer_shows_text_sources_quote_and_date() -> None:
-    page = answer_pages(make_answer("It would not. [1]"), ENGLISH)[0]
-    assert page.title == "As of 17 Oct 2025 the articles say"
+    page = answer_pages(make_answer("It would not. [1]"), ENGLISH, "Ada")[0]
+    assert page.author == "Ada asks"
+    assert page.title == "Will Hungary arrest Putin?"
     assert page.body == "It would not. [1]"
     assert page.fields[0].name == "[1] Example News · 17 Oct 2025"
     assert page.fields[0].value == (
         "[Putin speaks with Orban](https://news.example/a)\n> Hungary would not arrest Putin"
     )
-    assert page.footer == "abc123 · extractive"
+    assert page.footer == "As of 17 Oct 2025 · 1 outlet"
+
+
+def test_the_footer_counts_outlets_once_and_names_a_model_that_wrote() -> None:
+    first = make_answer("One. [1] Two. [2] Three. [3]").citations[0]
+    cited = (first, replace(first, number=2), replace(first, number=3, source="Coast Wire"))
+    page = answer_pages(replace(make_answer("x [1]"), citations=cited, model="a-model"), ENGLISH)[-1]
+    assert page.footer == "As of 17 Oct 2025 · 2 outlets · written by a-model"
 
 
 def test_only_marks_with_a_citation_stay_marks() -> None:
@@ -308,7 +318,7 @@ def test_a_refusal_looks_different_and_names_what_is_nearest() -> None:
     nearest = Headline("a", "Putin speaks", "Example News", "https://news.example/a", None)
     answer = replace(make_answer(""), citations=(), refusal=Refusal("Nothing on Macron.", (nearest,)))
     page = answer_pages(answer, ENGLISH)[0]
-    assert page.title == "The articles do not say"
+    assert page.body.startswith("**The articles do not say.**")
     assert page.colour != answer_pages(make_answer("x [1]"), ENGLISH)[0].colour
     assert page.fields[0].name == "Nearest, but not answering"
     assert page.fields[0].value == "• [Putin speaks](https://news.example/a) · Example News · undated"

@@ -13,7 +13,6 @@ from bot.discord.admission import QuestionQueue, Rejected, Slot, channel_ids, ch
 from bot.discord.buttons import answer_buttons
 from bot.discord.conversation import ConversationHistory, Place, Question
 from bot.discord.errors import user_message
-from bot.discord.markdown import escape, one_line, shorten
 from bot.discord.metrics import Metrics
 from bot.discord.render import Page, answer_pages, draft_text, error_page
 from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, Reply, tell_privately
@@ -87,11 +86,7 @@ class AnswerService:
         """Defer, which Discord wants within three seconds; if that fails the channel gets the answer, if there is one."""
         fallback = None
         if isinstance(interaction.channel, discord.abc.Messageable):
-            intro = session.translations.asked.format(
-                user=escape(one_line(interaction.user.display_name)),
-                question=escape(shorten(one_line(session.question.text), 600)),
-            )
-            fallback = ChannelReply(interaction.channel, str(interaction.id), intro=intro)
+            fallback = ChannelReply(interaction.channel, str(interaction.id))
         try:
             await interaction.response.defer(thinking=True)
         except SEND_FAILURES as error:
@@ -140,7 +135,7 @@ class AnswerSession:
                 outcome = "refusal" if answer.refused else "answer"
         except asyncio.CancelledError:
             outcome = "interrupted"
-            await self.show_failure(reply, error_page(self.translations.interrupted, self.translations))
+            await self.show_failure(reply, self.error_page(self.translations.interrupted))
             raise
         except SEND_FAILURES as error:
             outcome = "unsent"
@@ -162,7 +157,7 @@ class AnswerSession:
                 return await self.stream(reply)
         except TimeoutError:
             log.error("answer took too long", extra={"seconds": seconds, "server": guild})
-            return error_page(self.translations.took_too_long.format(seconds=round(seconds)), self.translations)
+            return self.error_page(self.translations.took_too_long.format(seconds=round(seconds)))
         except Exception as error:  # noqa: BLE001  # user_message logs it whole
             # Nothing an engine raises may leave a user without a reply or end the bot.
             if isinstance(error, ModelError):
@@ -207,15 +202,18 @@ class AnswerSession:
         # Its buttons can be pressed before it is stored.
         self.service.history.cache(answer, self.question)
         # Splitting a long answer takes some 10 ms: too long for an event loop that serves 50 others.
-        pages = await asyncio.to_thread(answer_pages, answer, self.translations)
+        pages = await asyncio.to_thread(answer_pages, answer, self.translations, self.question.asker)
         messages = await reply.finish(pages, answer_buttons(answer, self.translations))
         place = self.question.place
         log.info("answered", extra={"answer_id": answer.id, "refused": answer.refused, "server": place.guild})
         return messages
 
     def failure_page(self, error: Exception) -> Page:
-        message = user_message(error, self.translations, server=self.question.place.guild)
-        return error_page(message, self.translations)
+        return self.error_page(user_message(error, self.translations, server=self.question.place.guild))
+
+    def error_page(self, message: str) -> Page:
+        """A failure with the question it befell: the channel may show it far from where that was asked."""
+        return error_page(message, self.translations, self.question.asker, self.question.text)
 
     async def show_failure(self, reply: Reply, page: Page) -> None:
         try:
@@ -269,4 +267,4 @@ def question_from(
     """A question asked by an interaction, at the place where it was used."""
     own_history = isinstance(interaction.channel, discord.Thread | discord.DMChannel)
     place = Place(interaction.guild_id or PRIVATE, interaction.channel_id or 0, own_history)
-    return Question(text, interaction.user.id, place, follows, scope or Scope())
+    return Question(text, interaction.user.id, place, follows, scope or Scope(), interaction.user.display_name)

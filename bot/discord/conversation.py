@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its asker's id; `follows` is the id of the answer it refers to, or "".
+    """A question with its asker's id and shown name; `follows` is the id of the answer it refers to, or "".
 
     The scope's libraries are the guild's, and filled in when the question is answered.
     """
@@ -46,6 +46,7 @@ class Question:
     place: Place
     follows: str = ""
     scope: Scope = field(default_factory=Scope)
+    asker: str = ""
 
 
 def asker_key(user: int) -> str:

@@ -17,10 +17,11 @@ from bot.discord.markdown import (
     units,
 )
 from bot.discord.translations import Translations
-from rag.answer import Answer, Citation, Headline
+from rag.answer import EXTRACTIVE, NOT_SAID, Answer, Citation, Headline
 from vectorstore.values import Article, Span
 
 CONTENT = 2_000
+TITLE = AUTHOR = 256
 DESCRIPTION = 4_096
 FIELD_VALUE = 1_024
 FIELDS = 25
@@ -45,12 +46,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One message. `file` is the text of an attached file, "" for none; every other text is in Discord's markup."""
+    """One message. `file` is the text of an attached file, "" for none.
+
+    `author` and `footer` are shown as they are, every other text is in Discord's markup.
+    """
 
     title: str
     body: str
     colour: int
     fields: tuple[Field, ...] = ()
+    author: str = ""
     footer: str = ""
     file: str = ""
     file_name: str = "answer.txt"
@@ -58,7 +63,7 @@ class Page:
     @property
     def size(self) -> int:
         """Units that count against the limit over everything in one message's embed."""
-        texts = [self.title, self.body, self.footer, *(field.name + field.value for field in self.fields)]
+        texts = [self.title, self.body, self.author, self.footer, *(field.name + field.value for field in self.fields)]
         return sum(units(text) for text in texts)
 
 
@@ -66,16 +71,15 @@ PARAGRAPH = 600
 """Most characters shown on either side of a quote: what a reader takes in at a glance."""
 
 
-def answer_pages(answer: Answer, t: Translations) -> list[Page]:
+def answer_pages(answer: Answer, t: Translations, asker: str = "") -> list[Page]:
     """The answer as one to three messages; if they do not hold it, the last one has all of it as a file."""
+    title, author = question_title(answer.question), asker_line(asker, t)
     if answer.refusal is not None:
-        return [refusal_page(answer, t)]
-    title = f"{t.as_of.format(date=t.date(answer.as_of))} {t.the_articles_say}"
-    if answer.as_of is None:
-        title = t.the_articles_say.capitalize()
+        return [replace(refusal_page(answer, t), title=title, author=author)]
     numbers = frozenset(citation.number for citation in answer.citations)
     text = (escape_answer(answer.text, numbers) or "…") + remarks_line(answer)
-    pages = [Page(title, body, GREEN) for body in split_text(text, BODY)]
+    pages = [Page("", body, GREEN) for body in split_text(text, BODY)]
+    pages[0] = replace(pages[0], title=title, author=author)
     pages = add_fields(pages, [source_field(citation, t) for citation in answer.citations], GREEN)
     return finish_pages(pages, answer, t)
 
@@ -85,15 +89,31 @@ def remarks_line(answer: Answer) -> str:
     return f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*" if answer.remarks else ""
 
 
-def footer_line(answer: Answer) -> str:
-    return f"{shorten(one_line(answer.id), 40)} · {shorten(one_line(answer.model), 80)}"
+def question_title(question: str) -> str:
+    return shorten_escaped(one_line(question), TITLE) or "…"
+
+
+def asker_line(asker: str, t: Translations) -> str:
+    """Who asked, "" where that is not known."""
+    name = shorten(one_line(asker), 80)
+    return t.asked_by.format(user=name) if name else ""
+
+
+def footer_line(answer: Answer, t: Translations) -> str:
+    """The date of the newest article quoted, how many outlets are quoted, and the model where one wrote."""
+    outlets = {one_line(citation.source) for citation in answer.citations} - {""}
+    return dotted(
+        t.as_of.format(date=t.date(answer.as_of)) if answer.as_of else "",
+        t.count(len(outlets), t.outlets) if outlets else "",
+        t.written_by.format(model=shorten(one_line(answer.model), 80)) if answer.model != EXTRACTIVE else "",
+    )
 
 
 def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[Page]:
     """Append the fields to the last page, and to as many further pages as they need."""
     for field in fields:
         last = pages[-1]
-        # Titles and footers are short; 300 units hold both.
+        # A footer is short; 300 units hold it.
         full = len(last.fields) == FIELDS or last.size + units(field.name + field.value) > ALL_OF_A_PAGE - 300
         if full:
             pages.append(Page("", "", colour, (field,)))
@@ -104,7 +124,7 @@ def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[
 
 def finish_pages(pages: list[Page], answer: Answer, t: Translations) -> list[Page]:
     """The pages with a footer on the last, and the whole answer as a file where they are too many."""
-    footer = footer_line(answer)
+    footer = footer_line(answer, t)
     if len(pages) <= MAX_PAGES:
         return [*pages[:-1], replace(pages[-1], footer=footer)]
     kept = pages[:MAX_PAGES]
@@ -184,16 +204,16 @@ def refusal_page(answer: Answer, t: Translations) -> Page:
     """Why there is no answer, and what comes nearest: the closest passage quoted, or headlines that do not answer."""
     refusal = answer.refusal
     assert refusal is not None
-    body = shorten_escaped(refusal.reason, 1_500)
+    body = f"**{t.the_articles_do_not_say}.**"
+    if refusal.reason != NOT_SAID:
+        body += f"\n{shorten_escaped(refusal.reason, 1_500)}"
     if answer.as_of is not None:
         body = f"{body}\n{t.as_of.format(date=t.date(answer.as_of))}".strip()
     body += remarks_line(answer)
     if refusal.closest is not None:
         headline = headline_line(refusal.closest, t)
         quote = emphasised(refusal.closest.quote, refusal.closest.emphasis, FIELD_VALUE - units(headline) - 4)
-        return Page(
-            t.the_articles_do_not_say, body, GREY, (Field(t.closest, f"> {quote}\n{headline}"),), footer_line(answer)
-        )
+        return Page("", body, GREY, (Field(t.closest, f"> {quote}\n{headline}"),))
     lines = [headline_line(headline, t) for headline in refusal.nearest[:NEAREST]]
     if not lines:
         body = f"{body}\n{t.nothing_nearest}".strip()
@@ -201,7 +221,7 @@ def refusal_page(answer: Answer, t: Translations) -> Page:
     joined = "\n".join(lines)
     values = [joined] if units(joined) <= FIELD_VALUE else lines
     fields = tuple(Field(t.nearest, value) for value in values if value)
-    return Page(t.the_articles_do_not_say, body or "…", GREY, fields, footer_line(answer))
+    return Page("", body, GREY, fields)
 
 
 def headline_line(
@@ -212,8 +232,10 @@ def headline_line(
     return "• " + dotted(link(headline.title, headline.url, title_limit), outlet, t.date(headline.published))
 
 
-def error_page(message: str, t: Translations) -> Page:
-    return Page(t.went_wrong, shorten_escaped(message, 2_000) or "…", RED)
+def error_page(message: str, t: Translations, asker: str = "", question: str = "") -> Page:
+    """What went wrong, with the question and its asker where those are known."""
+    asked = t.asked.format(user=shorten(one_line(asker), 80), question=one_line(question)) if asker else ""
+    return Page(t.went_wrong, shorten_escaped(message, 2_000) or "…", RED, author=shorten(asked, AUTHOR))
 
 
 IN_FILE = "… all in the attached file."
@@ -251,7 +273,7 @@ def answer_text(answer: Answer, t: Translations) -> str:
 
 def plain_messages(page: Page) -> list[str]:
     """A page as message content, for a channel where the bot may not show embeds."""
-    parts = [f"**{page.title}**" if page.title else "", page.body]
+    parts = [escape(page.author), f"**{page.title}**" if page.title else "", page.body]
     parts += [f"{field.name}\n{field.value}" for field in page.fields]
     parts.append(escape(page.footer))
     return split_text("\n\n".join(part for part in parts if part), CONTENT)
@@ -262,17 +284,18 @@ def thread_name(question: str) -> str:
     return shorten(one_line(question), 100) or "…"
 
 
-def passage_pages(passages: Sequence[tuple[Citation, Article | None]], t: Translations) -> list[Page]:
+def passage_pages(passages: Sequence[tuple[Citation, Article | None]], t: Translations, footer: str = "") -> list[Page]:
     """Each quote in the paragraph around it, the quoted words in bold; what does not fit is in the last page's file."""
     texts = []
     for citation, article in passages:
         outlet = shorten_escaped(one_line(citation.source), 160)
         head = dotted(link(citation.title, citation.url), outlet, t.date(citation.published))
         texts.append(f"[{citation.number}] {head}\n> {in_its_paragraph(citation, article)}")
+    footer = shorten(one_line(footer), 120)
     pages = [Page(t.passages, body, GREEN) for body in split_text("\n\n".join(texts), BODY)]
     if len(pages) <= MAX_PAGES:
-        return pages
-    last = pages[MAX_PAGES - 1]
+        return [*pages[:-1], replace(pages[-1], footer=footer)]
+    last = replace(pages[MAX_PAGES - 1], footer=footer)
     whole = "\n\n".join(f"[{citation.number}] {clean(citation.quote)}" for citation, _ in passages)
     body = f"{last.body}\n\n{t.continued_in_file}"
     return [*pages[: MAX_PAGES - 1], replace(last, body=body, file=whole, file_name="passages.txt")]

@@ -43,6 +43,8 @@ class Outgoing:
         embed = discord.Embed(title=page.title or None, description=page.body or None, colour=page.colour)
         for source in page.fields:
             embed.add_field(name=source.name, value=source.value, inline=False)
+        if page.author:
+            embed.set_author(name=page.author)
         if page.footer:
             embed.set_footer(text=page.footer)
         return [embed]
@@ -71,7 +73,6 @@ class ChannelReply:
     channel: discord.abc.Messageable
     key: str
     question: discord.Message | None = None
-    intro: str = ""
     message: discord.Message | None = None
     sent: int = 0
 
@@ -88,14 +89,10 @@ class ChannelReply:
         attach = permissions is None or permissions.attach_files
         embed = permissions is None or permissions.embed_links
         outgoing: list[Outgoing] = []
-        if self.intro and not embed:
-            outgoing.append(Outgoing(self.intro))
         for page in pages:
             file = page.file if attach else ""
             if embed:
-                # A passing text that was sent took the intro's place.
-                content = "" if outgoing or self.sent else self.intro
-                outgoing.append(Outgoing(content, page, file))
+                outgoing.append(Outgoing("", page, file))
             else:
                 *texts, ending = plain_messages(page)
                 outgoing += [*map(Outgoing, texts), Outgoing(ending, file=file)]

@@ -10,7 +10,9 @@ class Translations:
 
     months: tuple[str, ...] = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     as_of: str = "As of {date}"
-    the_articles_say: str = "the articles say"
+    outlets: tuple[str, str] = ("{count} outlet", "{count} outlets")
+    written_by: str = "written by {model}"
+    asked_by: str = "{user} asks"
     the_articles_do_not_say: str = "The articles do not say"
     nearest: str = "Nearest, but not answering"
     closest: str = "Closest, but it may not answer this"
@@ -54,6 +56,10 @@ class Translations:
         sentence: str = getattr(self, name)
         return sentence.format(**values)
 
+    def count(self, number: int, forms: tuple[str, str]) -> str:
+        """A number of things, by the form for one or for another number."""
+        return forms[number != 1].format(count=f"{number:,}")
+
     def date(self, moment: datetime | None) -> str:
         if moment is None:
             return self.undated
@@ -65,7 +71,9 @@ ENGLISH = Translations()
 GERMAN = Translations(
     months=("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."),
     as_of="Stand {date}",
-    the_articles_say="die Artikel sagen",
+    outlets=("{count} Medium", "{count} Medien"),
+    written_by="geschrieben von {model}",
+    asked_by="{user} fragt",
     the_articles_do_not_say="Die Artikel sagen dazu nichts",
     nearest="Am nächsten, aber keine Antwort",
     closest="Am nächsten dran, aber vielleicht keine Antwort darauf",

@@ -221,8 +221,10 @@ def texts_of(message: dict[str, object]) -> str:
     """Everything that can be read in a message."""
     parts = [str(message.get("content") or "")]
     for embed in message.get("embeds") or []:
-        parts += [str(embed.get("title") or ""), str(embed.get("description") or "")]
+        parts += [str((embed.get("author") or {}).get("name") or ""), str(embed.get("title") or "")]
+        parts.append(str(embed.get("description") or ""))
         parts += [f"{field['name']}\n{field['value']}" for field in embed.get("fields") or []]
+        parts.append(str((embed.get("footer") or {}).get("text") or ""))
     return "\n".join(parts)
 
 

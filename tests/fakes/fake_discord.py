@@ -81,6 +81,7 @@ def embed_problems(embeds: Sequence[Json]) -> list[str]:
         footer = embed.get("footer") or {}
         parts = [("title", embed.get("title"), 256), ("description", embed.get("description"), 4096)]
         parts.append(("footer", footer.get("text"), 2048))
+        parts.append(("author", (embed.get("author") or {}).get("name"), 256))
         for shown in fields:
             parts += [("field name", shown["name"], 256), ("field value", shown["value"], 1024)]
             if not str(shown["name"]).strip() or not str(shown["value"]).strip():

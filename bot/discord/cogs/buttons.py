@@ -86,7 +86,8 @@ class ButtonsCog(commands.Cog):
             if citation.library in visible
         ]
         if passages:
-            await show_privately(interaction, *passage_pages(passages, self.translations(interaction)))
+            footer = f"{answer_id} · {answer.model}" if answer else ""
+            await show_privately(interaction, *passage_pages(passages, self.translations(interaction), footer))
         else:
             await self.stale(interaction)
 

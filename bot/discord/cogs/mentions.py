@@ -84,7 +84,7 @@ class MentionsCog(commands.Cog):
             follows = await self.bot.history.shown_in(message.reference.message_id, message.channel.id)
         own_history = isinstance(message.channel, discord.Thread | discord.DMChannel)
         place = Place(guild_of(message), message.channel.id, own_history)
-        return Question(text, message.author.id, place, follows)
+        return Question(text, message.author.id, place, follows, asker=message.author.display_name)
 
     async def open_reply(self, message: discord.Message, session: AnswerSession) -> ChannelReply:
         """Where to answer: a new thread if the guild wants one and it can be made, else below the message."""
