@@ -2,13 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 from rag.answer import StreamEvent
-from tests.fakes.discord_harness import FakeEngine, connected, custom_ids, drafting, pressed, running, texts_of
+from tests.fakes.discord_harness import QUOTE, FakeEngine, connected, custom_ids, drafting, pressed, running, texts_of
 from tests.fakes.fake_discord import BOT, fake_discord, user_json
+
+
+async def quoting(question: str) -> AsyncIterator[StreamEvent]:
+    """A script that answers with nothing but a quote, as the engine does without a model."""
+    answer = FakeEngine().answer(question, f"“{QUOTE}” [1]")
+    start = QUOTE.index("Putin")
+    yield replace(answer, citations=(replace(answer.citations[0], emphasis=((start, start + 5),)),))
 
 
 def test_ask_is_deferred_and_then_answered_with_sources(tmp_path: Path) -> None:
@@ -58,6 +66,20 @@ def test_every_way_to_ask_shows_the_question_and_who_asks_it_and_no_id(tmp_path:
             press = await discord.press(int(first["id"]), pressed(first, "passages"))
             await discord.until(lambda: press.messages)
             assert f"{answer_id} · extractive" in texts_of(discord.messages[press.messages[0]])
+
+    asyncio.run(check())
+
+
+def test_an_answer_of_quotes_says_each_once_with_its_article_below(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, FakeEngine(quoting)) as parts:
+            message = await parts.discord.answered(await parts.discord.slash("ask", {"question": "q"}))
+            (embed,) = message["embeds"]
+            assert embed["description"] == "> Hungary would not seek to arrest **Putin**. [1]"
+            assert embed["fields"][0]["name"] == "[1] Example News · 17 Oct 2025"
+            assert embed["fields"][0]["value"] == (
+                "[Putin speaks with Hungary's prime minister](https://news.example/putin)"
+            )
 
     asyncio.run(check())
 

@@ -21,13 +21,13 @@ from bot.discord.markdown import (
     split_text,
     units,
 )
+from bot.discord.quotes import emphasised, set_quote, unpaired_marks
 from bot.discord.render import (
     MAX_PAGES,
     Page,
     answer_pages,
     answer_text,
     draft_text,
-    emphasised,
     error_page,
     passage_pages,
     plain_messages,
@@ -365,6 +365,79 @@ def test_without_its_markup_a_quote_is_the_articles_words(quote: str, pairs: lis
     bare = re.sub(r"\\([^a-zA-Z\d\s])", r"\1", bare)
     assert bare.replace(" ", "") == one_line(quote).replace(" ", "")
     assert len(bare.split()) == len(one_line(quote).split())
+
+
+@given(st.text('ab c.,“”"\n12', max_size=60), SPANS)
+def test_a_quote_gets_only_the_marks_that_its_article_keeps(quote: str, pairs: list[tuple[int, int]]) -> None:
+    spans = [(start, end) for start, end in pairs if start < end <= len(quote)]
+    shown = set_quote(quote, spans, 10_000).replace("**", "").replace(INVISIBLE, "")
+    bare = re.sub(r"^[“\"]… | …[”\"]$", "", shown)
+    assert bare.replace(" ", "") == one_line(quote).replace(" ", "")
+    if '"' not in quote:
+        assert not unpaired_marks(shown)[1]
+
+
+SPEECH = {
+    "whole speech": ("“We stay,” she said.", "“We stay,” she said."),
+    "speech that goes on": ("“We will not leave.", "“We will not leave. …”"),
+    "speech that began before": ("We rebuild,” she said.", "“… We rebuild,” she said."),
+    "both": ("and so on,” she said. “Nothing", "“… and so on,” she said. “Nothing …”"),
+    "straight marks": ('"Indeed, it may take place.', '"Indeed, it may take place. …"'),
+    "straight marks that close": ('no need to wait," he said.', '"… no need to wait," he said.'),
+    "inches": ('a 12" pipe', 'a 12" pipe'),
+    "none": ("The pier closed.", "The pier closed."),
+}
+
+
+@pytest.mark.parametrize(("quote", "shown"), SPEECH.values(), ids=SPEECH)
+def test_a_quote_leaves_no_quotation_mark_open(quote: str, shown: str) -> None:
+    assert set_quote(quote, (), 1_000) == shown
+
+
+def test_bold_falls_on_some_words_or_on_none() -> None:
+    assert set_quote("The pier closed on Sunday.", [(16, 25)], 1_000) == "The pier closed **on Sunday**."
+    assert set_quote("The pier closed on Sunday.", [(0, 25)], 1_000) == "The pier closed on Sunday."
+
+
+def quoted_answer(*quotes: tuple[str, str]) -> Answer:
+    """An answer that is nothing but quotes, given as (article, quote)."""
+    first = make_answer("").citations[0]
+    cited = tuple(
+        replace(first, number=number, article_id=article, title=f"Title of {article}", quote=quote, end=len(quote))
+        for number, (article, quote) in enumerate(quotes, 1)
+    )
+    text = "\n".join(f"“{citation.quote}” [{citation.number}]" for citation in cited)
+    return replace(make_answer(text), citations=cited)
+
+
+def test_an_answer_of_quotes_has_each_quote_and_each_article_once() -> None:
+    answer = quoted_answer(("pier", "The pier closed."), ("boat", "“We stay."), ("pier", "It opens in May."))
+    (page,) = answer_pages(answer, ENGLISH)
+    assert page.body == "> The pier closed. [1]\n\n> “We stay. …” [2]\n\n> It opens in May. [3]"
+    assert [(field.name, field.value) for field in page.fields] == [
+        ("[1] [3] Example News · 17 Oct 2025", "[Title of pier](https://news.example/a)"),
+        ("[2] Example News · 17 Oct 2025", "[Title of boat](https://news.example/a)"),
+    ]
+
+
+def test_what_a_model_wrote_has_its_quotes_below_grouped_by_article() -> None:
+    answer = quoted_answer(("pier", "The pier closed."), ("boat", "“We stay."), ("pier", "It opens in May."))
+    (page,) = answer_pages(replace(answer, text="Closed till May. [1] [3] They stay. [2]", model="a-model"), ENGLISH)
+    assert page.body == "Closed till May. [1] [3] They stay. [2]"
+    assert [field.value for field in page.fields] == [
+        "[Title of pier](https://news.example/a)\n> The pier closed. [1]\n> It opens in May. [3]",
+        "[Title of boat](https://news.example/a)\n> “We stay. …”",
+    ]
+
+
+def test_quotes_of_one_article_that_need_more_room_go_on_in_the_next_field() -> None:
+    answer = quoted_answer(*[("pier", "The pier closed. " * 20 + str(number)) for number in range(5)])
+    fields = answer_pages(replace(answer, text="Closed. [1][2][3][4][5]"), ENGLISH)[0].fields
+    assert [field.name for field in fields] == [
+        f"{numbers} Example News · 17 Oct 2025" for numbers in ("[1] [2]", "[3] [4]", "[5]")
+    ]
+    assert sum(field.value.count("Title of pier") for field in fields) == 1
+    assert "…" not in "".join(field.value for field in fields)
 
 
 def test_an_article_that_changed_shows_the_quote_alone() -> None:

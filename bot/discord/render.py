@@ -16,6 +16,7 @@ from bot.discord.markdown import (
     split_text,
     units,
 )
+from bot.discord.quotes import emphasised, set_quote
 from bot.discord.translations import Translations
 from rag.answer import EXTRACTIVE, NOT_SAID, Answer, Citation, Headline
 from vectorstore.values import Article, Span
@@ -67,6 +68,12 @@ class Page:
         return sum(units(text) for text in texts)
 
 
+WORD = re.compile(r"\w+")
+QUOTE = 1_500
+"""Most units of a quote in an answer's text."""
+NUMBERS = 15
+"""Most numbers in one field's name, which holds 256 units."""
+
 PARAGRAPH = 600
 """Most characters shown on either side of a quote: what a reader takes in at a glance."""
 
@@ -77,10 +84,12 @@ def answer_pages(answer: Answer, t: Translations, asker: str = "") -> list[Page]
     if answer.refusal is not None:
         return [replace(refusal_page(answer, t), title=title, author=author)]
     numbers = frozenset(citation.number for citation in answer.citations)
-    text = (escape_answer(answer.text, numbers) or "…") + remarks_line(answer)
+    alone = quotes_alone(answer)
+    text = quotes_text(answer.citations) if alone else escape_answer(answer.text, numbers)
+    text = (text or "…") + remarks_line(answer)
     pages = [Page("", body, GREEN) for body in split_text(text, BODY)]
     pages[0] = replace(pages[0], title=title, author=author)
-    pages = add_fields(pages, [source_field(citation, t) for citation in answer.citations], GREEN)
+    pages = add_fields(pages, source_fields(answer, not alone, t), GREEN)
     return finish_pages(pages, answer, t)
 
 
@@ -133,15 +142,57 @@ def finish_pages(pages: list[Page], answer: Answer, t: Translations) -> list[Pag
     return [*kept[:-1], replace(last, body=body, footer=footer, file=answer_text(answer, t))]
 
 
-def source_field(citation: Citation, t: Translations) -> Field:
-    """[n], outlet and date; below them the linked title and the words quoted from it."""
-    outlet = shorten_escaped(one_line(citation.source), 160)
-    name = f"[{citation.number}] {dotted(outlet, t.date(citation.published))}"
-    title = link(citation.title, citation.url)
-    copies = copies_line(citation.copies, t)
-    room = FIELD_VALUE - units(title) - units(copies) - 8
-    quoted = emphasised(citation.quote, citation.emphasis, room)
-    return Field(name, f"{title}{copies}\n> {quoted}" if quoted else title + copies)
+def quotes_alone(answer: Answer) -> bool:
+    """True if the text is its citations' quotes, one a line: shown below it too, each would stand there twice."""
+    lines = answer.text.splitlines()
+    return len(lines) == len(answer.citations) and all(
+        WORD.findall(line.removesuffix(f"[{citation.number}]")) == WORD.findall(citation.quote)
+        for line, citation in zip(lines, answer.citations, strict=True)
+    )
+
+
+def quotes_text(citations: Sequence[Citation]) -> str:
+    """Each quote in a block of its own, with its number."""
+    return "\n\n".join(f"> {quote_of(citation, QUOTE)} [{citation.number}]" for citation in citations)
+
+
+def quote_of(citation: Citation, limit: int) -> str:
+    return set_quote(citation.quote, citation.emphasis, limit) or "…"
+
+
+def source_fields(answer: Answer, quoted: bool, t: Translations) -> list[Field]:
+    """The cited articles, each once: its numbers, outlet and date, its linked title, and its quotes where `quoted`."""
+    articles: dict[tuple[str, str], list[Citation]] = {}
+    for citation in answer.citations:
+        articles.setdefault((citation.library, citation.article_id), []).append(citation)
+    return [field for citations in articles.values() for field in article_fields(citations, quoted, t)]
+
+
+def article_fields(citations: Sequence[Citation], quoted: bool, t: Translations) -> list[Field]:
+    """One article's field; further ones where its quotes need more room."""
+    first = citations[0]
+    title = link(first.title, first.url) + copies_line(first.copies, t)
+    if not quoted:
+        return [Field(source_line(citations, t), title)]
+    fields: list[Field] = []
+    shown: list[Citation] = []
+    lines = [title]
+    for citation in citations:
+        number = f" [{citation.number}]" if len(citations) > 1 else ""
+        line = f"> {quote_of(citation, FIELD_VALUE - units(title) - 16)}{number}"
+        if shown and units("\n".join([*lines, line])) > FIELD_VALUE:
+            fields.append(Field(source_line(shown, t), "\n".join(lines)))
+            shown, lines = [], []
+        shown.append(citation)
+        lines.append(line)
+    return [*fields, Field(source_line(shown, t), "\n".join(lines))]
+
+
+def source_line(citations: Sequence[Citation], t: Translations) -> str:
+    """The numbers of an article's citations, its outlet and date."""
+    outlet = shorten_escaped(one_line(citations[0].source), 120)
+    numbers = " ".join(f"[{citation.number}]" for citation in citations[:NUMBERS])
+    return f"{numbers} {dotted(outlet, t.date(citations[0].published))}"
 
 
 def copies_line(copies: Sequence[Headline], t: Translations) -> str:
@@ -150,54 +201,6 @@ def copies_line(copies: Sequence[Headline], t: Translations) -> str:
     if not sources:
         return ""
     return " · " + t.also_in.format(sources=shorten_escaped(", ".join(sources), 120))
-
-
-def emphasised(quote: str, spans: Sequence[Span], limit: int) -> str:
-    """A quote on one line, escaped, with these spans of it in bold, cut around the first of them when too long."""
-    start, end = 0, len(quote)
-    while True:
-        shown = marked(quote, spans, start, end)
-        if units(shown) <= limit or end - start <= 1:
-            return shown if units(shown) <= limit else ""
-        excess = max(1, (end - start) * (units(shown) - limit) // (2 * units(shown)))
-        first = spans[0][0] if spans else 0
-        if first - start > (end - start) // 2:
-            start = min(start + excess, first)
-        else:
-            end -= excess
-
-
-def marked(quote: str, spans: Sequence[Span], start: int, end: int) -> str:
-    """quote[start:end] on one line, escaped, its spans in bold, with an ellipsis where it was cut."""
-    pieces: list[str] = []
-    position = start
-    for span_start, span_end in joined_spans(spans):
-        low, high = max(span_start, position), min(span_end, end)
-        if low < high:
-            pieces += [quote_piece(quote[position:low]), quote_piece(quote[low:high], "**")]
-            position = high
-    pieces.append(quote_piece(quote[position:end]))
-    text = re.sub(r" {2,}", " ", "".join(pieces)).strip()
-    return ("…" if start > 0 else "") + text + ("…" if end < len(quote) else "") if text else ""
-
-
-def joined_spans(spans: Sequence[Span]) -> list[Span]:
-    """The spans in order, those that touch as one: "**a****b**" would show its stars."""
-    joined: list[Span] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
-        else:
-            joined.append((start, end))
-    return joined
-
-
-def quote_piece(text: str, mark: str = "") -> str:
-    """A stretch of a quote, escaped; white space at its ends stays outside the mark, or it would not become bold."""
-    core = escape(one_line(text))
-    before = " " if text[:1].isspace() else ""
-    after = " " if text[-1:].isspace() else ""
-    return f"{before}{mark}{core}{mark}{after}" if core else before
 
 
 def refusal_page(answer: Answer, t: Translations) -> Page:
@@ -212,7 +215,7 @@ def refusal_page(answer: Answer, t: Translations) -> Page:
     body += remarks_line(answer)
     if refusal.closest is not None:
         headline = headline_line(refusal.closest, t)
-        quote = emphasised(refusal.closest.quote, refusal.closest.emphasis, FIELD_VALUE - units(headline) - 4)
+        quote = quote_of(refusal.closest, FIELD_VALUE - units(headline) - 4)
         return Page("", body, GREY, (Field(t.closest, f"> {quote}\n{headline}"),))
     lines = [headline_line(headline, t) for headline in refusal.nearest[:NEAREST]]
     if not lines:
@@ -263,7 +266,9 @@ def draft_text(text: str, t: Translations) -> str:
 
 def answer_text(answer: Answer, t: Translations) -> str:
     """The whole answer as plain text, for a file."""
-    lines = [t.as_of.format(date=t.date(answer.as_of)), "", clean(answer.text), ""]
+    lines = [t.as_of.format(date=t.date(answer.as_of)), ""]
+    if not quotes_alone(answer):
+        lines += [clean(answer.text), ""]
     for citation in answer.citations:
         published = t.date(citation.published)
         head = dotted(one_line(citation.title), one_line(citation.source), published, citation.url)

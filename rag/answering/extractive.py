@@ -192,12 +192,14 @@ def quote_of(candidate: Candidate, hits: Sequence[Hit], readings: Sequence[Readi
 
 
 def answer_words(candidate: Candidate, chunk: Chunk, readings: Sequence[Reading], answer_type: str) -> tuple[Span, ...]:
-    """Words to emphasise: the reader's span when it lies here, else the dates, numbers or names that were asked for."""
+    """Words to emphasise: the reader's span, else the dates, numbers or names that were asked for.
+
+    Where the reader found its span in another sentence of the passage, this one has no words that answer.
+    """
     start, end = candidate.span
     if candidate.hit < len(readings) and (span := readings[candidate.hit].span) is not None:
         first, last = span[0] + chunk.start, span[1] + chunk.start
-        if start <= first < last <= end:
-            return ((first, last),)
+        return ((first, last),) if start <= first < last <= end else ()
     pattern = {"when": DATE, "count": NUMBER_WORD, "who": NAME}.get(answer_type)
     if pattern is None:
         return ()
