@@ -137,6 +137,10 @@ def test_a_refusal_is_not_dressed_as_an_answer(tmp_path: Path) -> None:
             assert refused["embeds"][0]["description"].startswith("**The articles do not say.**")
             assert refused["embeds"][0]["color"] != answered["embeds"][0]["color"]
             assert refused["embeds"][0]["fields"][0]["name"] == "Nearest, but not answering"
+            assert texts_of(refused).lower().count("do not say") == 1
+            assert "/help" in texts_of(refused)
+            assert "As of" not in texts_of(refused)
+            assert [one.split(":")[1] for one in custom_ids(refused)] == ["follow"]
 
     asyncio.run(check())
 

@@ -199,6 +199,7 @@ def test_help_fits_one_screen(tmp_path: Path) -> None:
             text = await told(parts, await parts.discord.slash("help"))
             assert len(text) < 1_600
             assert len(text.splitlines()) < 20
+            assert "1 article, 17 Oct 2025 to 17 Oct 2025: Example News" in text
             assert {"/ask", "/forget-me", "/library", "/settings", "/gaps"} <= set(text.replace("`", " ").split())
 
     asyncio.run(check())

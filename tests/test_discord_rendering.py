@@ -33,7 +33,7 @@ from bot.discord.render import (
     plain_messages,
 )
 from bot.discord.translations import ENGLISH, GERMAN, LANGUAGES
-from rag.answer import Answer, Citation, Headline, Refusal
+from rag.answer import EMPTY_LIBRARY, Answer, Citation, Explanation, Headline, Refusal
 from tests.fakes.fake_discord import embed_problems, text_length
 from vectorstore.values import Article
 
@@ -324,6 +324,55 @@ def test_a_refusal_looks_different_and_names_what_is_nearest() -> None:
     assert page.fields[0].value == "• [Putin speaks](https://news.example/a) · Example News · undated"
 
 
+LOOKED_UP = datetime(2025, 10, 17, tzinfo=UTC)
+LOOKED = Explanation(since=datetime(2025, 10, 18, tzinfo=UTC))
+REFUSED = {
+    "nothing more to say": (Refusal("The articles do not say."), Explanation(), "The library holds nothing near"),
+    "a filter with nothing behind it": (
+        Refusal("Nothing since 18 October 2025: the newest article is of 17 October 2025."),
+        LOOKED,
+        "Nothing since 18 Oct 2025; the newest article is of 17 Oct 2025.",
+    ),
+    "newer only": (
+        Refusal("No article in this scope says anything of it."),
+        Explanation(since=datetime(2025, 10, 17, 0, 0, 1, tzinfo=UTC), sources=("Example News",)),
+        "Nothing from Example News after 17 Oct 2025; the newest article is of 17 Oct 2025.",
+    ),
+    "an outlet that does not say": (
+        Refusal("No article in this scope says anything of it."),
+        Explanation(sources=("Example News",), until=datetime(2025, 10, 2, tzinfo=UTC)),
+        "Nothing from Example News up to 1 Oct 2025 speaks of it.",
+    ),
+    "another language": (
+        Refusal("The articles are read in English: ask in English, or set DATELINE_MODEL."),
+        Explanation(),
+        "I read the articles in English: please ask in English.",
+    ),
+    "another engine's reason": (Refusal("The articles are older."), Explanation(), "The articles are older."),
+}
+
+
+@pytest.mark.parametrize(("refusal", "explanation", "said"), REFUSED.values(), ids=REFUSED)
+def test_a_refusal_says_once_what_was_looked_at_and_what_to_do_next(
+    refusal: Refusal, explanation: Explanation, said: str
+) -> None:
+    (page,) = answer_pages(
+        replace(make_answer(""), citations=(), refusal=refusal, explanation=explanation, as_of=LOOKED_UP), ENGLISH
+    )
+    first, second, *others = page.body.splitlines()
+    assert first == "**The articles do not say.**"
+    assert second.startswith(said)
+    assert "/help" in others[-1]
+    assert len(set(page.body.splitlines())) == len(page.body.splitlines())
+    assert "As of" not in f"{page.body}{page.footer}"
+
+
+def test_an_empty_library_is_said_to_be_empty_and_how_to_fill_it() -> None:
+    answer = replace(make_answer(""), citations=(), refusal=Refusal(EMPTY_LIBRARY), as_of=None)
+    (page,) = answer_pages(answer, ENGLISH)
+    assert page.body.splitlines()[1] == "There are no articles here yet. Admins add some with /library add."
+
+
 def test_an_answer_of_20000_characters_ends_in_a_file_with_all_of_it() -> None:
     answer = make_answer("A sentence of the answer. [1] " * 700)
     pages = answer_pages(answer, ENGLISH)
@@ -453,5 +502,6 @@ def test_every_language_says_everything() -> None:
         for name in words.__slots__:
             english = getattr(ENGLISH, name)
             assert words is ENGLISH or getattr(words, name) != english, name
-            if isinstance(english, str):
-                assert set(re.findall(r"\{\w+\}", getattr(words, name))) == set(re.findall(r"\{\w+\}", english)), name
+            assert set(re.findall(r"\{\w+\}", str(getattr(words, name)))) == set(
+                re.findall(r"\{\w+\}", str(english))
+            ), name

@@ -37,13 +37,16 @@ def read_custom_id(given: str) -> tuple[str, str] | None:
 
 
 def answer_buttons(answer: Answer, t: Translations) -> Buttons:
-    """The buttons of an answer; a refusal has no passages."""
+    """The buttons of an answer; a refusal has nothing to show, to judge or to renew."""
+    follow_up = Button(t.follow_up, custom_id(FOLLOW_UP, answer.id))
+    if answer.refused:
+        return [follow_up]
     passages = [Button(t.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []
     newer = [Button(t.newer_only, custom_id(NEWER, answer.id))] if answer.as_of is not None else []
     return [
         *passages,
         Button(f"👍 {t.useful}", custom_id(UP, answer.id)),
         Button(f"👎 {t.not_useful}", custom_id(DOWN, answer.id)),
-        Button(t.follow_up, custom_id(FOLLOW_UP, answer.id)),
+        follow_up,
         *newer,
     ]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from bot.discord.markdown import (
     clean,
@@ -18,7 +19,19 @@ from bot.discord.markdown import (
 )
 from bot.discord.quotes import emphasised, set_quote
 from bot.discord.translations import Translations
-from rag.answer import EXTRACTIVE, NOT_SAID, Answer, Citation, Headline
+from rag.answer import (
+    EMPTY_LIBRARY,
+    ENGLISH_ONLY,
+    EXTRACTIVE,
+    NOT_SAID,
+    NOTHING_FOUND,
+    Answer,
+    Citation,
+    Explanation,
+    Headline,
+    Refusal,
+)
+from rag.library import LibraryStatus
 from vectorstore.values import Article, Span
 
 CONTENT = 2_000
@@ -33,6 +46,7 @@ MAX_PAGES = 3
 # Leaves room in a description for the line that points to the file.
 BODY = DESCRIPTION - 296
 NEAREST = 5
+OUTLETS = 8
 
 GREEN, GREY, RED, BLUE = 0x2E7D32, 0x757575, 0xC62828, 0x1565C0
 
@@ -68,7 +82,7 @@ class Page:
         return sum(units(text) for text in texts)
 
 
-WORD = re.compile(r"\w+")
+WORD_CHARACTERS = re.compile(r"\w+")
 QUOTE = 1_500
 """Most units of a quote in an answer's text."""
 NUMBERS = 15
@@ -109,11 +123,12 @@ def asker_line(asker: str, t: Translations) -> str:
 
 
 def footer_line(answer: Answer, t: Translations) -> str:
-    """The date of the newest article quoted, how many outlets are quoted, and the model where one wrote."""
+    """The date of the newest article quoted, how many outlets are quoted, the filter, and the model where one wrote."""
     outlets = {one_line(citation.source) for citation in answer.citations} - {""}
     return dotted(
         t.as_of.format(date=t.date(answer.as_of)) if answer.as_of else "",
         t.count(len(outlets), t.outlets) if outlets else "",
+        filter_words(answer.explanation, t),
         t.written_by.format(model=shorten(one_line(answer.model), 80)) if answer.model != EXTRACTIVE else "",
     )
 
@@ -146,17 +161,17 @@ def quotes_alone(answer: Answer) -> bool:
     """True if the text is its citations' quotes, one a line: shown below it too, each would stand there twice."""
     lines = answer.text.splitlines()
     return len(lines) == len(answer.citations) and all(
-        WORD.findall(line.removesuffix(f"[{citation.number}]")) == WORD.findall(citation.quote)
+        WORD_CHARACTERS.findall(line.removesuffix(f"[{citation.number}]")) == WORD_CHARACTERS.findall(citation.quote)
         for line, citation in zip(lines, answer.citations, strict=True)
     )
 
 
 def quotes_text(citations: Sequence[Citation]) -> str:
     """Each quote in a block of its own, with its number."""
-    return "\n\n".join(f"> {quote_of(citation, QUOTE)} [{citation.number}]" for citation in citations)
+    return "\n\n".join(f"> {shown_quote(citation, QUOTE)} [{citation.number}]" for citation in citations)
 
 
-def quote_of(citation: Citation, limit: int) -> str:
+def shown_quote(citation: Citation, limit: int) -> str:
     return set_quote(citation.quote, citation.emphasis, limit) or "…"
 
 
@@ -173,22 +188,22 @@ def article_fields(citations: Sequence[Citation], quoted: bool, t: Translations)
     first = citations[0]
     title = link(first.title, first.url) + copies_line(first.copies, t)
     if not quoted:
-        return [Field(source_line(citations, t), title)]
+        return [Field(cited_as(citations, t), title)]
     fields: list[Field] = []
     shown: list[Citation] = []
     lines = [title]
     for citation in citations:
         number = f" [{citation.number}]" if len(citations) > 1 else ""
-        line = f"> {quote_of(citation, FIELD_VALUE - units(title) - 16)}{number}"
+        line = f"> {shown_quote(citation, FIELD_VALUE - units(title) - 16)}{number}"
         if shown and units("\n".join([*lines, line])) > FIELD_VALUE:
-            fields.append(Field(source_line(shown, t), "\n".join(lines)))
+            fields.append(Field(cited_as(shown, t), "\n".join(lines)))
             shown, lines = [], []
         shown.append(citation)
         lines.append(line)
-    return [*fields, Field(source_line(shown, t), "\n".join(lines))]
+    return [*fields, Field(cited_as(shown, t), "\n".join(lines))]
 
 
-def source_line(citations: Sequence[Citation], t: Translations) -> str:
+def cited_as(citations: Sequence[Citation], t: Translations) -> str:
     """The numbers of an article's citations, its outlet and date."""
     outlet = shorten_escaped(one_line(citations[0].source), 120)
     numbers = " ".join(f"[{citation.number}]" for citation in citations[:NUMBERS])
@@ -204,27 +219,61 @@ def copies_line(copies: Sequence[Headline], t: Translations) -> str:
 
 
 def refusal_page(answer: Answer, t: Translations) -> Page:
-    """Why there is no answer, and what comes nearest: the closest passage quoted, or headlines that do not answer."""
+    """That there is no answer and what was looked at, what comes nearest, and what to do next."""
     refusal = answer.refusal
     assert refusal is not None
-    body = f"**{t.the_articles_do_not_say}.**"
-    if refusal.reason != NOT_SAID:
-        body += f"\n{shorten_escaped(refusal.reason, 1_500)}"
-    if answer.as_of is not None:
-        body = f"{body}\n{t.as_of.format(date=t.date(answer.as_of))}".strip()
-    body += remarks_line(answer)
+    headline = f"**{t.the_articles_do_not_say}.**"
+    if refusal.reason == EMPTY_LIBRARY:
+        return Page("", f"{headline}\n{t.library_empty}", GREY)
+    narrowed = filter_words(answer.explanation, t)
+    why = shorten_escaped(why_refused(answer, refusal.reason, narrowed, t), 1_500)
+    lines = [headline, why]
+    if not narrowed and not refusal.nearest and refusal.closest is None:
+        lines.append(t.nothing_nearest)
+    lines.append(t.ask_without_filter if narrowed else t.ask_otherwise)
+    body = "\n".join(line for line in lines if line) + remarks_line(answer)
+    return Page("", body, GREY, nearest_fields(refusal, t))
+
+
+def why_refused(answer: Answer, reason: str, narrowed: str, t: Translations) -> str:
+    """What a filter left out, else the engine's reason; "" where that says no more than the line above it."""
+    since, newest = answer.explanation.since, answer.as_of
+    if narrowed and answer.hits:
+        return t.looked_only.format(filter=narrowed)
+    if narrowed and since is not None and newest is not None and newest < since:
+        return t.nothing_so_new.format(filter=narrowed, date=t.date(newest))
+    if narrowed:
+        return t.nothing_within.format(filter=narrowed)
+    if reason == ENGLISH_ONLY:
+        return t.english_only
+    return "" if reason in (NOT_SAID, NOTHING_FOUND) else reason
+
+
+def filter_words(asked: Explanation, t: Translations) -> str:
+    """What an answer was restricted to, without markup: "from Example News since 18 Oct 2025"; "" for nothing."""
+    words = []
+    if asked.sources:
+        words.append(t.from_outlets.format(sources=shorten(", ".join(map(one_line, asked.sources)), 100)))
+    if asked.since is not None:
+        # "Newer only" asks from the second after the newest article on.
+        begins = asked.since.timestamp() % 60 == 0
+        words.append((t.since if begins else t.after).format(date=t.date(asked.since)))
+    if asked.until is not None:
+        words.append(t.until.format(date=t.date(asked.until - timedelta(seconds=1))))
+    return " ".join(words)
+
+
+def nearest_fields(refusal: Refusal, t: Translations) -> tuple[Field, ...]:
+    """The closest passage quoted, which may answer after all, else headlines that do not."""
     if refusal.closest is not None:
         headline = headline_line(refusal.closest, t)
-        quote = quote_of(refusal.closest, FIELD_VALUE - units(headline) - 4)
-        return Page("", body, GREY, (Field(t.closest, f"> {quote}\n{headline}"),))
+        quote = shown_quote(refusal.closest, FIELD_VALUE - units(headline) - 4)
+        return (Field(t.closest, f"> {quote}\n{headline}"),)
     lines = [headline_line(headline, t) for headline in refusal.nearest[:NEAREST]]
-    if not lines:
-        body = f"{body}\n{t.nothing_nearest}".strip()
     # Five lines may not fit one field; each has one of its own then, under the same name.
     joined = "\n".join(lines)
     values = [joined] if units(joined) <= FIELD_VALUE else lines
-    fields = tuple(Field(t.nearest, value) for value in values if value)
-    return Page("", body, GREY, fields)
+    return tuple(Field(t.nearest, value) for value in values if value)
 
 
 def headline_line(
@@ -233,6 +282,18 @@ def headline_line(
     """One headline on one line: linked title, outlet, date."""
     outlet = shorten_escaped(one_line(headline.source), outlet_limit)
     return "• " + dotted(link(headline.title, headline.url, title_limit), outlet, t.date(headline.published))
+
+
+def library_line(status: LibraryStatus, t: Translations) -> str:
+    """What there is to answer from: articles, dates, the outlets with most of them; "" for an empty library."""
+    if not status.articles:
+        return t.library_empty
+    dates = ""
+    if status.oldest and status.newest:
+        dates = ", " + t.from_to.format(oldest=t.date(status.oldest), newest=t.date(status.newest))
+    names = ", ".join(one_line(name) for name, _ in status.sources[:OUTLETS] if one_line(name))
+    outlets = f": {shorten_escaped(names, 240)}" if names else ""
+    return f"{t.count(status.articles, t.articles)}{dates}{outlets}"
 
 
 def error_page(message: str, t: Translations, asker: str = "", question: str = "") -> Page:

@@ -9,6 +9,7 @@ class Translations:
     """Every sentence and label of the bot around an answer, in English; braces are filled in where it is shown."""
 
     months: tuple[str, ...] = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    day: str = "{day} {month} {year}"
     as_of: str = "As of {date}"
     outlets: tuple[str, str] = ("{count} outlet", "{count} outlets")
     written_by: str = "written by {model}"
@@ -17,6 +18,17 @@ class Translations:
     nearest: str = "Nearest, but not answering"
     closest: str = "Closest, but it may not answer this"
     nothing_nearest: str = "The library holds nothing near this question."
+    library_empty: str = "There are no articles here yet. Admins add some with /library add."
+    english_only: str = "I read the articles in English: please ask in English."
+    nothing_so_new: str = "Nothing {filter}; the newest article is of {date}."
+    nothing_within: str = "Nothing {filter} speaks of it."
+    looked_only: str = "I looked only at articles {filter}."
+    from_outlets: str = "from {sources}"
+    since: str = "since {date}"
+    after: str = "after {date}"
+    until: str = "up to {date}"
+    ask_otherwise: str = "Try other words or names; /help says what I read and how to ask."
+    ask_without_filter: str = "Ask without the filter and I look at every article; /help says how to ask."
     undated: str = "undated"
     went_wrong: str = "Something went wrong"
     try_again: str = "Please ask again in a moment. If it keeps happening, tell the operator this number: {number}."
@@ -50,6 +62,23 @@ class Translations:
     no_question: str = "Ask me about the news: mention me with a question, or use /ask. /help says more."
     cannot_read: str = "I cannot read this message. Mention me in it, or press «Follow up» below my answer."
     asked: str = "{user} asked: {question}"
+    articles: tuple[str, str] = ("{count} article", "{count} articles")
+    from_to: str = "{oldest} to {newest}"
+    help: str = """\
+**Ask** `/ask question:` … or mention me with a question, or reply to one of my answers.
+`since:` and `until:` take days like 2025-10-17, `source:` an outlet.
+In a thread or a chain of replies I know what was said before; **Follow up** below an answer does the same.
+
+**What you get** only what the articles say, quoted word for word, with outlet, date and link. When the articles do \
+not say, I say that, and what comes nearest.
+**What I read** {library}
+
+**Below an answer** *Passages* shows each quote in its surroundings, *Newer only* asks again for later articles, \
+👍 and 👎 tell the operators how good it was.
+
+**Your data** I keep questions and answers for {days} days so that follow-ups and buttons work. \
+`/forget-me` deletes yours, and your votes.
+**Admins** `/library`, `/settings` and `/gaps`."""
 
     def say(self, name: str, **values: object) -> str:
         """A sentence by its field's name, its braces filled in."""
@@ -63,13 +92,14 @@ class Translations:
     def date(self, moment: datetime | None) -> str:
         if moment is None:
             return self.undated
-        return f"{moment.day} {self.months[moment.month - 1]} {moment.year}"
+        return self.day.format(day=moment.day, month=self.months[moment.month - 1], year=moment.year)
 
 
 ENGLISH = Translations()
 
 GERMAN = Translations(
     months=("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."),
+    day="{day}. {month} {year}",
     as_of="Stand {date}",
     outlets=("{count} Medium", "{count} Medien"),
     written_by="geschrieben von {model}",
@@ -78,6 +108,17 @@ GERMAN = Translations(
     nearest="Am nächsten, aber keine Antwort",
     closest="Am nächsten dran, aber vielleicht keine Antwort darauf",
     nothing_nearest="In der Bibliothek steht nichts, das dieser Frage nahekommt.",
+    library_empty="Hier gibt es noch keine Artikel. Admins fügen welche mit /library add hinzu.",
+    english_only="Ich lese die Artikel auf Englisch: bitte auf Englisch fragen.",
+    nothing_so_new="Nichts {filter}; der neueste Artikel ist vom {date}.",
+    nothing_within="In den Artikeln {filter} steht dazu nichts.",
+    looked_only="Ich habe nur in Artikel {filter} gesehen.",
+    from_outlets="von {sources}",
+    since="seit dem {date}",
+    after="nach dem {date}",
+    until="bis zum {date}",
+    ask_otherwise="Versuch es mit anderen Wörtern oder Namen; /help sagt, was ich lese und wie man fragt.",
+    ask_without_filter="Frag ohne den Filter, dann sehe ich in alle Artikel; /help sagt, wie man fragt.",
     undated="ohne Datum",
     went_wrong="Etwas ist schiefgegangen",
     try_again="Bitte gleich noch einmal fragen. Bleibt es dabei, hilft dem Betreiber diese Nummer: {number}.",
@@ -109,6 +150,23 @@ GERMAN = Translations(
     no_question="Frag mich nach den Nachrichten: erwähne mich mit einer Frage, oder nimm /ask. /help sagt mehr.",
     cannot_read="Ich kann diese Nachricht nicht lesen. Erwähne mich darin, oder drück «Nachfragen» unter der Antwort.",
     asked="{user} hat gefragt: {question}",
+    articles=("{count} Artikel", "{count} Artikel"),
+    from_to="{oldest} bis {newest}",
+    help="""\
+**Fragen** `/ask question:` … oder erwähne mich mit einer Frage, oder antworte auf eine meiner Antworten.
+`since:` und `until:` nehmen Tage wie 2025-10-17, `source:` ein Medium.
+In einem Thread oder einer Kette von Antworten weiß ich, was vorher war; **Nachfragen** unter einer Antwort auch.
+
+**Was du bekommst** nur, was die Artikel sagen, Wort für Wort zitiert, mit Medium, Datum und Link. Sagen die Artikel \
+nichts dazu, dann sage ich das, und was am nächsten kommt.
+**Was ich lese** {library}
+
+**Unter einer Antwort** *Textstellen* zeigt jedes Zitat in seiner Umgebung, *Nur Neueres* fragt noch einmal nach \
+späteren Artikeln, 👍 und 👎 sagen den Betreibern, wie gut sie war.
+
+**Deine Daten** Fragen und Antworten bewahre ich {days} Tage auf, damit Nachfragen und Knöpfe gehen. \
+`/forget-me` löscht deine, und deine Stimmen.
+**Admins** `/library`, `/settings` und `/gaps`.""",
 )
 
 LANGUAGES = {"en": ENGLISH, "de": GERMAN}

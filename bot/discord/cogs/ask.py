@@ -7,25 +7,10 @@ from discord.ext import commands
 
 from bot.discord.answering import question_from
 from bot.discord.client import DatelineBot, Interaction
-from bot.discord.render import notice_page
+from bot.discord.render import library_line, notice_page
 from bot.discord.replies import show_privately, tell_privately
 from bot.discord.state import PRIVATE
 from vectorstore.values import Scope
-
-HELP = """\
-**Ask** `/ask question:` … or mention me with a question, or reply to one of my answers.
-`since:` and `until:` take days like 2025-10-17, `source:` an outlet.
-In a thread or a chain of replies I know what was said before; **Follow up** below an answer does the same.
-
-**What you get** only what the articles say, each statement with its number, outlet, date and the words quoted \
-from the article. When the articles do not say, I say that, and which headlines come nearest.
-
-**Below an answer** *Passages* shows each quote in its paragraph, *Newer only* asks again for later articles, \
-👍 and 👎 tell the operators how good it was.
-
-**Your data** I keep questions and answers for {days} days so that follow-ups and buttons work. \
-`/forget-me` deletes yours, and your votes.
-**Admins** `/library`, `/settings` and `/gaps`."""
 
 
 class AskCog(commands.Cog):
@@ -68,8 +53,11 @@ class AskCog(commands.Cog):
 
     @app_commands.command(name="help", description="What I can do, on one screen")
     async def show_help(self, interaction: Interaction) -> None:
-        text = HELP.format(days=self.bot.settings.answer_retention_days)
-        await interaction.response.send_message(text, ephemeral=True)
+        settings = self.bot.guild_settings
+        status = await self.bot.engine.library.status(settings.libraries(interaction.guild_id or PRIVATE))
+        t = settings.translations(interaction.guild_id)
+        text = t.help.format(days=self.bot.settings.answer_retention_days, library=library_line(status, t))
+        await tell_privately(interaction, text)
 
     @app_commands.command(name="forget-me", description="Delete your stored questions and votes")
     async def forget_me(self, interaction: Interaction) -> None:
