@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from rag.answer import StreamEvent
 from tests.fakes.discord_harness import QUOTE, FakeEngine, connected, custom_ids, drafting, pressed, running, texts_of
 from tests.fakes.fake_discord import BOT, fake_discord, user_json
@@ -103,13 +105,50 @@ def test_ask_takes_days_and_an_outlet(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
+FILTERS = {
+    "no day": ({"since": "last week"}, "A day looks like 2025-10-17"),
+    "a day that never was": ({"until": "2025-02-30"}, "A day looks like 2025-10-17"),
+    "since after until": ({"since": "2025-10-17", "until": "2025-10-16"}, "2025-10-17 is after until: 2025-10-16"),
+    "the future": ({"since": "2999-01-01"}, "lies in the future. The newest article is of 17 Oct 2025"),
+    "a mistyped outlet": ({"source": "Exampel *News*"}, "called «Exampel \\*News\\*». Nearest: Example News."),
+    "an outlet unlike any": ({"source": "Zzz"}, "Nearest: Example News."),
+}
+
+
+@pytest.mark.parametrize(("options", "told"), FILTERS.values(), ids=FILTERS)
+def test_a_filter_that_cannot_be_meant_is_told_to_the_asker_alone(
+    tmp_path: Path, options: dict[str, object], told: str
+) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            asked = await parts.discord.slash("ask", {"question": "q", **options})
+            assert told in texts_of(await parts.discord.answered(asked))
+            assert asked.ephemeral
+            assert parts.engine.asked == []
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("options", [{"since": "2025-10-17", "until": "2025-10-17"}, {"source": " example news"}])
+def test_a_single_day_and_an_outlet_however_written_are_filters(tmp_path: Path, options: dict[str, object]) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            await parts.discord.answered(await parts.discord.slash("ask", {"question": "q", **options}))
+            scope = parts.engine.asked[0][2]
+            assert scope.sources == (("Example News",) if "source" in options else ())
+            assert scope.until == (datetime(2025, 10, 18, tzinfo=UTC) if "until" in options else None)
+
+    asyncio.run(check())
+
+
 def test_the_outlet_is_completed_from_the_library(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path) as parts:
-            typed = await parts.discord.slash("ask", {"question": "q", "source": "exa"}, complete="source")
-            await parts.discord.until(lambda: typed.callback)
-            assert typed.callback is not None
-            assert typed.callback["data"]["choices"] == [{"name": "Example News", "value": "Example News"}]
+            for letters in ("exa", "exmaple nwes"):
+                typed = await parts.discord.slash("ask", {"question": "q", "source": letters}, complete="source")
+                await parts.discord.until(lambda typed=typed: typed.callback)
+                assert typed.callback is not None
+                assert typed.callback["data"]["choices"] == [{"name": "Example News", "value": "Example News"}]
 
     asyncio.run(check())
 

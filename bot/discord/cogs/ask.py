@@ -1,15 +1,18 @@
 """The commands for everyone: /ask, /help and /forget-me."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 
 from discord import app_commands
 from discord.ext import commands
 
+from bot.discord.admission import Rejected
 from bot.discord.answering import question_from
 from bot.discord.client import DatelineBot, Interaction
+from bot.discord.filters import nearest_outlets, read_filters
 from bot.discord.render import library_line, notice_page
 from bot.discord.replies import show_privately, tell_privately
 from bot.discord.state import PRIVATE
+from rag.library import LibraryStatus
 from vectorstore.values import Scope
 
 
@@ -34,29 +37,33 @@ class AskCog(commands.Cog):
         until: str | None = None,
         source: str | None = None,
     ) -> None:
-        try:
-            first, last = day_of(since), day_of(until)
-            end = last + timedelta(days=1) if last else None
-        except (ValueError, OverflowError):
-            await tell_privately(interaction, "A day looks like 2025-10-17. Please use that for since: and until:.")
-            return
-        scope = Scope(since=first, until=end, sources=(source,) if source else ())
+        scope = Scope()
+        if since or until or source:
+            t = self.bot.guild_settings.translations(interaction.guild_id)
+            try:
+                scope = read_filters(since, until, source, await self.status(interaction), datetime.now(UTC), t)
+            except Rejected as reason:
+                await tell_privately(interaction, t.say(reason.sentence, **reason.values))
+                return
         await self.bot.answers.ask_by_interaction(interaction, question_from(interaction, question, scope=scope))
 
     @ask.autocomplete("source")
     async def complete_source(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """Outlets of the articles that this guild sees."""
-        libraries = self.bot.guild_settings.libraries(interaction.guild_id or PRIVATE)
-        status = await self.bot.engine.library.status(libraries)
-        names = [name for name, _ in status.sources if name and typed.lower() in name.lower() and len(name) <= 100]
+        status = await self.status(interaction)
+        names = nearest_outlets(typed, [name for name, _ in status.sources if name and len(name) <= 100])
         return [app_commands.Choice(name=name, value=name) for name in names[:25]]
+
+    async def status(self, interaction: Interaction) -> LibraryStatus:
+        """What this guild's questions are answered from."""
+        libraries = self.bot.guild_settings.libraries(interaction.guild_id or PRIVATE)
+        return await self.bot.engine.library.status(libraries)
 
     @app_commands.command(name="help", description="What I can do, on one screen")
     async def show_help(self, interaction: Interaction) -> None:
-        settings = self.bot.guild_settings
-        status = await self.bot.engine.library.status(settings.libraries(interaction.guild_id or PRIVATE))
-        t = settings.translations(interaction.guild_id)
-        text = t.help.format(days=self.bot.settings.answer_retention_days, library=library_line(status, t))
+        t = self.bot.guild_settings.translations(interaction.guild_id)
+        library = library_line(await self.status(interaction), t)
+        text = t.help.format(days=self.bot.settings.answer_retention_days, library=library)
         await tell_privately(interaction, text)
 
     @app_commands.command(name="forget-me", description="Delete your stored questions and votes")
@@ -69,8 +76,3 @@ class AskCog(commands.Cog):
             "Changes you made as an admin stay in that server's log."
         )
         await show_privately(interaction, notice_page("Forgotten", body))
-
-
-def day_of(text: str | None) -> datetime | None:
-    """The beginning of a day in UTC. Raises ValueError for anything but YYYY-MM-DD."""
-    return datetime.combine(date.fromisoformat(text.strip()), time(), UTC) if text and text.strip() else None
