@@ -9,12 +9,13 @@ TIME_WORDS = (
     r"(?:(?:today|yesterday|so far|now|lately|recently|(?:this|last) (?:week|month)"
     r"|(?:in|over|within|during) the (?:last|past) (?:\w+ )?(?:days?|weeks?|months?)|since .+|as of .+)\s*)*"
 )
-GREETING = re.compile(
-    r"(?:hi|hiya|hello|hey|hallo|yo|good (?:morning|afternoon|evening)|thanks?|thank you|thx|help|test|ping"
-    r"|(?:what|how) can (?:you|i) (?:do|ask)(?: here| you)?|who are you|what are you|how (?:does this|do you) work)"
-    r"(?: (?:there|all|everyone|bot|dateline|you|so much|a lot))*[\s!.?]*",
-    re.IGNORECASE,
+GREETING = (
+    r"(?:hi|hiya|hello|hey|hallo|yo|good (?:morning|afternoon|evening)|thanks?|thank you|thx|help(?: me)?|test|ping"
+    r"|(?:what|how) (?:else )?(?:can|do) (?:you|i) (?:do|ask|use)(?: here| you| this)?|how can you help(?: me)?"
+    r"|who are you|what are you|how (?:does this|do you) work|guten (?:morgen|tag|abend)|danke|hilfe|was kannst du)"
+    r"(?: (?:there|all|everyone|bot|dateline|you|so much|a lot))*"
 )
+GREETINGS = re.compile(rf"{GREETING}(?:[\s!.?,]+{GREETING})*[\s!.?]*", re.IGNORECASE)
 SUMMARY_REQUEST = re.compile(
     r"(?:please |can you |could you |give me )*(?:a )?(?:short |quick |brief )?"
     r"(?:tl;?dr|summar(?:y|ies|i[sz]e)|sum up|key points|main points|overview|recap)(?: me)?(?: (?:of|for|on|about))?"
@@ -39,7 +40,7 @@ AGAIN = re.compile(
 
 def wants_help(question: str) -> bool:
     """True for a greeting, thanks or a cry for help: nothing that articles could answer."""
-    return bool(GREETING.fullmatch(question.strip()))
+    return bool(GREETINGS.fullmatch(question.strip()))
 
 
 def summary_subject(question: str) -> str | None:

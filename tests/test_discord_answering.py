@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from rag.answer import StreamEvent
-from tests.fakes.discord_harness import QUOTE, FakeEngine, connected, custom_ids, drafting, pressed, running, texts_of
+from tests.fakes.discord_harness import (
+    MANAGE,
+    QUOTE,
+    FakeEngine,
+    connected,
+    custom_ids,
+    drafting,
+    pressed,
+    running,
+    texts_of,
+)
 from tests.fakes.fake_discord import BOT, fake_discord, user_json
 
 
@@ -208,6 +218,50 @@ def test_a_mention_without_a_question_is_told_how_to_ask(tmp_path: Path) -> None
             said = await parts.discord.say(501, "")
             await parts.discord.until(lambda: parts.discord.answers_to(said))
             assert "/ask" in texts_of(parts.discord.answers_to(said)[0])
+            assert parts.engine.asked == []
+
+    asyncio.run(check())
+
+
+NO_QUESTIONS = ("hi", "help", "What can you do?", "Thanks!", "   ", "?!")
+
+
+def test_what_is_no_question_gets_help_privately_costs_nothing_and_is_no_gap(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, discord_daily_budget=1) as parts:
+            discord = parts.discord
+            for text in NO_QUESTIONS:
+                asked = await discord.slash("ask", {"question": text})
+                assert "/help" in texts_of(await discord.answered(asked))
+                assert asked.ephemeral
+            long = await discord.slash("ask", {"question": "why " * 600})
+            assert "2,000 are the most" in texts_of(await discord.answered(long))
+            assert long.ephemeral
+            first = await discord.answered(await discord.slash("ask", {"question": "The only question?"}))
+            follow_up = pressed(first, "follow").replace("follow", "question")
+            thanked = await discord.submit(follow_up, {"text": "Thank you!"})
+            assert "/help" in texts_of(await discord.answered(thanked))
+            assert thanked.ephemeral
+            await parts.settled()
+            assert [question for question, *_ in parts.engine.asked] == ["The only question?"]
+            assert len(parts.engine.answers.stored) == 1
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("text", ["Hi!", "What can you do?", "help"])
+def test_a_mention_with_a_greeting_gets_help_and_no_thread(tmp_path: Path, text: str) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            await parts.discord.answered(
+                await parts.discord.slash("settings", {"auto_thread": True}, permissions=MANAGE)
+            )
+            said = await parts.discord.say(501, text)
+            await parts.discord.until(lambda: parts.discord.answers_to(said))
+            (message,) = parts.discord.answers_to(said)
+            assert "/ask" in message["content"]
+            assert not message["embeds"]
+            assert parts.discord.guilds[50].threads == []
             assert parts.engine.asked == []
 
     asyncio.run(check())

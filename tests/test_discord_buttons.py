@@ -10,6 +10,7 @@ import pytest
 
 from rag.answer import Explanation, StreamEvent
 from tests.fakes.discord_harness import (
+    MANAGE,
     PUBLISHED,
     FakeAnswers,
     FakeEngine,
@@ -96,6 +97,31 @@ def test_newer_only_asks_again_for_later_articles(tmp_path: Path) -> None:
             question, _, scope = parts.engine.asked[1]
             assert question == "Will Hungary arrest Putin?"
             assert scope.since == PUBLISHED + timedelta(seconds=1)
+
+    asyncio.run(check())
+
+
+def test_that_nothing_is_newer_is_no_gap_and_asked_on_from_the_answer_before(tmp_path: Path) -> None:
+    async def script(question: str) -> AsyncIterator[StreamEvent]:
+        engine = FakeEngine()
+        asked.append(question)
+        yield engine.answer(question) if len(asked) == 1 else replace(engine.refusal(question), id="b0000001")
+
+    asked: list[str] = []
+
+    async def check() -> None:
+        async with running(tmp_path, FakeEngine(script)) as parts:
+            message = await answered_message(parts)
+            newer = await parts.discord.press(int(message["id"]), pressed(message, "newer"), user=12)
+            refused = await parts.discord.answered(newer)
+            assert "do not say" in texts_of(refused)
+            await parts.settled()
+            gaps = await told(parts, await parts.discord.slash("gaps", permissions=MANAGE))
+            assert "Hungary" not in gaps
+            assert pressed(refused, "follow") == pressed(message, "follow")
+            said = await parts.discord.say(501, "Why not?", reply_to=int(refused["id"]))
+            await parts.discord.until(lambda: parts.discord.answers_to(said))
+            assert [turn.question for turn in parts.engine.asked[-1][1]] == ["Will Hungary arrest Putin?"]
 
     asyncio.run(check())
 

@@ -67,6 +67,13 @@ def test_a_greeting_is_no_question(line: str, helped: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    "line", ["Hi, what can you do?", "hello! help me", "How do I use this?", "Danke!", "Hey bot. Test"]
+)
+def test_greetings_may_be_joined(line: str) -> None:
+    assert wants_help(line)
+
+
+@pytest.mark.parametrize(
     ("line", "subject"),
     [("tl;dr", ""), ("Summarise the article", ""), ("give me a summary of the newest article", ""), ("What's new?", ""),
      ("what happened today?", ""), ("What happened this week?", ""), ("what is the article about?", ""),

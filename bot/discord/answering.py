@@ -20,6 +20,7 @@ from bot.discord.state import PRIVATE, GuildSettingsCache
 from bot.discord.translations import Translations
 from rag.answer import Answer, DraftText
 from rag.errors import ModelError
+from rag.intent import wants_help
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings
 from vectorstore.errors import DatelineError
@@ -67,6 +68,7 @@ class AnswerService:
                 raise Rejected("no_direct_messages")
             channels = channel_ids(question.place.channel, channel)
             check_place(self.guild_settings.of(guild), channels, role_ids(user))
+            check_is_question(question.text, self.settings.question_limit)
             self.guild_settings.check_budget(guild)
             slot = self.queue.admit(question.user)
         except Rejected:
@@ -105,6 +107,14 @@ class AnswerService:
             await self.history.store(answer, session.question, messages)
         except DatelineError as error:
             log.error("answer not kept", extra={"answer_id": answer.id, "failure": type(error).__name__})
+
+
+def check_is_question(text: str, limit: int) -> None:
+    """Raises Rejected for what no article answers: nothing, a greeting, a cry for help, a text beyond the limit."""
+    if not any(character.isalnum() for character in text) or wants_help(text):
+        raise Rejected("no_question")
+    if len(text) > limit:
+        raise Rejected("too_long", limit=f"{limit:,}", length=f"{len(text):,}")
 
 
 @dataclass(eq=False, slots=True)
@@ -203,7 +213,8 @@ class AnswerSession:
         self.service.history.cache(answer, self.question)
         # Splitting a long answer takes some 10 ms: too long for an event loop that serves 50 others.
         pages = await asyncio.to_thread(answer_pages, answer, self.translations, self.question.asker)
-        messages = await reply.finish(pages, answer_buttons(answer, self.translations))
+        follow_up = self.question.newer_than if answer.refused else ""
+        messages = await reply.finish(pages, answer_buttons(answer, self.translations, follow_up))
         place = self.question.place
         log.info("answered", extra={"answer_id": answer.id, "refused": answer.refused, "server": place.guild})
         return messages

@@ -36,9 +36,12 @@ def read_custom_id(given: str) -> tuple[str, str] | None:
     return (match["action"], match["answer"]) if match else None
 
 
-def answer_buttons(answer: Answer, t: Translations) -> Buttons:
-    """The buttons of an answer; a refusal has nothing to show, to judge or to renew."""
-    follow_up = Button(t.follow_up, custom_id(FOLLOW_UP, answer.id))
+def answer_buttons(answer: Answer, t: Translations, followed: str = "") -> Buttons:
+    """The buttons of an answer; a refusal has nothing to show, to judge or to renew.
+
+    followed: the id of the answer that "Follow up" goes on from, where that is not this one.
+    """
+    follow_up = Button(t.follow_up, custom_id(FOLLOW_UP, followed or answer.id))
     if answer.refused:
         return [follow_up]
     passages = [Button(t.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []

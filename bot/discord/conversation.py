@@ -38,6 +38,7 @@ class Place:
 class Question:
     """A question with its asker's id and shown name; `follows` is the id of the answer it refers to, or "".
 
+    newer_than: the id of the answer whose question is asked again of newer articles, or "".
     The scope's libraries are the guild's, and filled in when the question is answered.
     """
 
@@ -47,6 +48,7 @@ class Question:
     follows: str = ""
     scope: Scope = field(default_factory=Scope)
     asker: str = ""
+    newer_than: str = ""
 
 
 def asker_key(user: int) -> str:
@@ -89,11 +91,15 @@ class ConversationHistory:
         await task
 
     async def write(self, answer: Answer, question: Question, messages: Sequence[int]) -> None:
-        place = question.place
-        await self.engine.answers.save(answer, asker_key(question.user), place.conversation)
+        place, shown_id = question.place, answer.id
+        if answer.refused and question.newer_than:
+            # That nothing is newer is no gap of the library: what its message shows is still the answer before.
+            shown_id = question.newer_than
+        else:
+            await self.engine.answers.save(answer, asker_key(question.user), place.conversation)
         now = time.time()
         shown = [
-            ShownAnswer(message, place.channel, place.guild, question.user, answer.id, question.follows, now)
+            ShownAnswer(message, place.channel, place.guild, question.user, shown_id, question.follows, now)
             for message in messages
         ]
         await self.state.run(BotState.show, shown)

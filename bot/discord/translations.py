@@ -59,7 +59,11 @@ class Translations:
     interrupted: str = "I was restarted before this answer was finished. Please ask again."
     took_too_long: str = "This took longer than {seconds} s, so I stopped. Please ask again, perhaps more narrowly."
     stale: str = "I no longer have this answer. Ask the question again and the buttons will work."
-    no_question: str = "Ask me about the news: mention me with a question, or use /ask. /help says more."
+    no_question: str = (
+        "Hello! Ask me what the articles say: mention me with a question, or use /ask. "
+        "For instance: What’s new? Below an answer you can ask on. /help says more."
+    )
+    too_long: str = "Your question has {length} characters, {limit} are the most. Please ask a shorter one."
     cannot_read: str = "I cannot read this message. Mention me in it, or press «Follow up» below my answer."
     asked: str = "{user} asked: {question}"
     wrong_day: str = "A day looks like 2025-10-17. Please use that for since: and until:."
@@ -151,7 +155,11 @@ GERMAN = Translations(
     interrupted="Ich wurde neu gestartet, bevor diese Antwort fertig war. Bitte noch einmal fragen.",
     took_too_long="Das hat länger als {seconds} s gedauert, also habe ich aufgehört. Bitte enger fragen.",
     stale="Diese Antwort habe ich nicht mehr. Stell die Frage noch einmal, dann gehen auch die Knöpfe.",
-    no_question="Frag mich nach den Nachrichten: erwähne mich mit einer Frage, oder nimm /ask. /help sagt mehr.",
+    no_question=(
+        "Hallo! Frag mich, was die Artikel sagen: erwähne mich mit einer Frage, oder nimm /ask. "
+        "Zum Beispiel: What’s new? Unter einer Antwort kannst du weiterfragen. /help sagt mehr."
+    ),
+    too_long="Deine Frage hat {length} Zeichen, höchstens {limit} gehen. Bitte stell eine kürzere.",
     cannot_read="Ich kann diese Nachricht nicht lesen. Erwähne mich darin, oder drück «Nachfragen» unter der Antwort.",
     asked="{user} hat gefragt: {question}",
     wrong_day="Ein Tag sieht so aus: 2025-10-17. Bitte so für since: und until: schreiben.",

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -123,11 +124,8 @@ class ButtonsCog(commands.Cog):
 
     async def follow_up(self, interaction: Interaction, answer_id: str) -> None:
         """Answer the question from the modal, which may refer to the answer."""
-        text = sent_text(interaction)
-        if not text:
-            await tell_privately(interaction, self.translations(interaction).no_question)
-            return
-        await self.bot.answers.ask_by_interaction(interaction, question_from(interaction, text, follows=answer_id))
+        question = question_from(interaction, sent_text(interaction), follows=answer_id)
+        await self.bot.answers.ask_by_interaction(interaction, question)
 
     async def ask_newer(self, interaction: Interaction, answer_id: str) -> None:
         """Ask the same again, of articles newer than the answer's newest."""
@@ -137,7 +135,7 @@ class ButtonsCog(commands.Cog):
             return
         scope = Scope(since=answer.as_of + timedelta(seconds=1), sources=answer.explanation.sources)
         question = question_from(interaction, answer.standalone_question or answer.question, scope=scope)
-        await self.bot.answers.ask_by_interaction(interaction, question)
+        await self.bot.answers.ask_by_interaction(interaction, replace(question, newer_than=answer.id))
 
 
 async def open_modal(interaction: Interaction, modal_id: str, title: str, field: TextInput) -> None:
