@@ -25,6 +25,8 @@ from rag.answer import (
     EMPTY_LIBRARY,
     ENGLISH_ONLY,
     EXTRACTIVE,
+    NO_DATE,
+    NO_REASON,
     NOT_SAID,
     NOTHING_FOUND,
     Answer,
@@ -41,6 +43,7 @@ from rag.answer import (
 from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
 from rag.answering.extractive import closest_passage, lacks_identifier, write_extract
 from rag.answering.features import is_about
+from rag.answering.follow_up import quote_what_is_asked
 from rag.errors import ModelError, QuestionError
 from rag.intent import wants_help
 from rag.language import is_foreign
@@ -272,6 +275,8 @@ class Engine:
         if not evidence.hits:
             counts = self.library.storage.ledger.counts(evidence.standalone.scope.libraries)
             return replace(quoted, refusal=nothing_found(evidence.standalone.scope, counts))
+        if evidence.standalone.asks:
+            return self.quote_follow_up(evidence, quoted)
         if self.may_answer(evidence):
             text, citations = write_extract(
                 evidence.standalone.question, evidence.answerability, evidence.hits, evidence.readings
@@ -283,6 +288,15 @@ class Engine:
         # The reader and the words of a search know English; a model would have translated.
         english_only = self.models.writer is None and is_foreign(evidence.question)
         return replace(quoted, refusal=ENGLISH_ONLY if english_only else NOT_SAID)
+
+    def quote_follow_up(self, evidence: Evidence, quoted: Written) -> Written:
+        """The reason or date that a bare "Why?" or "When?" asks for, or that the articles give none."""
+        asked, score = evidence.standalone, evidence.answerability
+        if self.may_answer(evidence):
+            found = quote_what_is_asked(asked.asks, asked.told, score, evidence.hits, evidence.readings)
+            if found[1]:
+                return replace(quoted, text=found[0], citations=found[1])
+        return replace(quoted, refusal=NO_REASON if asked.asks == "why" else NO_DATE)
 
     def prove(self, evidence: Evidence, written: Written) -> Answer:
         """Step 5: the answer, each quote found in its stored article; a refusal names what is nearest."""
@@ -320,7 +334,8 @@ class Engine:
     def refuse(self, reason: str, evidence: Evidence) -> Refusal:
         """The nearest headlines and, where it may answer after all, the closest passage: its article is named first."""
         closest = None
-        if evidence.answerability.probability >= self.threshold * CLOSEST_SHARE:
+        # Of a bare "Why?" the closest passage is the one quoted before.
+        if not evidence.standalone.asks and evidence.answerability.probability >= self.threshold * CLOSEST_SHARE:
             closest = closest_passage(evidence.answerability, evidence.hits, evidence.readings)
         chunks = [hit.chunk for hit in evidence.hits]
         if closest is not None:

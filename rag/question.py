@@ -18,7 +18,8 @@ class StandaloneQuestion:
     rewritten and time describe what was done, "" when nothing was. prefers_newest: newer articles first. wider: the scope
     without "this week" and the like, None without such words: a preference, where the bounds would lose the answer.
     foreign: asked in another language than English, where a model can translate. summary_of: what a summary
-    is asked of, "" for the newest articles, None for an ordinary question.
+    is asked of, "" for the newest articles, None for an ordinary question. asks: "why" or "when" where a follow-up asks no
+    more than that of what was told, the texts of the answers before; "" otherwise.
     """
 
     question: str
@@ -29,6 +30,8 @@ class StandaloneQuestion:
     wider: Scope | None = None
     foreign: bool = False
     summary_of: str | None = None
+    asks: str = ""
+    told: tuple[str, ...] = ()
 
     def widened(self) -> "StandaloneQuestion":
         """The same question of all articles of its scope, newer ones first; itself where no words narrowed it."""
@@ -69,7 +72,16 @@ DAYS = {"day": 1, "week": 7, "month": 31}
 def understand(question: str, history: Sequence[Turn], scope: Scope, now: datetime) -> StandaloneQuestion:
     """The standalone question with its time filter. `now` is used where scope.asked_at is None; scope bounds win."""
     standalone, rewritten = stand_alone(question, history)
-    asked = StandaloneQuestion(standalone, scope, rewritten, summary_of=summary_subject(standalone))
+    told = told_before(history)
+    asks = bare_word(question) if told else ""
+    asked = StandaloneQuestion(
+        standalone,
+        scope,
+        rewritten,
+        summary_of=summary_subject(standalone),
+        asks=asks if asks in ("why", "when") else "",
+        told=told,
+    )
     return read_time(asked, scope.asked_at or now)
 
 
@@ -146,6 +158,12 @@ BARE_WORD = re.compile(
     r"(?:\s+(?:is|was|were|did|does|do)?\s*(?:that|this|it|so|not|they|happen|happened|he|she|be)*)*\s*\?*$",
     re.IGNORECASE,
 )
+ASKED_WITH_AUXILIARY = re.compile(
+    r"(?:(?:why|when|where|how):?\s+)*"
+    r"(?P<rest>(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|may|might|should|must)\b.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+LEADING_WORD = re.compile(r"^(?:why|when|where|how): ", re.IGNORECASE)
 ASSENT = re.compile(
     r"^(?:yes|yeah|yep|sure|ok(?:ay)?|please|go on|(?:tell me )?more|continue|really)[\s.!?]*(?:please)?[.!?]*$", re.I
 )
@@ -166,16 +184,37 @@ def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
     bare = JOINED.sub("", question.strip())
     if ASSENT.match(bare) or asks_again(bare) or not bare:
         return earlier, f"{question!r} repeats the question before"
-    if word := BARE_WORD.match(bare):
-        return (
-            f"{word.group(1).capitalize()}: {earlier}",
-            f"{question!r} asks {word.group(1).lower()} of the question before",
-        )
+    if word := bare_word(question):
+        return ask_instead(word, earlier), f"{question!r} asks {word} of the question before"
     joined = len(bare) < len(question.strip())
     about = WHAT_ABOUT.sub("", bare)
     if (joined or len(about) < len(bare)) and len(words_of(about)) <= 5 and not starts_like_question(about):
         return swap_subject(earlier, about.rstrip("?!. "), question)
     return replace_pronouns(bare, before, earlier, question)
+
+
+def bare_word(question: str) -> str:
+    """The question word of a follow-up that is hardly more than one ("And why is that?"), else ""."""
+    match = BARE_WORD.match(JOINED.sub("", question.strip()))
+    return match.group(1).lower() if match else ""
+
+
+def told_before(history: Sequence[Turn]) -> tuple[str, ...]:
+    """The answers to the last whole question and to the bare ones after it, oldest first."""
+    told: list[str] = []
+    for turn in reversed(history):
+        told += [turn.answer] if turn.answer else []
+        if not bare_word(turn.question):
+            break
+    return tuple(reversed(told))
+
+
+def ask_instead(word: str, earlier: str) -> str:
+    """The question before with another question word: "When will it close?" of "Will it close?"."""
+    match = ASKED_WITH_AUXILIARY.match(earlier) if word in ("why", "when", "where", "how") else None
+    if match is None:
+        return f"{word.capitalize()}: {LEADING_WORD.sub('', earlier)}"
+    return f"{word.capitalize()} {match['rest'][0].lower()}{match['rest'][1:]}"
 
 
 def starts_like_question(text: str) -> bool:

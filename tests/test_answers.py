@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from rag.answer import Answer, Turn, answer_from_record, answer_json, answer_to_record
+from rag.answer import NO_DATE, NO_REASON, Answer, Turn, answer_from_record, answer_json, answer_to_record
 from rag.answering.extractive import identifiers
+from rag.answering.follow_up import REASON
 from rag.engine import Engine, checked_question
 from rag.errors import QuestionError
 from rag.factory import open_engine
@@ -291,6 +292,51 @@ def test_a_follow_up_is_understood_without_a_model(running: Running) -> None:
     assert "would not seek to arrest Putin" in quotes(answer)
     assert answer.explanation.rewritten
     check(running, running.ask("Why?", (Turn.of(first),)))
+
+
+BARE = {
+    "the reason, out of the sentence before": (
+        "When was the Lantern Bridge closed?",
+        ["Why?"],
+        ["after inspectors found a crack 14 centimetres long"],
+    ),
+    "no reason": ("Who is the Kremlin spokesman?", ["Why?"], [NO_REASON]),
+    "no reason a second time": ("Will Hungary arrest Putin?", ["Why?", "Why?"], [NO_REASON, NO_REASON]),
+    "no date, where others are near": ("Will Hungary arrest Putin?", ["When?"], [NO_DATE]),
+    "the date": ("Will Trump meet Putin in Budapest?", ["When?"], ["in Budapest, within two weeks"]),
+}
+
+
+@pytest.mark.parametrize(("question", "follow_ups", "found"), BARE.values(), ids=BARE)
+def test_why_and_when_find_a_reason_or_date_or_say_that_none_is_given(
+    running: Running, newsroom: Running, question: str, follow_ups: list[str], found: list[str]
+) -> None:
+    asked = newsroom if "Lantern" in question else running
+    turns = [Turn.of(asked.ask(question))]
+    told = [turns[0].answer]
+    for follow_up, expected in zip(follow_ups, found, strict=True):
+        answer = asked.ask(follow_up, tuple(turns))
+        check(asked, answer)
+        assert expected in (answer.refusal.reason if answer.refusal else quotes(answer))
+        assert answer.text not in told or answer.refused
+        turns.append(Turn.of(answer))
+        told.append(answer.text)
+
+
+REASONS = {
+    "It closed because of strong winds.": "because of strong winds.",
+    "It closed after inspectors found a crack.": "after inspectors found a crack.",
+    "They would not be supplied, saying they were in short supply.": "saying they were in short supply.",
+    "It opened five weeks after it had been closed.": "",
+    "It opened after the 16 October call.": "",
+    "After the call, they met.": "",
+}
+
+
+@pytest.mark.parametrize(("sentence", "reason"), REASONS.items(), ids=REASONS)
+def test_words_that_begin_a_reason(sentence: str, reason: str) -> None:
+    found = REASON.search(sentence)
+    assert (sentence[found.start() :] if found else "") == reason
 
 
 def test_an_answer_survives_being_stored(running: Running) -> None:

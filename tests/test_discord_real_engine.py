@@ -8,7 +8,8 @@ from rag.factory import open_engine
 from tests.fakes.discord_harness import MANAGE, bot_settings, custom_ids, pressed, texts_of
 from tests.fakes.fake_discord import FakeDiscord, Option, fake_discord
 
-ARTICLE = b""" date 2025-10-20 The harbour of Quellmoor will close on 3 November, the town council said.
+ARTICLE = b""" date 2025-10-20 The harbour of Quellmoor will close on 3 November because its eastern pier is cracked, the town
+council said.
 
 The council said that repairs to the eastern pier would take four months. Fishing boats will use the harbour of
 Grauwiek until then. Mayor Ilse Brandt said that the repairs cost two million euros.
@@ -56,6 +57,13 @@ def test_a_servers_article_is_quoted_there_and_unknown_elsewhere(tmp_path: Path)
                     scope = {"question": QUESTION, "since": "2025-10-21"}
                     later = await discord.answered(await discord.slash("ask", scope, user=13), 60)
                     assert "Nothing since 21 Oct 2025; the newest article is of 20 Oct 2025." in texts_of(later)
+                    follow_up = pressed(here, "follow").replace("follow", "question")
+                    why = await discord.answered(await discord.submit(follow_up, {"text": "Why?"}, 14), 60)
+                    assert "because its eastern pier is cracked" in texts_of(why)
+                    assert "will close" not in why["embeds"][0]["description"]
+                    again = pressed(why, "follow").replace("follow", "question")
+                    none = await discord.answered(await discord.submit(again, {"text": "And why?"}, 15), 60)
+                    assert "They give no reason." in texts_of(none)
                     press = await discord.press(int(here["id"]), pressed(here, "passages"))
                     await discord.until(lambda: press.messages)
                     assert "**" in texts_of(discord.messages[press.messages[0]])

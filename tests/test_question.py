@@ -63,8 +63,10 @@ def test_the_latest_is_a_preference_not_a_filter(question: str) -> None:
     [
         ("And Hungary?", ARREST, "Will Hungary arrest Putin?"),
         ("What about Hungary?", ARREST, "Will Hungary arrest Putin?"),
-        ("Why?", ARREST, "Why: Will Poland arrest Putin?"),
-        ("When was that?", ARREST, "When: Will Poland arrest Putin?"),
+        ("Why?", ARREST, "Why will Poland arrest Putin?"),
+        ("When was that?", ARREST, "When will Poland arrest Putin?"),
+        ("And why not?", SPOKESMAN, "Why: Who is the Kremlin spokesman?"),
+        ("When?", Turn("Why?", "", "Why: Who is he?"), "When: Who is he?"),
         ("yes", ARREST, "Will Poland arrest Putin?"),
         ("What did he say?", SPOKESMAN, "What did Dmitry Peskov say?"),
         ("What is his job?", SPOKESMAN, "What is Dmitry Peskov's job?"),
@@ -76,6 +78,14 @@ def test_follow_ups_stand_alone(question: str, before: Turn, standalone: str) ->
     made, how = stand_alone(question, [before])
     assert made == standalone
     assert bool(how) == (made != question)
+
+
+def test_a_bare_follow_up_knows_what_was_told_of_its_question_and_no_other() -> None:
+    history = [Turn("Who is he?", "A man. [1]"), ARREST, Turn("Why?", "", "Why will Poland arrest Putin?")]
+    asked = understand("And when?", history, Scope(), NOW)
+    assert (asked.asks, asked.told) == ("when", (ARREST.answer,))
+    assert understand("Why?", [Turn("Who is he?", "")], Scope(), NOW).asks == ""
+    assert understand("Who is he?", history, Scope(), NOW).asks == ""
 
 
 @pytest.mark.parametrize("question", ["And Hungary?", "Why?", "yes", "What did he say?"])

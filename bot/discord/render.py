@@ -23,6 +23,8 @@ from rag.answer import (
     EMPTY_LIBRARY,
     ENGLISH_ONLY,
     EXTRACTIVE,
+    NO_DATE,
+    NO_REASON,
     NOT_SAID,
     NOTHING_FOUND,
     Answer,
@@ -244,8 +246,9 @@ def why_refused(answer: Answer, reason: str, narrowed: str, t: Translations) -> 
         return t.nothing_so_new.format(filter=narrowed, date=t.date(newest))
     if narrowed:
         return t.nothing_within.format(filter=narrowed)
-    if reason == ENGLISH_ONLY:
-        return t.english_only
+    known = {ENGLISH_ONLY: t.english_only, NO_REASON: t.no_reason, NO_DATE: t.no_date}
+    if reason in known:
+        return known[reason]
     return "" if reason in (NOT_SAID, NOTHING_FOUND) else reason
 
 

@@ -20,6 +20,8 @@ class Translations:
     nothing_nearest: str = "The library holds nothing near this question."
     library_empty: str = "There are no articles here yet. Admins add some with /library add."
     english_only: str = "I read the articles in English: please ask in English."
+    no_reason: str = "They give no reason."
+    no_date: str = "They give no date."
     nothing_so_new: str = "Nothing {filter}; the newest article is of {date}."
     nothing_within: str = "Nothing {filter} speaks of it."
     looked_only: str = "I looked only at articles {filter}."
@@ -118,6 +120,8 @@ GERMAN = Translations(
     nothing_nearest="In der Bibliothek steht nichts, das dieser Frage nahekommt.",
     library_empty="Hier gibt es noch keine Artikel. Admins fügen welche mit /library add hinzu.",
     english_only="Ich lese die Artikel auf Englisch: bitte auf Englisch fragen.",
+    no_reason="Sie nennen keinen Grund.",
+    no_date="Sie nennen kein Datum.",
     nothing_so_new="Nichts {filter}; der neueste Artikel ist vom {date}.",
     nothing_within="In den Artikeln {filter} steht dazu nichts.",
     looked_only="Ich habe nur in Artikel {filter} gesehen.",

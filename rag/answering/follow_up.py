@@ -1,0 +1,95 @@
+"""What answers a bare "Why?" or "When?": a reason or a date that was not quoted before, or nothing. Pure.
+
+A rule beside the reader, which takes the sentence before for the answer again: of those it finds, one must give what is asked.
+"""
+
+import re
+from collections.abc import Sequence
+
+from rag.answer import Citation
+from rag.answering.answerability import AnswerabilityScore
+from rag.answering.extractive import SPAN_MARGIN_THRESHOLD, Quote, cite, quote_of, without_instructions
+from rag.answering.features import DATE, Candidate, content_stems, coverage, text_of
+from rag.answering.reader import Reading
+from rag.text import stems_of, words_of
+from vectorstore.values import Hit, Span
+
+REASON = re.compile(
+    r"\b(?:[Bb]ecause|[Dd]ue to|[Oo]wing to|[Aa]s a result|[Tt]hanks to|in order to|so that|so as to|citing|blam(?:es?|ed|ing)"
+    r"|saying|arguing|(?:caused|prompted|forced|triggered) by|[Tt]he reason|(?:over|amid|for) (?:fears?|concerns?)|following)\b"
+    r"|(?<=[a-z] )(?<!day )(?<!days )(?<!week )(?<!weeks )(?<!month )(?<!months )(?<!year )(?<!years )(?<!hours )(?<!minutes )"
+    r"(?<!shortly )(?<!soon )after (?!(?:\w+ ){0,3}\d)"
+)
+"""Where a sentence begins to give a reason. "Closed after inspectors found a crack" does, "five weeks after" does not."""
+TIME = re.compile(
+    rf"(?:\b(?:on|in|at|by|until|since|from|before|after|within|next|last|this) )?(?:{DATE.pattern})"
+    r"|\b(?:next|last|this|within|in) (?:\w+ ){0,2}(?:days?|weeks?|months?|years?)\b"
+)
+CLAUSE_END = re.compile(r"[,;]\s")
+CERTAIN = 0.75
+"""A sentence must be at least this probable, relative to the best one. A guess: at 0.5 "When?" finds dates of other events."""
+SAME_SUBJECT = 0.6
+"""Or it holds this share of the answer before, and says more. A guess."""
+
+
+def quote_what_is_asked(
+    asks: str, told: Sequence[str], score: AnswerabilityScore, hits: Sequence[Hit], readings: Sequence[Reading]
+) -> tuple[str, tuple[Citation, ...]]:
+    """The sentence that gives the reason ("why") or date ("when"), or that part of one told before; ("", ()) for none.
+
+    told: the texts of the answers before, newest last.
+    """
+    for candidate, probability in without_instructions(score.ranked, hits):
+        about = probability >= CERTAIN * score.ranked[0][1] or goes_on(candidate, told[-1], hits)
+        given = given_in(candidate, asks, hits, readings) if about and candidate.is_statement else None
+        if given is None:
+            continue
+        quote = quote_of(candidate, hits, readings, score.answer_type)
+        if was_told(text_of(candidate, hits), told):
+            quote = part_of(candidate, given, asks, hits)
+            if was_told_alone(quote, told, hits):
+                continue
+        return cite([quote], hits)
+    return "", ()
+
+
+def given_in(candidate: Candidate, asks: str, hits: Sequence[Hit], readings: Sequence[Reading]) -> Span | None:
+    """Where the sentence gives a reason, or the date that the reader is sure of; offsets count in the sentence."""
+    text = text_of(candidate, hits)
+    if asks == "why":
+        found = REASON.search(text)
+        return found.span() if found else None
+    if candidate.span_margin is None or candidate.span_margin <= SPAN_MARGIN_THRESHOLD:
+        return None
+    read = readings[candidate.hit].span
+    first = read[0] + hits[candidate.hit].chunk.start - candidate.span[0] if read else 0
+    last = read[1] + hits[candidate.hit].chunk.start - candidate.span[0] if read else 0
+    return next((found.span() for found in TIME.finditer(text) if found.start() < last and first < found.end()), None)
+
+
+def goes_on(candidate: Candidate, before: str, hits: Sequence[Hit]) -> bool:
+    """True if the sentence says most of the answer before, and so what it adds is about that."""
+    return coverage(content_stems(before), stems_of(text_of(candidate, hits))) >= SAME_SUBJECT
+
+
+def was_told(sentence: str, told: Sequence[str]) -> bool:
+    """True if an answer before held the sentence."""
+    words = f" {' '.join(words_of(sentence))} "
+    return any(words in f" {' '.join(words_of(answer))} " for answer in told)
+
+
+def was_told_alone(quote: Quote, told: Sequence[str], hits: Sequence[Hit]) -> bool:
+    """True if an answer before was this part of a sentence and nothing else."""
+    _, (citation,) = cite([quote], hits)
+    return any(words_of(citation.quote) == words_of(re.sub(r"\[\d+\]$", "", answer)) for answer in told)
+
+
+def part_of(candidate: Candidate, given: Span, asks: str, hits: Sequence[Hit]) -> Quote:
+    """From a reason to the sentence's end; up to a date, or the date alone where that would be the whole sentence."""
+    text, offset = text_of(candidate, hits), candidate.span[0]
+    if asks == "why":
+        return Quote(candidate.hit, offset + given[0], offset + len(text.rstrip()))
+    stop = CLAUSE_END.search(text, given[1])
+    end = stop.start() if stop else given[1]
+    start = 0 if words_of(text[end:]) else given[0]
+    return Quote(candidate.hit, offset + start, offset + end, ((offset + given[0], offset + given[1]),))
