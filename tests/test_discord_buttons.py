@@ -61,11 +61,34 @@ def test_one_vote_a_user_that_can_be_changed_with_a_reason(tmp_path: Path) -> No
             assert down.callback is not None
             assert down.callback["type"] == 9
             modal = down.callback["data"]
+            assert "counted" in modal["title"]
+            votes_on = parts.bot.state.blocking.votes_on
+            await parts.discord.until(lambda: [vote.useful for vote in votes_on(answer_id)] == [False])
             field = modal["components"][0]["components"][0]["custom_id"]
             sent = await parts.discord.submit(modal["custom_id"], {field: "wrong year"})
-            assert "changed" in await told(parts, sent)
-            votes = parts.bot.state.blocking.votes_on(answer_id)
+            assert "with your reason" in await told(parts, sent)
+            votes = votes_on(answer_id)
             assert [(vote.user, vote.useful, vote.reason) for vote in votes] == [(11, False, "wrong year")]
+
+    asyncio.run(check())
+
+
+def test_a_reason_outlives_another_press_and_an_empty_form(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            message = await answered_message(parts)
+            form = pressed(message, "down").replace("down", "reason")
+            for action in ("down", "reason", "down", "empty"):
+                if action == "down":
+                    press = await parts.discord.press(int(message["id"]), pressed(message, "down"))
+                    await parts.discord.until(lambda press=press: press.callback)
+                else:
+                    text = "wrong year" if action == "reason" else ""
+                    assert "counted" in await told(parts, await parts.discord.submit(form, {"text": text}))
+            votes = parts.bot.state.blocking.votes_on(form.rpartition(":")[2])
+            assert [(vote.useful, vote.reason) for vote in votes] == [(False, "wrong year")]
+            up = await parts.discord.press(int(message["id"]), pressed(message, "up"))
+            assert "changed" in await told(parts, up)
 
     asyncio.run(check())
 

@@ -124,7 +124,7 @@ def test_the_guide_leads_from_the_portal_to_the_first_answer(tmp_path: Path) -> 
         assert replied["embeds"]
         assert "**" in await shown(discord, await discord.press(int(first["id"]), pressed(first, "passages")))
         assert "counted" in await shown(discord, await discord.press(int(first["id"]), pressed(first, "up")))
-        assert "changed" in await shown(discord, await asked_in_modal(discord, first, "down", "too short"))
+        assert "with your reason" in await shown(discord, await asked_in_modal(discord, first, "down", "too short"))
         followed = await asked_in_modal(discord, first, "follow", "Who is the Kremlin spokesman?")
         assert "Peskov" in await shown(discord, followed)
         newer = await shown(discord, await discord.press(int(first["id"]), pressed(first, "newer")))

@@ -38,11 +38,11 @@ class ButtonsCog(commands.Cog):
         self.component_handlers = {
             PASSAGES: self.show_passages,
             UP: self.vote_up,
-            DOWN: self.open_reason,
+            DOWN: self.vote_down,
             FOLLOW_UP: self.open_follow_up,
             NEWER: self.ask_newer,
         }
-        self.modal_handlers = {REASON: self.vote_down, QUESTION: self.follow_up}
+        self.modal_handlers = {REASON: self.add_reason, QUESTION: self.follow_up}
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: Interaction) -> None:
@@ -96,26 +96,53 @@ class ButtonsCog(commands.Cog):
         await self.vote(interaction, answer_id, useful=True)
 
     async def vote_down(self, interaction: Interaction, answer_id: str) -> None:
-        await self.vote(interaction, answer_id, useful=False, reason=sent_text(interaction)[:MAX_REASON])
+        """Count the vote at once and ask for a reason, which many will not give."""
+        if await self.recall(interaction, answer_id) is None:
+            await self.stale(interaction)
+            return
+        translations = self.translations(interaction)
+        field = paragraph_input(translations.why_not_useful, MAX_REASON, required=False)
+        try:
+            await open_modal(interaction, custom_id(REASON, answer_id), translations.what_was_wrong, field)
+        finally:
+            # Pressed again, the button must not take back a reason.
+            if not await self.voted_down(answer_id, interaction.user.id):
+                await self.count(interaction, answer_id, useful=False)
+
+    async def add_reason(self, interaction: Interaction, answer_id: str) -> None:
+        """Store the reason from the modal with the vote; a modal from before a restart may be all there is of it."""
+        reason = sent_text(interaction)[:MAX_REASON]
+        await self.vote(interaction, answer_id, useful=False, reason=reason)
 
     async def vote(self, interaction: Interaction, answer_id: str, useful: bool, reason: str = "") -> None:
-        """Count a vote on one of the bot's own answers; a second one of the same user replaces the first."""
+        """Count a vote on one of the bot's own answers and thank for it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         if await self.recall(interaction, answer_id) is None:
             await self.stale(interaction)
             return
+        translations = self.translations(interaction)
+        known = not useful and await self.voted_down(answer_id, interaction.user.id)
+        thanks = translations.reason_noted if reason else translations.thanks
+        # A form sent empty must not take back a reason.
+        if (not known or reason) and await self.count(interaction, answer_id, useful, reason, known) and not reason:
+            thanks = translations.vote_changed
+        await tell_privately(interaction, thanks)
+
+    async def voted_down(self, answer_id: str, user: int) -> bool:
+        votes = await self.bot.state.run(BotState.votes_on, answer_id)
+        return any(vote.user == user and not vote.useful for vote in votes)
+
+    async def count(
+        self, interaction: Interaction, answer_id: str, useful: bool, reason: str = "", known: bool = False
+    ) -> bool:
+        """Store a vote, in the place of an earlier one of the same user; True if there was one. `known`: counted before."""
         guild = interaction.guild_id or PRIVATE
         vote = Vote(answer_id, interaction.user.id, guild, useful, reason, time.time())
         changed = await self.bot.state.run(BotState.vote, vote)
-        self.bot.metrics.votes.labels("yes" if useful else "no").inc()
-        log.info("vote", extra={"answer_id": answer_id, "useful": useful})
-        translations = self.translations(interaction)
-        await tell_privately(interaction, translations.vote_changed if changed else translations.thanks)
-
-    async def open_reason(self, interaction: Interaction, answer_id: str) -> None:
-        translations = self.translations(interaction)
-        field = paragraph_input(translations.why_not_useful, MAX_REASON, required=False)
-        await open_modal(interaction, custom_id(REASON, answer_id), translations.what_was_wrong, field)
+        if not known:
+            self.bot.metrics.votes.labels("yes" if useful else "no").inc()
+            log.info("vote", extra={"answer_id": answer_id, "useful": useful})
+        return changed
 
     async def open_follow_up(self, interaction: Interaction, answer_id: str) -> None:
         translations = self.translations(interaction)
