@@ -100,14 +100,12 @@ class ButtonsCog(commands.Cog):
         if await self.recall(interaction, answer_id) is None:
             await self.stale(interaction)
             return
+        # Pressed again, the button must not take back a reason.
+        if not await self.voted_down(answer_id, interaction.user.id):
+            await self.count(interaction, answer_id, useful=False)
         translations = self.translations(interaction)
         field = paragraph_input(translations.why_not_useful, MAX_REASON, required=False)
-        try:
-            await open_modal(interaction, custom_id(REASON, answer_id), translations.what_was_wrong, field)
-        finally:
-            # Pressed again, the button must not take back a reason.
-            if not await self.voted_down(answer_id, interaction.user.id):
-                await self.count(interaction, answer_id, useful=False)
+        await open_modal(interaction, custom_id(REASON, answer_id), translations.what_was_wrong, field)
 
     async def add_reason(self, interaction: Interaction, answer_id: str) -> None:
         """Store the reason from the modal with the vote; a modal from before a restart may be all there is of it."""
