@@ -45,6 +45,23 @@ def test_passages_show_the_quote_in_its_paragraph_to_the_presser_alone(tmp_path:
             text = await told(parts, press)
             assert "That appeared to be a signal. **Hungary would not seek to arrest Putin.** More followed." in text
             assert "First paragraph" not in text
+            assert "[The whole article](https://news.example/putin)" in text
+
+    asyncio.run(check())
+
+
+def test_passages_add_the_neighbours_where_the_quote_is_a_paragraph(tmp_path: Path) -> None:
+    async def script(question: str) -> AsyncIterator[StreamEvent]:
+        answer = FakeEngine().answer(question)
+        quote = "A first paragraph."
+        yield replace(answer, citations=(replace(answer.citations[0], quote=quote, start=0, end=len(quote)),))
+
+    async def check() -> None:
+        async with running(tmp_path, FakeEngine(script)) as parts:
+            message = await answered_message(parts)
+            press = await parts.discord.press(int(message["id"]), pressed(message, "passages"))
+            text = await told(parts, press)
+            assert "> **A first paragraph.**\n> \n> That appeared to be a signal. Hungary" in text
 
     asyncio.run(check())
 

@@ -402,6 +402,23 @@ def test_a_passage_shows_the_paragraph_around_the_quote() -> None:
     assert "paragraph" not in body
 
 
+def test_a_quote_that_is_its_paragraph_is_shown_between_its_neighbours_with_the_articles_link() -> None:
+    text = "First.\n\nThe pier was closed.\n\nHungary would not arrest Putin.\n\nFishing goes on.\n\nLast."
+    start = text.index("Hungary")
+    quote = "Hungary would not arrest Putin."
+    cited = replace(make_answer("x [1]", quote).citations[0], start=start, end=start + len(quote))
+    body = passage_pages([(cited, Article("a", "t", text))], ENGLISH)[0].body
+    assert body.splitlines() == [
+        "[1] **Putin speaks with Orban** · Example News · 17 Oct 2025",
+        "> The pier was closed.",
+        "> ",
+        "> **Hungary would not arrest Putin.**",
+        "> ",
+        "> Fishing goes on.",
+        "[The whole article](https://news.example/a)",
+    ]
+
+
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=4)
 
 

@@ -12,6 +12,7 @@ from bot.discord.markdown import (
     escape_answer,
     link,
     one_line,
+    safe_url,
     shorten,
     shorten_escaped,
     split_text,
@@ -354,12 +355,15 @@ def thread_name(question: str) -> str:
 
 
 def passage_pages(passages: Sequence[tuple[Citation, Article | None]], t: Translations, footer: str = "") -> list[Page]:
-    """Each quote in the paragraph around it, the quoted words in bold; what does not fit is in the last page's file."""
+    """Each quote in its surroundings, in bold, with the article's link; what does not fit is in the last page's file."""
     texts = []
     for citation, article in passages:
         outlet = shorten_escaped(one_line(citation.source), 160)
-        head = dotted(link(citation.title, citation.url), outlet, t.date(citation.published))
-        texts.append(f"[{citation.number}] {head}\n> {in_its_paragraph(citation, article)}")
+        head = dotted(f"**{escape(shorten(one_line(citation.title), 140))}**", outlet, t.date(citation.published))
+        paragraphs = "\n> \n".join(f"> {paragraph}" for paragraph in in_its_surroundings(citation, article))
+        url = safe_url(citation.url)
+        whole_article = f"\n[{t.whole_article}]({url})" if url else ""
+        texts.append(f"[{citation.number}] {head}\n{paragraphs}{whole_article}")
     footer = shorten(one_line(footer), 120)
     pages = [Page(t.passages, body, GREEN) for body in split_text("\n\n".join(texts), BODY)]
     if len(pages) <= MAX_PAGES:
@@ -370,12 +374,24 @@ def passage_pages(passages: Sequence[tuple[Citation, Article | None]], t: Transl
     return [*pages[: MAX_PAGES - 1], replace(last, body=body, file=whole, file_name="passages.txt")]
 
 
-def in_its_paragraph(citation: Citation, article: Article | None) -> str:
-    """The paragraph around a citation's quote on one line, the quote in bold; only the quote without its article."""
+def in_its_surroundings(citation: Citation, article: Article | None) -> list[str]:
+    """The paragraph around a citation's quote, the quote in bold, between its neighbours where the quote is all of it.
+
+    Only the quote without its article, or where that has changed.
+    """
+    quote = [(0, len(citation.quote))]
     if article is None or article.text[citation.start : citation.end] != citation.quote:
-        return emphasised(citation.quote, [(0, len(citation.quote))], 2 * PARAGRAPH)
-    start, end = paragraph_around(article.text, citation.start, citation.end)
-    return emphasised(article.text[start:end], [(citation.start - start, citation.end - start)], 2 * (end - start) + 8)
+        return [emphasised(citation.quote, quote, 2 * PARAGRAPH)]
+    text = article.text
+    start, end = paragraph_around(text, citation.start, citation.end)
+    marked_quote = [(citation.start - start, citation.end - start)]
+    paragraph = emphasised(text[start:end], marked_quote, 2 * (end - start) + 8)
+    if text[start:end].strip() != citation.quote.strip():
+        return [paragraph]
+    before, after = text[:start].rstrip(), text[end:].lstrip()
+    neighbours = before[before.rfind("\n") + 1 :], after.partition("\n")[0]
+    first, last = (emphasised(neighbour, (), PARAGRAPH) for neighbour in neighbours)
+    return [shown for shown in (first, paragraph, last) if shown]
 
 
 def paragraph_around(text: str, start: int, end: int) -> Span:

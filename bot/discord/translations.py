@@ -38,6 +38,7 @@ class Translations:
     continued_in_file: str = "… the whole answer is in the attached file."
     also_in: str = "also in {sources}"
     passages: str = "Passages"
+    whole_article: str = "The whole article"
     useful: str = "Useful"
     not_useful: str = "Not useful"
     follow_up: str = "Follow up"
@@ -139,6 +140,7 @@ GERMAN = Translations(
     continued_in_file="… die ganze Antwort steht in der angehängten Datei.",
     also_in="auch in {sources}",
     passages="Textstellen",
+    whole_article="Der ganze Artikel",
     useful="Hilfreich",
     not_useful="Nicht hilfreich",
     follow_up="Nachfragen",
