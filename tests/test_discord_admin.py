@@ -34,7 +34,10 @@ def test_two_servers_do_not_see_each_others_articles(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path, guilds={50: (501,), 60: (601,)}) as parts:
             assert "1 added" in await upload(parts, "ours.txt", b"Our own article.")
-            assert "ours" in await run_command(parts, "library list")
+            listed = await run_command(parts, "library list")
+            assert "ours" in listed
+            assert "1 article of this server" in listed
+            assert "\n1 article, 17 Oct 2025" in await run_command(parts, "library status")
             assert "ours" not in await run_command(parts, "library list", channel=601)
             assert "no article of that id" in await run_command(
                 parts, "library forget", {"article": "ours.txt"}, channel=601
@@ -85,6 +88,8 @@ def test_every_admin_command_is_refused_to_others(tmp_path: Path) -> None:
                 assert int(named[name]["default_member_permissions"]) == MANAGE
                 assert named[name]["contexts"] == [0] or named[name]["dm_permission"] is False
             assert named["ask"]["default_member_permissions"] is None
+            assert all(command["integration_types"] == [0] for command in parts.discord.commands)
+            assert named["ask"]["contexts"] == [0]
 
     asyncio.run(check())
 
@@ -109,7 +114,7 @@ def test_the_log_shows_every_change_of_this_server(tmp_path: Path) -> None:
             text = await run_command(parts, "library log")
             assert text.index("settings") < text.index("library forget") < text.index("library add")
             assert "language: en -\\> de; daily\\_budget: None -\\> 3" in text
-            assert "user 11" in text
+            assert "· <@11> ·" in text
             assert "None yet" in await run_command(parts, "library log", channel=601)
 
     asyncio.run(check())

@@ -197,6 +197,6 @@ def test_a_server_that_discord_does_not_show_is_a_note_of_the_check(tmp_path: Pa
             said: list[str] = []
             assert await check_discord(bot_settings(discord, tmp_path), FakeEngine(), said.append)
             assert "note     server 60: Discord does not show it just now" in "\n".join(said)
-            assert "ok       server 50" in "\n".join(said)
+            assert "ok       server “guild-50” (50)" in "\n".join(said)
 
     asyncio.run(check())

@@ -99,6 +99,7 @@ def test_the_whole_flow_from_the_process(tmp_path: Path) -> None:
                 code, _, log = await finished(process)
                 assert code == 0
                 lines = [json.loads(line) for line in log.splitlines()]
+                assert [line for line in lines if line["level"] != "info"] == []
                 answered = next(line for line in lines if line["message"] == "answered")
                 assert answered["answer_id"] in pressed(message, "passages")
                 assert "Hungary" not in log
@@ -150,13 +151,14 @@ def test_check_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
             complete, said = await look(discord)
             assert complete
             assert "ok       token" in said
-            assert "ok       server 50: every permission" in said
+            assert "ok       server “guild-50” (50): every permission" in said
+            assert "ok       engine: 1 article in the shared library" in said
             assert f"permissions={PERMISSIONS}" in said
             discord.add_guild(60, [603], permissions=PERMISSIONS & ~(1 << 14))
             complete, said = await look(discord)
             assert not complete
-            assert "MISSING  server 60: Embed Links" in said
-            assert "MISSING  server 50" not in said
+            assert "MISSING  server “guild-60” (60): Embed Links" in said
+            assert "MISSING  server “guild-50”" not in said
             discord.close_on_identify = 4014
             complete, said = await look(discord)
             assert not complete

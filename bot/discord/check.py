@@ -7,8 +7,10 @@ import discord
 
 from bot.discord.admission import NEEDED, permission_names
 from bot.discord.client import DatelineBot, intents_for, point_elsewhere
+from bot.discord.markdown import one_line
 from bot.discord.metrics import Metrics
 from bot.discord.supervisor import PORTAL, plain_failure
+from bot.discord.translations import ENGLISH
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings
 
@@ -69,7 +71,7 @@ def check_guild(guild: discord.Guild, say: Say) -> bool:
         say(f"note     server {guild.id}: Discord does not show it just now; check again later.")
         return True
     missing = permission_names(NEEDED.value & ~guild.me.guild_permissions.value)
-    where = f"server {guild.id}"
+    where = f"server “{one_line(guild.name)}” ({guild.id})"
     if missing:
         say(f"MISSING  {where}: {missing}: Server Settings > Roles > the bot's role > Permissions.")
     else:
@@ -78,7 +80,8 @@ def check_guild(guild: discord.Guild, say: Say) -> bool:
         allowed = channel.permissions_for(guild.me)
         withheld = NEEDED.value & guild.me.guild_permissions.value & ~allowed.value
         if withheld and allowed.view_channel:
-            say(f"note     {where}, channel {channel.id}: {permission_names(withheld)}: Edit Channel > Permissions.")
+            place = f"{where}, #{one_line(channel.name)} ({channel.id})"
+            say(f"note     {place}: {permission_names(withheld)}: Edit Channel > Permissions.")
     return not missing
 
 
@@ -94,7 +97,8 @@ async def check_engine(engine: AnswersQuestions, say: Say) -> bool:
     """True if there are articles to answer from."""
     status = await engine.library.status()
     if status.articles:
-        say(f"ok       engine: {status.articles} articles in the shared library, embedder {status.embedder}")
+        articles = ENGLISH.count(status.articles, ENGLISH.articles)
+        say(f"ok       engine: {articles} in the shared library, embedder {status.embedder}")
         return True
     say("MISSING  articles: run `dateline ingest` with a file or folder of them, or /library add in a server.")
     return False

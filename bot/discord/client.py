@@ -85,6 +85,8 @@ class DatelineBot(commands.AutoShardedBot):
     def __init__(
         self, settings: Settings, engine: AnswersQuestions, metrics: Metrics, cogs: Sequence[MakeCog] = ()
     ) -> None:
+        # discord.py would warn at every start that it lacks the libraries of voice channels, which this bot never joins.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
             command_prefix=(),
             help_command=None,
@@ -99,6 +101,7 @@ class DatelineBot(commands.AutoShardedBot):
             allowed_contexts=app_commands.AppCommandContext(
                 guild=True, dm_channel=settings.discord_direct_messages, private_channel=False
             ),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         )
         self.settings = settings
         self.engine = engine

@@ -89,7 +89,7 @@ class GuildSettingsCache:
             self.day, self.questions = today(), {}
         budget = self.budget(guild)
         if guild != PRIVATE and budget and self.questions.get(guild, 0) >= budget:
-            raise Rejected("budget_spent", budget=budget)
+            raise Rejected("budget_spent", count=budget)
 
     def consume(self, guild: int) -> None:
         """Count a question in memory at once, so that the next check sees it; `persist_count` follows."""

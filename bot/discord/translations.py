@@ -53,8 +53,9 @@ class Translations:
     wait_cooldown: str = "Please wait {seconds} s before your next question."
     one_at_a_time: str = "Your last question is still being answered. One at a time, please."
     queue_full: str = "Too many questions are waiting right now. Please ask again in a minute."
-    budget_spent: str = (
-        "This server has used up its {budget} questions for today. The count starts anew at midnight UTC."
+    budget_spent: tuple[str, str] = (
+        "This server has used up its one question for today. The count starts anew at midnight UTC.",
+        "This server has used up its {count} questions for today. The count starts anew at midnight UTC.",
     )
     wrong_channel: str = "I do not answer in this channel. Try {channels}."
     wrong_role: str = "The admins of this server have not given your roles the right to ask me."
@@ -70,6 +71,16 @@ class Translations:
     too_long: str = "Your question has {length} characters, {limit} are the most. Please ask a shorter one."
     cannot_read: str = "I cannot read this message. Mention me in it, or press «Follow up» below my answer."
     asked: str = "{user} asked: {question}"
+    forgotten: str = "Forgotten"
+    deleted: str = (
+        "Deleted: {questions}, and {votes}. Messages in channels are Discord's; delete yours there. "
+        "Changes you made as an admin stay in that server's log."
+    )
+    stored_questions: tuple[str, str] = (
+        "{count} stored question with its answer",
+        "{count} stored questions with their answers",
+    )
+    votes: tuple[str, str] = ("{count} vote", "{count} votes")
     wrong_day: str = "A day looks like 2025-10-17. Please use that for since: and until:."
     since_after_until: str = "since: {since} is after until: {until}. Please swap them."
     in_the_future: str = "since: {day} lies in the future. The newest article is of {newest}."
@@ -93,9 +104,10 @@ not say, I say that, and what comes nearest.
 **Admins** `/library`, `/settings` and `/gaps`."""
 
     def say(self, name: str, **values: object) -> str:
-        """A sentence by its field's name, its braces filled in."""
-        sentence: str = getattr(self, name)
-        return sentence.format(**values)
+        """A sentence by its field's name, its braces filled in; of one with two forms, that for `count`."""
+        sentence: str | tuple[str, str] = getattr(self, name)
+        chosen = sentence if isinstance(sentence, str) else sentence[values["count"] != 1]
+        return chosen.format(**values)
 
     def count(self, number: int, forms: tuple[str, str]) -> str:
         """A number of things, by the form for one or for another number."""
@@ -155,7 +167,10 @@ GERMAN = Translations(
     wait_cooldown="Bitte warte {seconds} s bis zur nächsten Frage.",
     one_at_a_time="Deine letzte Frage wird noch beantwortet. Bitte eine nach der anderen.",
     queue_full="Gerade warten zu viele Fragen. Bitte in einer Minute noch einmal fragen.",
-    budget_spent="Dieser Server hat seine {budget} Fragen für heute verbraucht. Um Mitternacht UTC geht es weiter.",
+    budget_spent=(
+        "Dieser Server hat seine eine Frage für heute gestellt. Um Mitternacht UTC geht es weiter.",
+        "Dieser Server hat seine {count} Fragen für heute verbraucht. Um Mitternacht UTC geht es weiter.",
+    ),
     wrong_channel="In diesem Kanal antworte ich nicht. Versuche es in {channels}.",
     wrong_role="Die Admins dieses Servers haben deinen Rollen kein Recht gegeben, mich zu fragen.",
     no_direct_messages="Auf private Nachrichten antworte ich hier nicht. Frag mich auf einem Server.",
@@ -170,6 +185,13 @@ GERMAN = Translations(
     too_long="Deine Frage hat {length} Zeichen, höchstens {limit} gehen. Bitte stell eine kürzere.",
     cannot_read="Ich kann diese Nachricht nicht lesen. Erwähne mich darin, oder drück «Nachfragen» unter der Antwort.",
     asked="{user} hat gefragt: {question}",
+    forgotten="Vergessen",
+    deleted=(
+        "Gelöscht: {questions} und {votes}. Nachrichten in Kanälen gehören Discord; lösch deine dort. "
+        "Was du als Admin geändert hast, bleibt im Protokoll dieses Servers."
+    ),
+    stored_questions=("{count} gespeicherte Frage mit Antwort", "{count} gespeicherte Fragen mit Antworten"),
+    votes=("{count} Stimme", "{count} Stimmen"),
     wrong_day="Ein Tag sieht so aus: 2025-10-17. Bitte so für since: und until: schreiben.",
     since_after_until="since: {since} liegt nach until: {until}. Bitte vertauschen.",
     in_the_future="since: {day} liegt in der Zukunft. Der neueste Artikel ist vom {newest}.",

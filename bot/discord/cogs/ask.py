@@ -70,9 +70,6 @@ class AskCog(commands.Cog):
     async def forget_me(self, interaction: Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         questions, votes = await self.bot.history.forget(interaction.user.id)
-        body = (
-            f"Deleted: {questions} stored questions with their answers, and {votes} votes. "
-            "Messages in channels are Discord's; delete yours there. "
-            "Changes you made as an admin stay in that server's log."
-        )
-        await show_privately(interaction, notice_page("Forgotten", body))
+        t = self.bot.guild_settings.translations(interaction.guild_id)
+        body = t.deleted.format(questions=t.count(questions, t.stored_questions), votes=t.count(votes, t.votes))
+        await show_privately(interaction, notice_page(t.forgotten, body))

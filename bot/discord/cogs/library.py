@@ -163,7 +163,8 @@ def list_page(headlines: Sequence[Headline]) -> Page:
     lines = [headline_line(headline, ENGLISH, title_limit=80, outlet_limit=60) for headline in headlines[:LISTED]]
     if len(headlines) > LISTED:
         lines.append(IN_FILE)
-    page = notice_page(f"{len(headlines)} articles of this server", "\n".join(lines) or "None yet: /library add.")
+    title = f"{ENGLISH.count(len(headlines), ENGLISH.articles)} of this server"
+    page = notice_page(title, "\n".join(lines) or "None yet: /library add.")
     if page.file or len(headlines) > LISTED:
         rows = [
             f"{headline.article_id}\t{one_line(headline.title)}\t{one_line(headline.source)}\n"
@@ -176,7 +177,7 @@ def list_page(headlines: Sequence[Headline]) -> Page:
 def log_line(entry: AuditEntry) -> str:
     moment = f"{datetime.fromtimestamp(entry.happened_at, UTC):%Y-%m-%d %H:%M}"
     details = shorten_escaped(one_line(entry.details), 120)
-    return f"{moment} · user {entry.user} · {escape(entry.action)} · {details}"
+    return f"{moment} · <@{entry.user}> · {escape(entry.action)} · {details}"
 
 
 def counts_line(report: IngestReport) -> str:
@@ -197,4 +198,7 @@ def report_page(report: IngestReport) -> Page:
 def status_lines(status: LibraryStatus) -> list[str]:
     dates = f", {ENGLISH.date(status.oldest)} to {ENGLISH.date(status.newest)}" if status.newest else ""
     outlets = ", ".join(f"{one_line(name) or 'no outlet'} {count}" for name, count in status.sources[:8])
-    return [f"{status.articles} articles{dates}", *([shorten_escaped(outlets, 600)] if outlets else [])]
+    return [
+        f"{ENGLISH.count(status.articles, ENGLISH.articles)}{dates}",
+        *([shorten_escaped(outlets, 600)] if outlets else []),
+    ]
