@@ -63,7 +63,7 @@ def test_a_servers_article_is_quoted_there_and_unknown_elsewhere(tmp_path: Path)
                     assert "will close" not in why["embeds"][0]["description"]
                     again = pressed(why, "follow").replace("follow", "question")
                     none = await discord.answered(await discord.submit(again, {"text": "And why?"}, 15), 60)
-                    assert "They give no reason." in texts_of(none)
+                    assert "They give no reason beyond what I quoted." in texts_of(none)
                     press = await discord.press(int(here["id"]), pressed(here, "passages"))
                     await discord.until(lambda: press.messages)
                     assert "**" in texts_of(discord.messages[press.messages[0]])
