@@ -1,7 +1,9 @@
 """No Answer whatever breaks a Discord limit, leaves a mention, a masked link of its own or an invisible character."""
 
+import ast
 import re
 import string
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -34,6 +36,7 @@ from bot.discord.render import (
 )
 from bot.discord.translations import ENGLISH, GERMAN, LANGUAGES
 from rag.answer import EMPTY_LIBRARY, Answer, Citation, Explanation, Headline, Refusal
+from tests.conftest import REPOSITORY
 from tests.fakes.fake_discord import embed_problems, text_length
 from vectorstore.values import Article
 
@@ -522,3 +525,45 @@ def test_every_language_says_everything() -> None:
             assert set(re.findall(r"\{\w+\}", str(getattr(words, name)))) == set(
                 re.findall(r"\{\w+\}", str(english))
             ), name
+
+
+OPERATORS = {"check.py", "run.py", "supervisor.py", "metrics.py", "translations.py"}
+"""What the operator reads stays English."""
+NOT_SHOWN = {
+    "info",
+    "warning",
+    "error",
+    "exception",
+    "log_failure",
+    "compile",
+    "PrivateAddress",
+    "AssertionError",
+    "record",
+}
+DESCRIBED = {"command", "describe"}
+"""Descriptions of commands: Discord shows them before it is known in which server."""
+
+
+def sentences_in(tree: ast.AST) -> Iterator[str]:
+    """String constants of several words, without docstrings, logged messages and descriptions of commands."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in NOT_SHOWN | DESCRIBED:
+                continue
+        if isinstance(node, ast.ClassDef):
+            node.keywords = []
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if re.search(r"[A-Za-z]{2,} [a-z]{2,}", node.value):
+                yield node.value
+        else:
+            yield from sentences_in(node)
+
+
+def test_every_sentence_for_people_in_a_server_stands_in_the_translations() -> None:
+    files = [path for path in (REPOSITORY / "bot" / "discord").rglob("*.py") if path.name not in OPERATORS]
+    assert len(files) > 15
+    outside = {path.name: list(sentences_in(ast.parse(path.read_text("utf-8")))) for path in files}
+    assert {name: found for name, found in outside.items() if found} == {}

@@ -63,14 +63,14 @@ class CommandTree(app_commands.CommandTree["DatelineBot"]):
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Tell the user what to do; details go to the log under the number shown."""
+        translations = interaction.client.guild_settings.translations(interaction.guild_id)
         if isinstance(error, app_commands.MissingPermissions | app_commands.NoPrivateMessage):
-            await tell_privately(interaction, "Only people with the Manage Server permission may do this, in a server.")
+            await tell_privately(interaction, translations.admins_only)
             return
         if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
-            await tell_privately(interaction, "This command has changed. Please try again in a minute.")
+            await tell_privately(interaction, translations.command_changed)
             return
         command = interaction.command.qualified_name if interaction.command else ""
-        translations = interaction.client.guild_settings.translations(interaction.guild_id)
         admin = interaction.permissions.manage_guild
         await report_error(interaction, error.__cause__ or error, translations, admin, command=command)
 

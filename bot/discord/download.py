@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
-from rag.errors import ArticleError
+from bot.discord.errors import FileRejected
 from rag.ingestion.read_articles import SUFFIXES
 
 SECONDS = 20.0
@@ -48,7 +48,7 @@ class Download:
 async def download(
     url: str, largest: int, reachable: Callable[[str], bool] | None = None, seconds: float = SECONDS
 ) -> Download:
-    """Fetch a file of articles of at most `largest` bytes within `seconds`. Raises ArticleError.
+    """Fetch a file of articles of at most `largest` bytes within `seconds`. Raises FileRejected.
 
     reachable: whether to connect to an IP address; by default only to public ones.
     """
@@ -64,9 +64,7 @@ async def download(
             session.get(url, max_redirects=REDIRECTS, headers={"Accept": ", ".join(SUFFIX_OF_TYPE)}) as response,
         ):
             if response.status != 200:
-                raise ArticleError(
-                    f"The address answers {response.status}: open it in a browser and see what is there."
-                )
+                raise FileRejected("address_answers", status=response.status)
             # Without the question mark's part: it may hold a key, and the name is shown.
             found = str(response.url.with_query(None).with_fragment(None))
             name = name_of(found, response.content_type)
@@ -79,39 +77,39 @@ async def download(
                     raise too_large(largest)
             return Download(name, bytes(content), found)
     except TimeoutError:
-        raise ArticleError(f"The address did not hand the file over in {seconds:.0f} seconds: attach it.") from None
+        raise FileRejected("address_too_slow", seconds=round(seconds)) from None
     except aiohttp.TooManyRedirects:
-        raise ArticleError("The address only leads on to other addresses: give the one where the file is.") from None
+        raise FileRejected("address_leads_on") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         if is_private(error):
-            raise ArticleError("The address leads into a private network, where the bot does not read.") from None
-        raise ArticleError("Nothing could be fetched from the address: check it, or attach the file.") from None
+            raise FileRejected("address_private") from None
+        raise FileRejected("nothing_fetched") from None
 
 
 def check_address(url: str) -> None:
-    """Raises ArticleError for anything but a plain http(s) URL."""
+    """Raises FileRejected for anything but a plain http(s) URL."""
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise ArticleError("This is no address: give one like https://example.org/article.txt.") from None
+        raise FileRejected("no_address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > MAX_ADDRESS:
-        raise ArticleError("This is no web address: give one like https://example.org/article.txt.")
+        raise FileRejected("no_web_address")
     if parts.username is not None or parts.password is not None:
-        raise ArticleError("The address holds a user name or password: attach the file instead.")
+        raise FileRejected("address_with_password")
 
 
 def name_of(url: str, content_type: str) -> str:
-    """Host and path, ending in a suffix that the reader knows. Raises ArticleError for what cannot be read."""
+    """Host and path, ending in a suffix that the reader knows. Raises FileRejected for what cannot be read."""
     if content_type in WEB_PAGE:
-        raise ArticleError("That is a web page, which is not fetched: save it as .html and attach that file.")
+        raise FileRejected("web_page")
     parts = urlsplit(url)
     name = f"{parts.hostname}{unquote(parts.path, errors='replace')}"
     if name.lower().endswith(SUFFIXES):
         return name
     if content_type in SUFFIX_OF_TYPE:
         return name.rstrip("/") + SUFFIX_OF_TYPE[content_type]
-    raise ArticleError(f"The address holds no {', '.join(SUFFIXES)} file: save the article as text and attach that.")
+    raise FileRejected("no_file_there", suffixes=", ".join(SUFFIXES))
 
 
 def open_socket(reachable: Callable[[str], bool], address: AddressInfo) -> socket.socket:
@@ -155,5 +153,5 @@ def is_private(error: BaseException | None) -> bool:
     return False
 
 
-def too_large(largest: int) -> ArticleError:
-    return ArticleError(f"The file has more than {largest:,} bytes, which is what is allowed: split it.")
+def too_large(largest: int) -> FileRejected:
+    return FileRejected("download_too_large", largest=f"{largest:,}")

@@ -7,7 +7,7 @@ import discord
 
 from bot.discord.markdown import shorten_escaped
 from bot.discord.replies import tell_privately
-from bot.discord.translations import Translations
+from bot.discord.translations import ENGLISH, Translations
 from rag.errors import ArticleError, ModelError, QuestionError
 from vectorstore.errors import DatelineError, StoreBusy, StoreStopped
 
@@ -18,11 +18,28 @@ FOR_ADMINS = (*FOR_USERS, StoreBusy)
 """The other errors name folders and databases, and advise what only the operator can do."""
 
 
+class Sayable(Exception):
+    """A failure that the bot words itself; `sentence` names the field of Translations, `str` gives it in English."""
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        super().__init__(ENGLISH.say(sentence, **values))
+        self.sentence = sentence
+        self.values = values
+
+
+class FileRejected(Sayable, ArticleError):
+    """A file that cannot be added."""
+
+
+class ChangeRejected(Sayable, StoreBusy):
+    """A change to the library that is not taken on just now."""
+
+
 def user_message(error: BaseException, translations: Translations, admin: bool = False, **logged: object) -> str:
     """A failure in a sentence for the user; what it leaves out is logged under the number that it shows."""
     if isinstance(error, FOR_ADMINS if admin else FOR_USERS):
         log.warning("not done", extra={"failure": type(error).__name__, **logged})
-        return str(error)
+        return translations.say(error.sentence, **error.values) if isinstance(error, Sayable) else str(error)
     number = secrets.token_hex(4)
     known = isinstance(error, DatelineError)
     log.error(

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.discord.admission import wait_at_most
-from vectorstore.errors import StoreBusy
+from bot.discord.errors import ChangeRejected
 from vectorstore.lock import ShouldStop
 
 MAX_WAITING = 10
@@ -30,11 +30,11 @@ class LibraryWrites:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[ShouldStop]:
-        """Wait for this change's turn; yields what tells any thread whether to stop. Raises StoreBusy."""
+        """Wait for this change's turn; yields what tells any thread whether to stop. Raises ChangeRejected."""
         if not self.open:
-            raise StoreBusy("I am about to restart: try again in a minute.")
+            raise ChangeRejected("writes_closed")
         if self.accepted > MAX_WAITING:
-            raise StoreBusy("Many changes are waiting already: try again in some minutes.")
+            raise ChangeRejected("writes_waiting")
         self.accepted += 1
         self.idle.clear()
         try:

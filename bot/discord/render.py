@@ -306,15 +306,12 @@ def error_page(message: str, t: Translations, asker: str = "", question: str = "
     return Page(t.went_wrong, shorten_escaped(message, 2_000) or "…", RED, author=shorten(asked, AUTHOR))
 
 
-IN_FILE = "… all in the attached file."
-
-
-def notice_page(title: str, body: str) -> Page:
+def notice_page(title: str, body: str, t: Translations) -> Page:
     """Any other notice; `body` is in Discord's markup already. What does not fit is in an attached file."""
     pieces = split_text(body, BODY)
     if len(pieces) < 2:
         return Page(title, pieces[0] if pieces else "…", BLUE)
-    return Page(title, f"{pieces[0]}\n{IN_FILE}", BLUE, file=body, file_name="all.txt")
+    return Page(title, f"{pieces[0]}\n{t.in_file}", BLUE, file=body, file_name="all.txt")
 
 
 def draft_text(text: str, t: Translations) -> str:

@@ -72,4 +72,4 @@ class AskCog(commands.Cog):
         questions, votes = await self.bot.history.forget(interaction.user.id)
         t = self.bot.guild_settings.translations(interaction.guild_id)
         body = t.deleted.format(questions=t.count(questions, t.stored_questions), votes=t.count(votes, t.votes))
-        await show_privately(interaction, notice_page(t.forgotten, body))
+        await show_privately(interaction, notice_page(t.forgotten, body, t))

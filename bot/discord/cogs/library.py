@@ -13,14 +13,13 @@ from discord.ext import commands
 from bot.discord.admission import check_is_admin
 from bot.discord.client import DatelineBot, Interaction
 from bot.discord.download import Download, anywhere, download, is_public
-from bot.discord.errors import user_message
+from bot.discord.errors import FileRejected, user_message
 from bot.discord.markdown import clean, escape, one_line, shorten_escaped
-from bot.discord.render import IN_FILE, Page, headline_line, notice_page
+from bot.discord.render import Page, headline_line, notice_page
 from bot.discord.replies import SEND_FAILURES, show_privately
 from bot.discord.state import guild_library
-from bot.discord.translations import ENGLISH
+from bot.discord.translations import ENGLISH, Translations
 from rag.answer import Headline
-from rag.errors import ArticleError
 from rag.ingestion.indexing import IngestReport
 from rag.ingestion.read_articles import SUFFIXES
 from rag.library import LibraryStatus
@@ -62,15 +61,15 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
         library = guild_library(interaction.guild_id or 0)
         report = await self.bot.engine.library.add(upload.name, upload.content, library, upload.url, should_stop)
         titles = ", ".join(one_line(title) for title in report.titles[:5])
-        details = f"{upload.name[:200]}: {counts_line(report)} {titles}"
+        details = f"{upload.name[:200]}: {counts_line(report, ENGLISH)} {titles}"
         await self.record(interaction, "library add", details[:500])
-        return report_page(report)
+        return report_page(report, self.translations(interaction))
 
     @app_commands.command(name="list", description="This server's own articles, newest first")
     async def list_articles(self, interaction: Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         headlines = await self.bot.engine.library.headlines(guild_library(interaction.guild_id or 0))
-        await show_privately(interaction, list_page(headlines))
+        await show_privately(interaction, list_page(headlines, self.translations(interaction)))
 
     @app_commands.command(name="forget", description="Delete one of this server's own articles")
     @app_commands.describe(article="Its title, chosen from the list, or its id")
@@ -81,11 +80,12 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
 
     async def forget_article(self, interaction: Interaction, article_id: str, should_stop: ShouldStop) -> Page:
         library = guild_library(interaction.guild_id or 0)
-        body = "This server has no article of that id: choose one from the list while typing."
+        t = self.translations(interaction)
+        body = t.no_such_article
         if await self.bot.engine.library.forget(library, article_id, should_stop):
             await self.record(interaction, "library forget", one_line(article_id)[:200])
-            body = "Deleted."
-        return notice_page("Forget an article", body)
+            body = t.article_deleted
+        return notice_page(t.forget_article, body, t)
 
     @forget.autocomplete("article")
     async def complete_article(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
@@ -104,24 +104,26 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
     @app_commands.command(name="status", description="What this server's questions are answered from")
     async def status(self, interaction: Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
-        guild, guild_settings = interaction.guild_id or 0, self.bot.guild_settings
+        guild, guild_settings, t = interaction.guild_id or 0, self.bot.guild_settings, self.translations(interaction)
         own = await self.bot.engine.library.status((guild_library(guild),))
-        lines = ["**This server's own articles**", *status_lines(own)]
+        lines = [f"**{t.own_articles}**", *status_lines(own, t)]
         if guild_settings.of(guild).shared_library:
-            lines += ["**The shared library**", *status_lines(await self.bot.engine.library.status())]
+            lines += [f"**{t.shared_articles}**", *status_lines(await self.bot.engine.library.status(), t)]
         else:
-            lines.append("The shared library is turned off here.")
+            lines.append(t.shared_off)
         useful, not_useful = await self.bot.state.run(BotState.votes_in, guild)
         asked, budget = guild_settings.questions.get(guild, 0), guild_settings.budget(guild)
-        lines.append(f"Questions today: {asked} of {budget or 'any number'}. Votes: {useful} 👍, {not_useful} 👎.")
-        await show_privately(interaction, notice_page("Library", "\n".join(lines)))
+        values = {"asked": asked, "budget": budget or t.any_number, "useful": useful, "not_useful": not_useful}
+        lines.append(t.say("asked_today", **values))
+        await show_privately(interaction, notice_page(t.library, "\n".join(lines), t))
 
     @app_commands.command(name="log", description="Who changed what in this server")
     async def show_log(self, interaction: Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         entries = await self.bot.state.run(BotState.audit, interaction.guild_id or 0, LOGGED)
-        body = "\n".join(log_line(entry) for entry in entries) or "None yet."
-        await show_privately(interaction, notice_page("Changes, newest first", body))
+        t = self.translations(interaction)
+        body = "\n".join(log_line(entry) for entry in entries) or t.none_yet
+        await show_privately(interaction, notice_page(t.changes, body, t))
 
     async def change(self, interaction: Interaction, work: Callable[[ShouldStop], Awaitable[Page]]) -> None:
         """Change the library in turn; the admin sees how it went before the bot may end."""
@@ -129,10 +131,12 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
             try:
                 page = await work(should_stop)
             except DatelineError as error:
-                translations = self.bot.guild_settings.translations(interaction.guild_id)
-                message = user_message(error, translations, True, server=interaction.guild_id)
-                page = notice_page("Not done", escape(message))
+                t = self.translations(interaction)
+                page = notice_page(t.not_done, escape(user_message(error, t, True, server=interaction.guild_id)), t)
             await show_privately(interaction, page)
+
+    def translations(self, interaction: Interaction) -> Translations:
+        return self.bot.guild_settings.translations(interaction.guild_id)
 
     async def record(self, interaction: Interaction, action: str, details: str) -> None:
         entry = AuditEntry(interaction.guild_id or 0, interaction.user.id, time.time(), action, details)
@@ -140,31 +144,29 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
 
 
 async def fetch(file: discord.Attachment | None, url: str | None, settings: Settings) -> Download:
-    """The file that was attached, or the one at the address. Raises ArticleError."""
+    """The file that was attached, or the one at the address. Raises FileRejected."""
     if (file is None) == (not url):
-        raise ArticleError("Attach a file or give its address, one of the two.")
+        raise FileRejected("attach_or_address")
     if file is None:
         reachable = anywhere if settings.discord_private_addresses else is_public
         return await download(url or "", settings.discord_upload_bytes, reachable)
     if not file.filename.lower().endswith(SUFFIXES):
-        raise ArticleError(f"Only {', '.join(SUFFIXES)} files can be read: save the article as text and attach that.")
+        raise FileRejected("unknown_suffix", suffixes=", ".join(SUFFIXES))
     if file.size > settings.discord_upload_bytes:
-        raise ArticleError(
-            f"The file has {file.size:,} bytes, {settings.discord_upload_bytes:,} are allowed: split it."
-        )
+        raise FileRejected("file_too_large", size=f"{file.size:,}", largest=f"{settings.discord_upload_bytes:,}")
     try:
         return Download(one_line(file.filename)[-100:], await file.read(), "")
     except SEND_FAILURES:
-        raise ArticleError("Discord did not hand the file over: please attach it again.") from None
+        raise FileRejected("attach_again") from None
 
 
-def list_page(headlines: Sequence[Headline]) -> Page:
+def list_page(headlines: Sequence[Headline], t: Translations) -> Page:
     """The newest articles; where they do not all fit, the list with their ids is attached."""
-    lines = [headline_line(headline, ENGLISH, title_limit=80, outlet_limit=60) for headline in headlines[:LISTED]]
+    lines = [headline_line(headline, t, title_limit=80, outlet_limit=60) for headline in headlines[:LISTED]]
     if len(headlines) > LISTED:
-        lines.append(IN_FILE)
-    title = f"{ENGLISH.count(len(headlines), ENGLISH.articles)} of this server"
-    page = notice_page(title, "\n".join(lines) or "None yet: /library add.")
+        lines.append(t.in_file)
+    title = t.of_this_server.format(articles=t.count(len(headlines), t.articles))
+    page = notice_page(title, "\n".join(lines) or t.add_some, t)
     if page.file or len(headlines) > LISTED:
         rows = [
             f"{headline.article_id}\t{one_line(headline.title)}\t{one_line(headline.source)}\n"
@@ -180,25 +182,26 @@ def log_line(entry: AuditEntry) -> str:
     return f"{moment} · <@{entry.user}> · {escape(entry.action)} · {details}"
 
 
-def counts_line(report: IngestReport) -> str:
-    return f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged"
+def counts_line(report: IngestReport, t: Translations) -> str:
+    return t.added.format(added=report.added, changed=report.changed, unchanged=report.unchanged)
 
 
-def report_page(report: IngestReport) -> Page:
+def report_page(report: IngestReport, t: Translations) -> Page:
     """What an ingest did, with the problems it met."""
-    lines = [counts_line(report)]
+    lines = [counts_line(report, t)]
     lines += [f"• {shorten_escaped(one_line(title), 120)}" for title in report.titles[:10]]
     lines += [
         f"⚠ {shorten_escaped(one_line(problem.place), 80)}: {shorten_escaped(one_line(problem.reason), 160)}"
         for problem in (*report.problems, *report.read.remarks)[:10]
     ]
-    return notice_page("Articles added to this server's library", "\n".join(lines))
+    return notice_page(t.articles_added, "\n".join(lines), t)
 
 
-def status_lines(status: LibraryStatus) -> list[str]:
-    dates = f", {ENGLISH.date(status.oldest)} to {ENGLISH.date(status.newest)}" if status.newest else ""
-    outlets = ", ".join(f"{one_line(name) or 'no outlet'} {count}" for name, count in status.sources[:8])
+def status_lines(status: LibraryStatus, t: Translations) -> list[str]:
+    dates = t.from_to.format(oldest=t.date(status.oldest), newest=t.date(status.newest)) if status.newest else ""
+    outlets = ", ".join(f"{one_line(name) or t.no_outlet} {count}" for name, count in status.sources[:8])
+    articles = t.count(status.articles, t.articles)
     return [
-        f"{ENGLISH.count(status.articles, ENGLISH.articles)}{dates}",
+        ", ".join(filter(None, (articles, dates))),
         *([shorten_escaped(outlets, 600)] if outlets else []),
     ]

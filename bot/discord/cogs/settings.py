@@ -14,7 +14,7 @@ from bot.discord.conversation import guild_prefix
 from bot.discord.markdown import one_line, shorten_escaped
 from bot.discord.render import Page, notice_page
 from bot.discord.replies import show_privately
-from bot.discord.translations import LANGUAGES
+from bot.discord.translations import LANGUAGES, Translations
 from vectorstore.bot_state import GuildSettings
 
 GAPS = 20
@@ -78,7 +78,8 @@ class SettingsCog(commands.Cog):
                 after = replace(after, daily_budget=None if daily_budget < 0 else daily_budget)
             if after != before:
                 await cache.change(after, interaction.user.id, changes_line(before, after))
-        await show_privately(interaction, settings_page(after, cache.budget(after.server), after != before))
+        t = cache.translations(after.server)
+        await show_privately(interaction, settings_page(after, cache.budget(after.server), after != before, t))
 
     @app_commands.command(name="gaps", description="Questions of the last 30 days that the articles do not answer")
     @app_commands.guild_only()
@@ -90,8 +91,8 @@ class SettingsCog(commands.Cog):
         refused = await self.bot.engine.answers.refused(since, prefix, GAPS_READ)
         questions = Counter(one_line(stored.standalone_question or stored.question) for stored in refused)
         lines = [f"{count} × {shorten_escaped(question, 180)}" for question, count in questions.most_common(GAPS)]
-        body = "\n".join(lines) or "None: every question was answered."
-        await show_privately(interaction, notice_page("What the articles do not say", body))
+        t = self.bot.guild_settings.translations(interaction.guild_id)
+        await show_privately(interaction, notice_page(t.gaps, "\n".join(lines) or t.no_gaps, t))
 
 
 def changed_ids(
@@ -109,14 +110,18 @@ def changes_line(before: GuildSettings, after: GuildSettings) -> str:
     return "; ".join(f"{name}: {old} -> {new}" for name, old, new in pairs if old != new)
 
 
-def settings_page(settings: GuildSettings, budget: int, was_changed: bool) -> Page:
+def settings_page(settings: GuildSettings, budget: int, was_changed: bool, t: Translations) -> Page:
+    def switch(on: bool) -> str:
+        return t.on if on else t.off
+
+    default = t.by_default if settings.daily_budget is None else ""
     lines = [
-        "Channels: " + (" ".join(f"<#{channel}>" for channel in settings.channels) or "all"),
-        "Roles: " + (" ".join(f"<@&{role}>" for role in settings.roles) or "all"),
-        f"Language: {settings.language}",
-        f"Model: {'on' if settings.model else 'off'}",
-        f"Questions a day: {budget or 'no limit'}{'' if settings.daily_budget is not None else ' (default)'}",
-        f"Own thread for each mention: {'on' if settings.auto_thread else 'off'}",
-        f"Shared library: {'on' if settings.shared_library else 'off'}",
+        t.channels.format(value=" ".join(f"<#{channel}>" for channel in settings.channels) or t.everywhere),
+        t.roles.format(value=" ".join(f"<@&{role}>" for role in settings.roles) or t.everywhere),
+        t.language.format(value=settings.language),
+        t.model.format(value=switch(settings.model)),
+        t.questions_a_day.format(value=f"{budget or t.no_limit}{default}"),
+        t.auto_thread.format(value=switch(settings.auto_thread)),
+        t.shared_library.format(value=switch(settings.shared_library)),
     ]
-    return notice_page("Settings changed" if was_changed else "Settings", "\n".join(lines))
+    return notice_page(t.settings_changed if was_changed else t.settings, "\n".join(lines), t)
