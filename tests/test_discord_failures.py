@@ -135,7 +135,7 @@ def test_two_changes_of_settings_at_once_are_both_made(tmp_path: Path) -> None:
             assert (settings.auto_thread, settings.model) == (True, False)
             (stored,) = parts.bot.state.blocking.all_guild_settings()
             assert stored == settings
-            assert "Questions a day: no limit" in await run_command(parts, "settings", {"daily_budget": 0})
+            assert "Fragen am Tag: unbegrenzt" in await run_command(parts, "settings", {"daily_budget": 0})
             await run_command(parts, "settings", {"daily_budget": -1})
             assert parts.bot.guild_settings.of(50).daily_budget is None
 

@@ -422,6 +422,10 @@ def test_a_quote_that_is_its_paragraph_is_shown_between_its_neighbours_with_the_
     ]
 
 
+def test_a_control_character_between_two_pieces_of_a_quote_leaves_no_gap() -> None:
+    assert emphasised("0\x1f0 x", [(0, 1)], 100) == "**0**0 x"
+
+
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=4)
 
 

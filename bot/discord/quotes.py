@@ -88,7 +88,9 @@ def joined_spans(spans: Sequence[Span]) -> list[Span]:
 
 def quote_piece(text: str, mark: str = "") -> str:
     """A stretch of a quote, escaped; white space at its ends stays outside the mark, or it would not become bold."""
-    core = escape(one_line(text))
-    before = " " if text[:1].isspace() else ""
-    after = " " if text[-1:].isspace() else ""
+    # Between two marks the white space at the ends stays, and a control character leaves none.
+    shown = one_line(f"|{text}|")[1:-1]
+    core = escape(shown.strip())
+    before = " " if shown[:1] == " " else ""
+    after = " " if shown[-1:] == " " else ""
     return f"{before}{mark}{core}{mark}{after}" if core else before
