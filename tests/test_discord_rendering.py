@@ -422,6 +422,13 @@ def test_a_quote_that_is_its_paragraph_is_shown_between_its_neighbours_with_the_
     ]
 
 
+def test_only_the_beginning_of_a_quote_can_begin_a_list() -> None:
+    assert emphasised("Lessons begin at 8.50 a.m.", [(17, 21)], 100) == "Lessons begin at **8.50** a.m."
+    assert emphasised("8. Lessons", [], 100) == f"8{INVISIBLE}. Lessons"
+    assert emphasised(" \x00# Lessons", [(0, 1), (1, 2)], 100) == "\\# Lessons"
+    assert emphasised("8. Lessons", [(0, 2)], 100) == f"**8{INVISIBLE}.** Lessons"
+
+
 def test_a_control_character_between_two_pieces_of_a_quote_leaves_no_gap() -> None:
     assert emphasised("0\x1f0 x", [(0, 1)], 100) == "**0**0 x"
 

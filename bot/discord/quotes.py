@@ -68,9 +68,10 @@ def marked(quote: str, spans: Sequence[Span], start: int, end: int) -> str:
     for span_start, span_end in joined_spans(spans):
         low, high = max(span_start, position), min(span_end, end)
         if low < high:
-            pieces += [quote_piece(quote[position:low]), quote_piece(quote[low:high], "**")]
+            pieces.append(quote_piece(quote[position:low], begins=is_blank(pieces)))
+            pieces.append(quote_piece(quote[low:high], "**", begins=is_blank(pieces)))
             position = high
-    pieces.append(quote_piece(quote[position:end]))
+    pieces.append(quote_piece(quote[position:end], begins=is_blank(pieces)))
     text = re.sub(r" {2,}", " ", "".join(pieces)).strip()
     return ("…" if start > 0 else "") + text + ("…" if end < len(quote) else "") if text else ""
 
@@ -86,11 +87,19 @@ def joined_spans(spans: Sequence[Span]) -> list[Span]:
     return joined
 
 
-def quote_piece(text: str, mark: str = "") -> str:
-    """A stretch of a quote, escaped; white space at its ends stays outside the mark, or it would not become bold."""
-    # Between two marks the white space at the ends stays, and a control character leaves none.
+def is_blank(pieces: Sequence[str]) -> bool:
+    """True if nothing of a line is shown yet."""
+    return not "".join(pieces).strip()
+
+
+def quote_piece(text: str, mark: str = "", begins: bool = False) -> str:
+    """A stretch of a quote, escaped; white space at its ends stays outside the mark, or it would not become bold.
+
+    begins: whether it begins the line, and so could begin a list or a heading. "8.50" in mid-sentence needs no escape.
+    """
+    # Between two bars the white space at the ends stays, and a control character leaves none.
     shown = one_line(f"|{text}|")[1:-1]
-    core = escape(shown.strip())
+    core = escape(shown.strip()) if begins else escape(f"x{shown.strip()}")[1:]
     before = " " if shown[:1] == " " else ""
     after = " " if shown[-1:] == " " else ""
     return f"{before}{mark}{core}{mark}{after}" if core else before
