@@ -86,6 +86,7 @@ class Explanation:
     """How the answer came about, for `--explain` and replay. Nothing in it is needed to show the answer.
 
     rewritten: how a follow-up became a standalone question, "" when it already was one.
+    read_as: the question with its mistyped words corrected, "" when none was.
     time: what was understood of time words, "" when there were none.
     probability: P(the hits hold an answer), None when not judged; threshold: answered at or above it.
     features: the judged numbers by name.
@@ -93,6 +94,7 @@ class Explanation:
     """
 
     rewritten: str = ""
+    read_as: str = ""
     time: str = ""
     probability: float | None = None
     threshold: float | None = None

@@ -51,6 +51,7 @@ from rag.library import Library
 from rag.protocols import HISTORY_TURNS
 from rag.question import StandaloneQuestion, understand
 from rag.settings import Settings
+from rag.spelling import respelled
 from rag.stored_answers import StoredAnswers
 from rag.text import SURROGATE
 from rag.verification.citations import verify_citations
@@ -163,6 +164,7 @@ class Engine:
         evidence = await self.in_thread(lambda: self.judge(question, standalone, hits))
         if standalone.wider is not None and not self.may_answer(evidence):
             evidence = await self.in_thread(lambda: self.look_wider(evidence))
+        evidence = await self.in_thread(lambda: self.look_respelled(evidence))
         timer.finish("judge")
         written = Written(refusal=NOT_SAID)
         async for event in self.write(evidence, history, writer, timer):
@@ -243,6 +245,16 @@ class Engine:
         wider = self.judge(evidence.question, standalone, hits)
         return wider if self.may_answer(wider) else evidence
 
+    def look_respelled(self, evidence: Evidence) -> Evidence:
+        """Steps 2 and 3 once more with mistyped words corrected, where there are any and that makes an answer more probable."""
+        asked = evidence.standalone
+        corrected = respelled(asked.question, self.library.lexical(), asked.scope.libraries)
+        if corrected == asked.question or asked.summary_of is not None:
+            return evidence
+        standalone, hits = self.retrieve(replace(asked, question=corrected, respelled=True))
+        again = self.judge(evidence.question, standalone, hits)
+        return max(evidence, again, key=lambda one: one.answerability.probability)
+
     async def write(
         self, evidence: Evidence, history: Sequence[Turn], writer: "ModelWriter | None", timer: StepTimer
     ) -> AsyncIterator[DraftText | Written]:
@@ -307,6 +319,7 @@ class Engine:
             verify_citations(written.text, written.citations, ledger.article)
             dates = [citation.published for citation in written.citations if citation.published]
             refusal, as_of = None, max(dates, default=None)
+        read_as = f"Read as: {standalone.question}" if standalone.respelled else ""
         return Answer(
             id=evidence.id,
             question=evidence.question,
@@ -317,10 +330,11 @@ class Engine:
             as_of=as_of,
             hits=evidence.hits,
             model=written.model,
-            note=written.note,
+            note=f"{read_as} {written.note}".strip(),
             draft=written.draft,
             explanation=Explanation(
                 rewritten=standalone.rewritten,
+                read_as=standalone.question if standalone.respelled else "",
                 time=standalone.time,
                 probability=answerability.probability,
                 threshold=self.threshold,

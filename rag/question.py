@@ -19,7 +19,7 @@ class StandaloneQuestion:
     without "this week" and the like, None without such words: a preference, where the bounds would lose the answer.
     foreign: asked in another language than English, where a model can translate. summary_of: what a summary
     is asked of, "" for the newest articles, None for an ordinary question. asks: "why" or "when" where a follow-up asks no
-    more than that of what was told, the texts of the answers before; "" otherwise.
+    more than that of what was told, the texts of the answers before; "" otherwise. respelled: mistyped words were corrected.
     """
 
     question: str
@@ -32,6 +32,7 @@ class StandaloneQuestion:
     summary_of: str | None = None
     asks: str = ""
     told: tuple[str, ...] = ()
+    respelled: bool = False
 
     def widened(self) -> "StandaloneQuestion":
         """The same question of all articles of its scope, newer ones first; itself where no words narrowed it."""

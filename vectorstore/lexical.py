@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vectorstore.bm25 import BlockwiseBM25, counted
-from vectorstore.stems import word_stems
+from vectorstore.stems import WORD, stem, word_stems
 from vectorstore.values import Scope, calendar_seconds
 
-FORMAT = 2
+FORMAT = 3
 # bm25s defaults are k1 1.5, b .75; "lucene" is its default scoring. Nothing better was found on the public sets.
 
 
@@ -72,12 +73,19 @@ class ChunkFields:
 
 
 class LexicalIndex:
-    """An immutable BM25 index of one revision of the library. `bm25` is None for a library without words."""
+    """An immutable BM25 index of one revision of the library. `bm25` is None for a library without words.
 
-    def __init__(self, revision: str, bm25: BlockwiseBM25 | None, fields: ChunkFields) -> None:
+    words: by library the words as they are written, in lower case, the most frequent first, with a space between: a list
+    of them would take ten times the memory.
+    """
+
+    def __init__(
+        self, revision: str, bm25: BlockwiseBM25 | None, fields: ChunkFields, words: Mapping[str, str]
+    ) -> None:
         self.revision = revision
         self.bm25 = bm25
         self.fields = fields
+        self.words = words
 
     @classmethod
     def build(cls, revision: str, entries: Iterable[LexicalEntry]) -> "LexicalIndex":
@@ -87,6 +95,7 @@ class LexicalIndex:
         libraries: list[str] = []
         sources: list[str] = []
         published: list[float] = []
+        counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
         def numbered() -> Iterator[list[int]]:
             for entry in entries:
@@ -94,14 +103,29 @@ class LexicalIndex:
                 libraries.append(entry.library)
                 sources.append(entry.source)
                 published.append(calendar_seconds(entry.published) if entry.published else np.nan)
-                yield [vocabulary.setdefault(stem, len(vocabulary)) for stem in word_stems(entry.searched())]
+                words = WORD.findall(entry.searched().lower())
+                counts[entry.library].update(words)
+                yield [vocabulary.setdefault(stem(word), len(vocabulary)) for word in words]
 
         blocks = counted(numbered())
         bm25 = None
         if vocabulary:
             bm25 = BlockwiseBM25(backend="numpy")
             bm25.index((blocks, vocabulary), show_progress=False)
-        return cls(revision, bm25, ChunkFields(ids, Labels.of(libraries), Labels.of(sources), np.array(published)))
+        fields = ChunkFields(ids, Labels.of(libraries), Labels.of(sources), np.array(published))
+        by_library = {
+            library: " ".join(word for word, _ in counter.most_common()) for library, counter in counts.items()
+        }
+        return cls(revision, bm25, fields, by_library)
+
+    def knows(self, word: str) -> bool:
+        """True if some chunk of any library has this word in one of its forms."""
+        return self.bm25 is not None and stem(word.lower()) in self.bm25.vocab_dict
+
+    def words_of_libraries(self, libraries: Sequence[str]) -> Iterator[str]:
+        """The words of these libraries, in lower case, of each the most frequent first."""
+        for library in libraries:
+            yield from self.words.get(library, "").split()
 
     def search(self, question: str, limit: int, scope: Scope) -> list[LexicalMatch]:
         """Best first, at most `limit`, only chunks in scope that share a word with the question."""
@@ -162,6 +186,7 @@ class LexicalIndex:
             "chunk_ids": fields.ids,
             "libraries": libraries.names,
             "sources": sources.names,
+            "words": dict(self.words),
         }
         (folder / "names.json").write_text(json.dumps(names), "utf-8")
 
@@ -177,6 +202,7 @@ class LexicalIndex:
             with np.load(folder / "fields.npz") as arrays:
                 libraries = Labels(arrays["libraries"], names["libraries"])
                 sources = Labels(arrays["sources"], names["sources"])
-                return cls(revision, bm25, ChunkFields(names["chunk_ids"], libraries, sources, arrays["published"]))
+                fields = ChunkFields(names["chunk_ids"], libraries, sources, arrays["published"])
+                return cls(revision, bm25, fields, names["words"])
         except (OSError, ValueError, KeyError, TypeError, EOFError):
             return None

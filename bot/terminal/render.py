@@ -98,6 +98,8 @@ def explanation_lines(answer: Answer) -> list[Text]:
     lines = [f"question     {safe(answer.standalone_question)}"]
     if explanation.rewritten:
         lines.append(f"follow-up    {safe(explanation.rewritten)}")
+    if explanation.read_as:
+        lines.append(f"read as      {safe(explanation.read_as)}")
     if explanation.time:
         lines.append(f"time         {safe(explanation.time)}")
     if explanation.probability is not None and explanation.threshold is not None:
