@@ -5,16 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from filelock import FileLock
 
 from bot.cli import dateline
 from rag.answer import Answer, Citation, Refusal, answer_to_record
 from rag.evaluation.cases import load_cases
+from rag.evaluation.evaluate import corpus_settings, read_corpus
+from rag.settings import Settings
 from tests.fakes.fake_model_server import answer, failure, serving
 from vectorstore.answers import AnswerStore, StoredAnswer
 from vectorstore.bot_state import BotState, Vote
@@ -229,6 +233,37 @@ def lived_in(tmp_path: Path) -> Path:
     state.vote(Vote("gone", 7, 1, False, "", 1_760_700_400))
     state.close()
     return tmp_path
+
+
+def test_an_evaluation_says_how_long_a_server_lets_it_wait(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text(
+        json.dumps({"id": "one", "question": "Who is the Kremlin spokesman?", "expect": "refuse"}), "utf-8"
+    )
+    busy = failure(429, "Rate limit reached", (("Retry-After", "1"),))
+    with serving(busy, answer("The Kremlin spokesman is Dmitry Peskov [1].")) as standin:
+        model = {"OPENAI_BASE_URL": standin.base_url, "DATELINE_MODEL": "small"}
+        waited = typed(tmp_path, "evaluate", cases, "--corpus", SEED, **model)
+    assert waited.exit_code == 0, waited.output
+    assert "Rate limit reached" in waited.stderr
+    assert "asked again in 1 s" in waited.stderr
+    assert "asked again" not in waited.stdout
+
+
+def test_an_evaluation_says_for_whom_it_waits(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text(
+        json.dumps({"id": "one", "question": "Who is the Kremlin spokesman?", "expect": "refuse"}), "utf-8"
+    )
+    home = corpus_settings(Settings(home=tmp_path), read_corpus([SEED])).home
+    home.mkdir(parents=True)
+    with FileLock(home / "writer.lock", thread_local=False) as lock:
+        (home / "writer.pid").write_text("4711")
+        threading.Timer(3.0, lock.release).start()
+        waited = typed(tmp_path, "evaluate", cases, "--corpus", SEED)
+    assert waited.exit_code == 0, waited.output
+    assert "Waiting for process 4711, which is writing" in waited.stderr
+    assert "2 s so far" in waited.stderr
 
 
 def test_gaps_are_grouped_and_counted(lived_in: Path) -> None:

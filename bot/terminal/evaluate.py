@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -91,7 +92,8 @@ async def run(case_set: CaseSet, corpus: Corpus | None, settings: Settings, opti
                 case_set,
                 corpus,
                 settings,
-                open_engine,
+                # Waits are told above the progress bar, which takes stderr over while it is shown.
+                partial(open_engine, on_wait=notify),
                 options.resume,
                 options.concurrency,
                 shown.on_ingest,
@@ -105,7 +107,7 @@ async def run(case_set: CaseSet, corpus: Corpus | None, settings: Settings, opti
 
 async def graded(evaluated: Evaluated, settings: Settings, model: str, repeats: int) -> ModelGrades:
     """What a model of the settings' server thinks of the answers."""
-    server = ModelServer(Server.of(settings, model), Limits.of(settings))
+    server = ModelServer(Server.of(settings, model), Limits.of(settings), notify)
 
     async def grade(prompt: str) -> str:
         return await server.text([Message("user", prompt)], GRADE_TOKENS, GRADE_CHARACTERS)
