@@ -134,6 +134,15 @@ def test_failure_is_told_in_one_sentence_without_the_key(reply: Reply, sentence:
     assert raised.value.__cause__ is None
 
 
+@pytest.mark.parametrize("key", ["x", "none", "model"])
+def test_a_key_that_is_no_secret_leaves_the_servers_words_alone(key: str) -> None:
+    with serving(failure(400, "The model none exceeds its context.")) as standin:
+        server = ModelServer(Server("small", standin.base_url, key), Limits(5.0, 5.0, 5.0, 5.0, retries=0))
+        with pytest.raises(ModelError) as raised:
+            asyncio.run(collect(server))
+    assert "The model none exceeds its context." in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("reply", "setting"),
     [

@@ -36,13 +36,17 @@ TOO_MANY_TOKENS_ASKED = re.compile(
     r"max_(?:completion_)?tokens.{0,80}(?:too (?:large|high|big)|at most|less than|maximum|exceed|between|<=)",
     re.IGNORECASE,
 )
+SHORTEST_SECRET = 12
+"""Characters. Local servers take any key, and people give them "x", "none" or "lm-studio": words that a sentence needs."""
 PARAMETERS = ("max_tokens", "max_completion_tokens", "stream_options", "temperature", "stream")
 """What is sent beside the messages and can be left out, in the order in which it is given up."""
 
 
 def said_words(complaint: ServerComplaint, server: Server) -> str:
     """What the server says, on one safe line, "" when it says nothing."""
-    said = complaint.said.replace(server.api_key, "...") if server.api_key else complaint.said
+    said = complaint.said
+    if len(server.api_key) >= SHORTEST_SECRET:
+        said = said.replace(server.api_key, "...")
     said = clean_line(re.sub(r"\b(?:sk|key)-\S{4,}", "...", said))
     return said if len(said) <= MOST_SAID else said[: MOST_SAID - 4].rstrip() + " ..."
 
