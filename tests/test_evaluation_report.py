@@ -6,12 +6,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rag.answer import Answer, Turn
 from rag.errors import ModelError
 from rag.evaluation.cases import Case, CaseSet
 from rag.evaluation.evaluate import Corpus, evaluate
+from rag.evaluation.outcome import Outcome, QuotedPassage
 from rag.evaluation.report import Piece, marked_pieces, report_html
+from rag.evaluation.results import Evaluation
 from rag.settings import Settings
 from tests.fakes.chromium import installed_browser, open_page, running_chromium
 from tests.fakes.fake_engine import FakeEngine, article, quoting, refusing
@@ -92,6 +96,59 @@ def test_article_is_cut_where_passages_begin_and_end() -> None:
 
 def test_offsets_outside_the_article_do_no_harm() -> None:
     assert marked_pieces("abc", [((2, 9), 1)], []) == (Piece("ab"), Piece("c", 1))
+
+
+class ArticleText(HTMLParser):
+    """The text of the page's one article, and of it what is marked as quoted, by the number of the citation."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.within: list[str] = []
+        self.text = ""
+        self.quoted: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self.within or ("class", "article") in attrs:
+            self.within.append(dict(attrs).get("title") or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.within:
+            self.within.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.within:
+            self.text += data
+            self.quoted[self.within[-1]] = self.quoted.get(self.within[-1], "") + data
+
+
+MARKUP = st.sampled_from(
+    ["<b>", "</div>", "</mark>", "&amp;", "&#60;", "<!--", "{{ 1 }}", '"', "'", "\r\n", "\u202e", "\x00"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=st.lists(MARKUP | st.text(max_size=20), min_size=1, max_size=6).map("".join).filter(bool),
+    edges=st.sets(st.integers(0, 100), max_size=6),
+    known=st.booleans(),
+)
+def test_without_its_tags_a_quote_on_the_page_is_the_articles_characters(
+    text: str, edges: set[int], known: bool
+) -> None:
+    bounds = sorted(edge for edge in edges if edge <= len(text))
+    spans = list(zip(bounds[::2], bounds[1::2], strict=False)) or [(0, len(text))]
+    passages = tuple(
+        QuotedPassage(number, "a", "A title", "", None, text[start:end], start, end, "shared", (), True)
+        for number, (start, end) in enumerate(spans, 1)
+    )
+    case = Case("one", "What?", False, (("x",),), ("a",), (text[: len(text) // 2 + 1],))
+    evaluation = Evaluation(CaseSet("cases", "", (case,)), (Outcome("one", citations=passages),), "", {})
+    shown = ArticleText()
+    shown.feed(report_html(evaluation, {"a": text} if known else {}))
+    if known:
+        assert shown.text == text
+    for passage in passages:
+        assert shown.quoted[f"[{passage.number}]"] == passage.quote
 
 
 def test_page_works_in_a_browser(page: Path) -> None:

@@ -55,7 +55,8 @@ HITS = (hit(ORBAN), hit(FLOOD))
 
 
 def writer_at(standin: FakeModelServer, context_tokens: int = 4_096, answer_tokens: int = 300) -> ModelWriter:
-    limits = Limits(2.0, 2.0, 2.0, 10.0, retries=0)
+    # No test here is about time: a busy machine may take long.
+    limits = Limits(60.0, 60.0, 60.0, 120.0, retries=0)
     return ModelWriter(ModelServer(Server("small", standin.base_url, ""), limits), context_tokens, answer_tokens)
 
 
