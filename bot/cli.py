@@ -119,6 +119,19 @@ def rebuild_command() -> None:
     run_command(rebuild_library(settings))
 
 
+@dateline.command("doctor")
+@click.option("--fix", is_flag=True, help="Make again what is missing or damaged and can be made from the articles.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON (docs/formats.md).")
+def doctor_command(fix: bool, as_json: bool) -> None:
+    """Look for what is wrong with settings, library, models and disk, and say how to mend it.
+
+    Exits with 0 only when all is well.
+    """
+    from bot.terminal.doctor import examine
+
+    run_command(examine(fix, as_json))
+
+
 @dateline.group("library")
 def library_group() -> None:
     """See and change what is stored."""

@@ -118,6 +118,22 @@ class LexicalIndex:
         }
         return cls(revision, bm25, fields, by_library)
 
+    def is_same_as(self, other: "LexicalIndex") -> bool:
+        """True if both find the same chunks with the same scores."""
+        ours, theirs = self.fields, other.fields
+        if self.words != other.words or ours.ids != theirs.ids or (self.bm25 is None) != (other.bm25 is None):
+            return False
+        labels = [(ours.libraries, theirs.libraries), (ours.sources, theirs.sources)]
+        if any(a.names != b.names or not np.array_equal(a.numbers, b.numbers) for a, b in labels):
+            return False
+        if not np.array_equal(ours.published, theirs.published, equal_nan=True):
+            return False
+        if self.bm25 is None or other.bm25 is None:
+            return True
+        return self.bm25.vocab_dict == other.bm25.vocab_dict and all(
+            np.array_equal(self.bm25.scores[name], other.bm25.scores[name]) for name in ("data", "indices", "indptr")
+        )
+
     def knows(self, word: str) -> bool:
         """True if some chunk of any library has this word in one of its forms."""
         return self.bm25 is not None and stem(word.lower()) in self.bm25.vocab_dict

@@ -1,6 +1,6 @@
 """The vectors, in Chroma: ids, unit vectors and what filters need. Texts stay in the ledger. The only door to chromadb."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from vectorstore.values import Chunk, Scope, calendar_seconds
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
-    from chromadb.api.types import Metadata, QueryResult, Where
+    from chromadb.api.types import GetResult, Metadata, QueryResult, Where
 
 Value = TypeVar("Value")
 COLLECTION = "chunks"
@@ -33,6 +33,15 @@ class Neighbour:
 
     chunk_id: str
     similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """A vector as stored, with the fields that filters read."""
+
+    chunk_id: str
+    vector: NDArray[np.float32]
+    fields: Mapping[str, object]
 
 
 class VectorStore:
@@ -109,6 +118,18 @@ class VectorStore:
     def count(self) -> int:
         return self.use(lambda collection: collection.count())
 
+    def stored(self) -> Iterator[StoredVector]:
+        """Everything that is stored, for a checkup."""
+        for start in range(0, self.count(), MAX_AT_ONCE):
+            page = self.use(partial(read_page, start))
+            rows, fields = page["embeddings"], page["metadatas"]
+            if rows is None or fields is None or len(rows) != len(page["ids"]):
+                raise StoreUnavailable(
+                    f"The vector store {self.folder} has lost vectors: delete that folder and run `dateline rebuild`."
+                )
+            for chunk_id, row, of_chunk in zip(page["ids"], rows, fields, strict=True):
+                yield StoredVector(chunk_id, np.asarray(row, dtype=np.float32), of_chunk or {})
+
     def upsert(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         for start in range(0, len(chunks), MAX_AT_ONCE):
             batch = chunks[start : start + MAX_AT_ONCE]
@@ -172,6 +193,10 @@ class VectorStore:
 def upsert(chunks: Sequence[Chunk], vectors: NDArray[np.float32], collection: "Collection") -> None:
     ids, fields = [chunk.id for chunk in chunks], [filter_fields(chunk) for chunk in chunks]
     collection.upsert(ids=ids, embeddings=vectors, metadatas=fields)
+
+
+def read_page(start: int, collection: "Collection") -> "GetResult":
+    return collection.get(limit=MAX_AT_ONCE, offset=start, include=["embeddings", "metadatas"])
 
 
 def delete(chunk_ids: list[str], collection: "Collection") -> None:

@@ -1,0 +1,78 @@
+"""What a checkup reads of the ledger beyond what answering needs: rows as they are stored, whatever is wrong with them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from sqlalchemy import delete, select, text
+
+from vectorstore.ledger import OF_ARTICLE, Ledger, article_of, raise_revision, slices
+from vectorstore.schema import articles, chunks
+from vectorstore.values import Article
+
+ARTICLES_IN_MEMORY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRow:
+    """A chunk as stored. `sentences` and `sentence_vectors` are the bytes of int32 [n, 2] and float16 [n, dimension]."""
+
+    id: str
+    position: int
+    start: int
+    end: int
+    sentences: bytes
+    sentence_vectors: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleRows:
+    """An article with the digest and index key that were stored for it, and its chunks in reading order."""
+
+    article: Article
+    digest: str
+    indexed: str
+    chunks: tuple[ChunkRow, ...]
+
+
+def database_faults(ledger: Ledger) -> list[str]:
+    """What SQLite's own check says is wrong with the file, [] where nothing is; other databases look after themselves."""
+    with ledger.transaction() as connection:
+        if connection.dialect.name != "sqlite":
+            return []
+        said = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(10)"))]
+    return [] if said == ["ok"] else said
+
+
+def article_rows(ledger: Ledger, library: str) -> Iterator[ArticleRows]:
+    """Every article of a library, by id. Raises StoreUnavailable."""
+    ids = sorted(ledger.known(library))
+    fields = (chunks.c.article_id, *(chunks.c[name] for name in ChunkRow.__slots__))
+    for start in range(0, len(ids), ARTICLES_IN_MEMORY):
+        batch = ids[start : start + ARTICLES_IN_MEMORY]
+        these = select(articles).where(articles.c.library == library, articles.c.id.in_(batch)).order_by(articles.c.id)
+        theirs = select(*fields).where(chunks.c.library == library, chunks.c.article_id.in_(batch))
+        with ledger.transaction() as connection:
+            found = connection.execute(these).all()
+            rows = connection.execute(theirs.order_by(chunks.c.article_id, chunks.c.position)).all()
+        of_article = {
+            article_id: tuple(ChunkRow(*row[1:]) for row in group)
+            for article_id, group in groupby(rows, key=lambda row: str(row[0]))
+        }
+        for row in found:
+            yield ArticleRows(article_of(row), row.digest, row.indexed or "", of_article.get(row.id, ()))
+
+
+def chunks_without_article(ledger: Ledger) -> list[str]:
+    """The ids of chunks whose article is gone."""
+    query = select(chunks.c.id).outerjoin(articles, OF_ARTICLE).where(articles.c.id.is_(None)).order_by(chunks.c.id)
+    with ledger.transaction() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def remove_chunks(ledger: Ledger, chunk_ids: Sequence[str]) -> None:
+    """Delete chunks by their ids."""
+    with ledger.transaction() as connection:
+        for batch in slices(chunk_ids):
+            connection.execute(delete(chunks).where(chunks.c.id.in_(batch)))
+        raise_revision(connection)
