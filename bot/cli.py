@@ -132,6 +132,30 @@ def doctor_command(fix: bool, as_json: bool) -> None:
     run_command(examine(fix, as_json))
 
 
+@dateline.command("backup")
+@click.argument("file", type=OUTPUT_FILE, callback=existing_folder)
+def backup_command(file: Path) -> None:
+    """Write the whole library into FILE: articles, vectors, stored answers, the bot's state.
+
+    Questions are answered meanwhile; an ingest waits.
+    """
+    settings = settings_now()
+    from bot.terminal.backup import back_up
+
+    run_command(back_up(settings, file))
+
+
+@dateline.command("restore")
+@click.argument("file", type=INPUT_FILE)
+@click.option("--replace", is_flag=True, help="Even where there is a library; it is moved aside, not deleted.")
+def restore_command(file: Path, replace: bool) -> None:
+    """Put the library back from FILE, made by this version or an older one on any machine. Stop the bot first."""
+    settings = settings_now()
+    from bot.terminal.backup import restore
+
+    run_command(restore(settings, file, replace))
+
+
 @dateline.group("library")
 def library_group() -> None:
     """See and change what is stored."""

@@ -1,0 +1,238 @@
+"""One file that holds a whole library: a snapshot of the ledger and every vector, with their checksums.
+
+A zip of `ledger.sqlite3`, `vectors.ids` (a chunk id a line), `vectors.f32` (little-endian float32 [ids, dimension]) and, last,
+`manifest.json`. Chroma's own files are left out: they depend on its version, and cannot be copied while it writes.
+"""
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
+
+import numpy as np
+
+from vectorstore.database import open_database
+from vectorstore.errors import StoreMismatch, StoreUnavailable
+from vectorstore.ledger import Ledger
+from vectorstore.lexical import LexicalIndex
+from vectorstore.lock import writer_lock
+from vectorstore.schema import MIGRATIONS
+from vectorstore.vectors import VectorStore
+
+BACKUP_SCHEMA = 1
+LEDGER, IDS, VECTORS, MANIFEST = "ledger.sqlite3", "vectors.ids", "vectors.f32", "manifest.json"
+LEXICAL = "lexical"
+PARTS = (LEDGER, "vectors", LEXICAL)
+"""What of a home makes up a library."""
+LOCK_WAIT_SECONDS = 600.0
+BLOCK_BYTES = 1 << 20
+VECTORS_IN_MEMORY = 1_000
+SNAPSHOT, RESTORING = ".backup-", ".restore-"
+"""How folders of unfinished work in the home begin; what a killed process left is cleared by the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup says of itself. `sha256`: of each member, by its name."""
+
+    schema: int
+    dateline: str
+    ledger_version: int
+    made_at: str
+    articles: int
+    vectors: int
+    dimension: int
+    sha256: Mapping[str, str]
+
+
+def write_backup(home: Path, file: Path, on_wait: Callable[[str], None] | None = None) -> Manifest:
+    """Back the library of a home up while questions are answered from it; only writers wait. Raises StoreError.
+
+    The file is there when it is whole, and not before.
+    """
+    if file.exists():
+        raise StoreUnavailable(f"{file} is there already: name a file that is not.")
+    if not (home / LEDGER).exists():
+        raise StoreUnavailable(f"{home} holds no library: set DATELINE_HOME to the folder that does.")
+    partial = file.with_name(f"{file.name}.partial")
+    with disk_errors(file), writer_lock(home, LOCK_WAIT_SECONDS, on_wait), emptied_folder(home, SNAPSHOT) as folder:
+        snapshot = folder / LEDGER
+        copy_ledger(home / LEDGER, snapshot)
+        partial.unlink(missing_ok=True)
+        try:
+            # It holds what people asked: nobody else may read it.
+            partial.touch(mode=0o600)
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                manifest = write_members(archive, snapshot, home / "vectors")
+            partial.rename(file)
+        finally:
+            partial.unlink(missing_ok=True)
+    return manifest
+
+
+@contextmanager
+def emptied_folder(home: Path, prefix: str) -> Iterator[Path]:
+    """A folder in the home for the time of some work, whose writer lock is held."""
+    for left_over in home.glob(f"{prefix}*"):
+        shutil.rmtree(left_over)
+    with TemporaryDirectory(prefix=prefix, dir=home) as folder:
+        yield Path(folder)
+
+
+def copy_ledger(ledger: Path, copy: Path) -> None:
+    """The ledger as it is at one moment, without the pages of what was deleted. Raises StoreUnavailable."""
+    try:
+        with closing(sqlite3.connect(ledger)) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"The ledger {ledger} cannot be copied ({error}): run `dateline doctor`.") from None
+
+
+def write_members(archive: zipfile.ZipFile, snapshot: Path, vectors: Path) -> Manifest:
+    """Everything into the archive, the manifest last."""
+    sha256: dict[str, str] = {}
+    with snapshot.open("rb") as ledger:
+        sha256[LEDGER] = write_member(archive, LEDGER, iter(lambda: ledger.read(BLOCK_BYTES), b""))
+    ids: list[str] = []
+    dimension = 0
+
+    def rows() -> Iterator[bytes]:
+        nonlocal dimension
+        for stored in store.stored():
+            ids.append(stored.chunk_id)
+            dimension = len(stored.vector)
+            yield stored.vector.astype("<f4").tobytes()
+
+    store = VectorStore(vectors)
+    try:
+        sha256[VECTORS] = write_member(archive, VECTORS, rows())
+    finally:
+        store.close()
+    sha256[IDS] = write_member(archive, IDS, (f"{chunk_id}\n".encode() for chunk_id in ids))
+    with closing(sqlite3.connect(snapshot)) as connection:
+        ledger_version = connection.execute("SELECT version FROM schema_version").fetchone()[0]
+        articles = connection.execute("SELECT count(*) FROM articles").fetchone()[0]
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    counts = (articles, len(ids), dimension)
+    manifest = Manifest(BACKUP_SCHEMA, version("dateline"), ledger_version, made_at, *counts, sha256)
+    archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=2))
+    return manifest
+
+
+def write_member(archive: zipfile.ZipFile, name: str, blocks: Iterator[bytes]) -> str:
+    """Write a member as its bytes come; returns their SHA-256."""
+    digest = hashlib.sha256()
+    with archive.open(name, "w", force_zip64=True) as member:
+        for block in blocks:
+            digest.update(block)
+            member.write(block)
+    return digest.hexdigest()
+
+
+def restore_backup(
+    file: Path, home: Path, replace: bool, on_wait: Callable[[str], None] | None = None
+) -> tuple[Manifest, Path | None]:
+    """Put the library of a backup into a home; returns where the one before it was moved to, None where there was none.
+
+    The home is as it was until everything is read, checked and made. Raises StoreError.
+    """
+    if not replace and any((home / part).exists() for part in PARTS):
+        raise StoreUnavailable(f"{home} holds a library: add --replace, or set DATELINE_HOME to a new folder.")
+    with writer_lock(home, LOCK_WAIT_SECONDS, on_wait), disk_errors(home), emptied_folder(home, RESTORING) as made:
+        manifest = read_members(file, made)
+        make_library(made, manifest)
+        before = move_aside(home)
+        for part in PARTS:
+            if (made / part).exists():
+                (made / part).rename(home / part)
+    return manifest, before
+
+
+def read_members(file: Path, folder: Path) -> Manifest:
+    """Every member into the folder, each compared with its checksum. Raises StoreMismatch, StoreUnavailable."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            said = json.loads(archive.read(MANIFEST))
+            check_version(file, said)
+            manifest = Manifest(**said)
+            for name in (LEDGER, IDS, VECTORS):
+                with archive.open(name) as member, (folder / name).open("wb") as copy:
+                    if copied(member, copy) != manifest.sha256[name]:
+                        raise zipfile.BadZipFile(f"{name} has another checksum")
+            if (folder / VECTORS).stat().st_size != 4 * manifest.dimension * manifest.vectors:
+                raise zipfile.BadZipFile(f"{VECTORS} has another length")
+    except FileNotFoundError:
+        raise StoreUnavailable(f"{file} is not there: correct the name.") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, TypeError, ValueError, NotImplementedError) as error:
+        raise StoreUnavailable(f"{file} is no whole backup ({error}): use another one.") from None
+    return manifest
+
+
+def check_version(file: Path, manifest: Mapping[str, object]) -> None:
+    """Raises StoreMismatch for the backup of a newer program."""
+    if int(str(manifest["schema"])) > BACKUP_SCHEMA or int(str(manifest["ledger_version"])) > len(MIGRATIONS):
+        raise StoreMismatch(
+            f"{file} was made by dateline {manifest['dateline']}, which is newer than this one: install that version."
+        )
+
+
+def copied(member: IO[bytes], copy: IO[bytes]) -> str:
+    """Copy a member; returns its SHA-256."""
+    digest = hashlib.sha256()
+    while block := member.read(BLOCK_BYTES):
+        digest.update(block)
+        copy.write(block)
+    return digest.hexdigest()
+
+
+def make_library(folder: Path, manifest: Manifest) -> None:
+    """Bring the ledger up to date, and make vector store and lexical index of what its chunks say."""
+    database = open_database(folder / LEDGER)
+    store = VectorStore(folder / "vectors")
+    try:
+        ledger = Ledger(database)
+        with (folder / IDS).open(encoding="utf-8") as lines, (folder / VECTORS).open("rb") as vectors:
+            while ids := [line.rstrip("\n") for line in islice(lines, VECTORS_IN_MEMORY)]:
+                bytes_of_rows = vectors.read(4 * manifest.dimension * len(ids))
+                rows = np.frombuffer(bytes_of_rows, "<f4").reshape(len(ids), manifest.dimension)
+                known = ledger.chunks_by_id(ids)
+                kept = [place for place, chunk_id in enumerate(ids) if chunk_id in known]
+                store.upsert([known[ids[place]].chunk for place in kept], rows[kept])
+        LexicalIndex.build(ledger.revision, ledger.lexical_entries()).save(folder / LEXICAL)
+    finally:
+        store.close()
+        database.dispose()
+
+
+def move_aside(home: Path) -> Path | None:
+    """Move the library that is there into a folder of its own, so that a wrong restore loses nothing."""
+    names = [*PARTS, f"{LEDGER}-wal", f"{LEDGER}-shm"]
+    there = [home / name for name in names if (home / name).exists()]
+    if not there:
+        return None
+    before = home / f"before-restore-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+    before.mkdir()
+    for part in there:
+        shutil.move(part, before / part.name)
+    return before
+
+
+@contextmanager
+def disk_errors(place: Path) -> Iterator[None]:
+    """Turn a full disk or a missing permission into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        way_out = "free disk space, correct its permissions, or name another place"
+        raise StoreUnavailable(f"{place} cannot be written ({error.strerror or error}): {way_out}.") from None
