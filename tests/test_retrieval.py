@@ -107,3 +107,26 @@ def all_chunks(settings: Settings) -> list[Chunk]:
 def test_a_reranker_that_is_none_is_refused_by_name(path: str) -> None:
     with pytest.raises(SettingsError, match="DATELINE_RERANKER_CLASS"):
         open_reranker(Settings(reranker_class=path))
+
+
+STORY = (
+    "The ferry Alma ran aground near Sund on Friday evening, the coast guard said. {count} passengers were hurt when the ship "
+    "hit the rocks. Captain Ruth Berg had sent out a call for help. Boats from three villages came within the hour."
+)
+
+
+@pytest.mark.parametrize(
+    ("second", "hits"),
+    [
+        pytest.param(STORY.format(count=14), 1, id="the same"),
+        pytest.param(STORY.format(count=14) + " The rescue cost 3 million crowns.", 1, id="with one number more"),
+        pytest.param(STORY.format(count=19), 2, id="with another number"),
+    ],
+)
+def test_a_copy_with_another_number_is_heard_too(library: Library, tmp_path: Path, second: str, hits: int) -> None:
+    lines = [{"id": "first", "text": STORY.format(count=14)}, {"id": "second", "text": second}]
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    asyncio.run(library.ingest([tmp_path / "c.jsonl"]))
+    found = retriever(library).find("How many passengers were hurt?")
+    assert len(found) == hits
+    assert sum(len(hit.copies) for hit in found) == 2 - hits
