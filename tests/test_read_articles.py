@@ -54,6 +54,16 @@ def test_markdown_front_matter(tmp_path: Path) -> None:
     assert not article.title_derived
 
 
+@pytest.mark.parametrize("time", ["18:42 GMT", "6.42pm", "**09:00**", "18h42 CEST:"])
+def test_the_time_of_a_live_blogs_entry_is_no_headline(tmp_path: Path, time: str) -> None:
+    (tmp_path / "a.txt").write_text(
+        f"{time}\nThe count in Arland is over: Lena Fors won.\n\n17:10\nIt goes on.", "utf-8"
+    )
+    (article,) = articles(tmp_path / "a.txt")
+    assert article.title == "The count in Arland is over: Lena Fors won."
+    assert article.text.startswith(time)
+
+
 def test_markdown_without_front_matter_is_text(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("# A headline\n\nSome text.", "utf-8")
     assert articles(tmp_path)[0].title == "A headline"

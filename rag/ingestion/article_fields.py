@@ -16,6 +16,7 @@ from vectorstore.values import Article
 MAX_CHARACTERS = 5_000_000
 """Longest single article. Larger ones are reported: no newspaper prints them."""
 TITLE_CHARACTERS = 90
+CLOCK_TIME = re.compile(r"\d{1,2}[:.h]\d{2}(?::\d{2})?\s*(?:[ap]\.?m\.?)?\s*(?:[A-Z]{2,5})?:?", re.IGNORECASE)
 
 
 def in_order(words: str) -> tuple[str, ...]:
@@ -212,8 +213,12 @@ def repaired_line(text: str) -> str:
 
 def derived_title(text: str) -> str:
     """The beginning of the text: its first line, cut at a word (said to be derived wherever it is shown)."""
-    # A line of dashes is a rule, not a headline.
-    worded = (line for line in text.splitlines() if any(character.isalnum() for character in line))
+    # A line of dashes is a rule and "18:42 GMT" the time of an entry, neither is a headline.
+    worded = (
+        line
+        for line in text.splitlines()
+        if any(character.isalnum() for character in line) and not CLOCK_TIME.fullmatch(line.strip("#*_ \t"))
+    )
     line = " ".join(next(worded, "").strip("#*_ \t").split())
     if len(line) <= TITLE_CHARACTERS:
         return line or "Untitled"
