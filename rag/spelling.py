@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from importlib.resources import files
+from importlib.metadata import distribution
+from pathlib import Path
 
 from editdistpy import damerau_osa
 
@@ -40,7 +41,7 @@ def respelled(question: str, index: LexicalIndex, libraries: Sequence[str]) -> s
 def exists(typed: str, index: LexicalIndex) -> bool:
     """True for a word of the articles or of English; "whos" and "whats" are read as well without their apostrophe."""
     word = typed.lower()
-    return index.knows(word) or word in english_words() or word.removesuffix("s") in STOP_WORDS
+    return word.removesuffix("s") in STOP_WORDS or word in STOP_WORDS or index.knows(word) or word in english_words()
 
 
 def nearest_word(word: str, words: Iterable[str]) -> str:
@@ -74,5 +75,6 @@ def like(typed: str, word: str) -> str:
 @lru_cache(maxsize=1)
 def english_words() -> frozenset[str]:
     """83,000 English words with common names, from symspellpy's frequency list (a line: word, count)."""
-    listed = files("symspellpy").joinpath("frequency_dictionary_en_82_765.txt").read_text("utf-8-sig")
-    return frozenset(line.partition(" ")[0] for line in listed.splitlines())
+    # Located, not imported: importing symspellpy takes longer than reading its list.
+    listed = distribution("symspellpy").locate_file("symspellpy/frequency_dictionary_en_82_765.txt")
+    return frozenset(line.partition(" ")[0] for line in Path(str(listed)).read_text("utf-8-sig").splitlines())
