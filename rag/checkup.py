@@ -53,8 +53,8 @@ LIKE_ITS_SENTENCES = 0.9
 SAME_VECTOR = 0.98
 """Cosine of a text's vector to the same text's made again; another thread count changes the last digits."""
 VECTORS_AT_ONCE = 500
-NAMED = 3
-"""Articles or chunks that a finding names."""
+NAMED_ARTICLES = 3
+"""How many articles a finding names."""
 LOCK_SECONDS = 600.0
 
 
@@ -392,7 +392,8 @@ REPAIR = "run `dateline doctor --fix`"
 def named(articles: Mapping[str, Sequence[str]]) -> str:
     """How many articles, and the first of them by id."""
     ids = list(dict.fromkeys(chain.from_iterable(articles.values())))
-    return f"{len(ids):,} article{'s' * (len(ids) != 1)} ({', '.join(ids[:NAMED])}{', ...' * (len(ids) > NAMED)})"
+    more = ", ..." if len(ids) > NAMED_ARTICLES else ""
+    return f"{len(ids):,} article{'s' * (len(ids) != 1)} ({', '.join(ids[:NAMED_ARTICLES])}{more})"
 
 
 def sentence_and_fix(error: Exception) -> tuple[str, str]:
