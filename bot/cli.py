@@ -226,6 +226,50 @@ def gaps_command(since: datetime | None, limit: int) -> None:
     run_command(show_gaps(settings, in_utc(since), limit))
 
 
+@dateline.group("watch")
+def watch_group() -> None:
+    """Watch questions: hear of it when their quoted answer changes."""
+
+
+@watch_group.command("add")
+@click.argument("words", nargs=-1, required=True, metavar="QUESTION...")
+@click.option("--source", "sources", multiple=True, metavar="OUTLET", help="Only this outlet; may be given again.")
+def watch_add_command(words: tuple[str, ...], sources: tuple[str, ...]) -> None:
+    """Answer a question now, and again in `dateline watch run` when something new changes the answer."""
+    settings = settings_now()
+    from bot.terminal.watch import add_watch
+
+    run_command(add_watch(settings, as_typed(" ".join(words)), tuple(map(as_typed, sources))))
+
+
+@watch_group.command("list")
+def watch_list_command() -> None:
+    """Every watched question: its id, when it was answered last, the question."""
+    settings = settings_now()
+    from bot.terminal.watch import list_watches
+
+    run_command(list_watches(settings))
+
+
+@watch_group.command("run")
+def watch_run_command() -> None:
+    """Ask those again near which articles arrived, and show each answer that changed with what was said before."""
+    settings = settings_now()
+    from bot.terminal.watch import run_watches
+
+    run_command(run_watches(settings))
+
+
+@watch_group.command("stop")
+@click.argument("watch_id")
+def watch_stop_command(watch_id: str) -> None:
+    """No longer watch a question."""
+    settings = settings_now()
+    from bot.terminal.watch import stop_watch
+
+    run_command(stop_watch(settings, watch_id))
+
+
 @dateline.group("cases")
 def cases_group() -> None:
     """Make cases for `dateline evaluate`."""

@@ -23,6 +23,7 @@ from rag.ingestion.read_articles import (
     unlisted_folders,
 )
 from rag.ingestion.tally import file_of
+from rag.watching import MOST_ARRIVALS, Arrivals
 from vectorstore.ledger import LedgerCounts
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop, writer_lock
@@ -177,6 +178,22 @@ class Library:
         """Counts and dates of what is stored."""
         counts = await asyncio.to_thread(self.storage.ledger.counts, libraries)
         return LibraryStatus(**asdict(counts), embedder=self.storage.embedder.name)
+
+    async def latest_arrival(self) -> float:
+        """When the last article arrived, in this process or another; 0 where none did."""
+        return await asyncio.to_thread(self.storage.ledger.latest_arrival)
+
+    async def arrivals(self, after: float) -> Arrivals:
+        """What arrived later than that."""
+        return await asyncio.to_thread(self.read_arrivals, after)
+
+    def read_arrivals(self, after: float) -> Arrivals:
+        return Arrivals.of(self.storage.ledger.arrivals(after, MOST_ARRIVALS + 1), after)
+
+    async def any_near(self, question: str, arrivals: Arrivals, libraries: Sequence[str]) -> bool:
+        """True if something that arrived in these libraries may change the answer to a question."""
+        vector = await asyncio.to_thread(self.storage.embedder.embed_question, question)
+        return arrivals.any_near(vector, libraries)
 
     def lexical(self) -> LexicalIndex:
         """The lexical index of the present revision, kept in memory until the chunks change."""

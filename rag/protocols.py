@@ -8,6 +8,7 @@ from typing import Protocol
 from rag.answer import Answer, Headline, StreamEvent, Turn
 from rag.ingestion.indexing import IngestReport, OnProgress
 from rag.library import LibraryStatus
+from rag.watching import Arrivals
 from vectorstore.answers import TERMINAL, StoredAnswer
 from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import SHARED_LIBRARY, Article, Scope
@@ -82,6 +83,18 @@ class KeepsArticles(Protocol):
 
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
         """Counts and dates of what is stored."""
+        ...
+
+    async def latest_arrival(self) -> float:
+        """When the last article arrived, from whatever process (epoch seconds, each later than all before)."""
+        ...
+
+    async def arrivals(self, after: float) -> Arrivals:
+        """What arrived later than that."""
+        ...
+
+    async def any_near(self, question: str, arrivals: Arrivals, libraries: Sequence[str]) -> bool:
+        """True if something that arrived in these libraries may change the answer to a question."""
         ...
 
 

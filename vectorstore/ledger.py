@@ -6,6 +6,7 @@ that a run killed at any moment leaves articles that are either wholly there or 
 
 import hashlib
 import struct
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ Value = TypeVar("Value")
 
 # SQLite takes 32,766 variables in a statement, PostgreSQL's driver 65,535.
 MAX_IDS_AT_ONCE = 5_000
+ARRIVAL_STEP = 0.001
 SPANS = struct.Struct("<ii")
 """A sentence's start and end, as stored."""
 
@@ -59,6 +61,27 @@ class IndexedChunk:
     chunk: Chunk
     sentence_vectors: NDArray[np.floating]
     duplicate_group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One chunk of an article that came into a library at `arrived`, by its sentences' unit vectors [n, dimension]."""
+
+    library: str
+    arrived: float
+    sentence_vectors: NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Which articles count as new: published since a moment, and arrived later than `after`.
+
+    An article without a date counts from its arrival on.
+    """
+
+    libraries: tuple[str, ...]
+    since: datetime | None = None
+    after: float = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +143,8 @@ class Ledger:
         with self.transaction() as connection:
             for entry in incoming:
                 article = entry.article
-                row = article_row(article) | {"origin": entry.origin, "story": entry.duplicate_group, "indexed": None}
+                new = {"origin": entry.origin, "story": entry.duplicate_group, "indexed": None, "arrived": None}
+                row = article_row(article) | new
                 put(connection, articles, row)
                 own = (story_bands.c.library == article.library, story_bands.c.article_id == article.id)
                 connection.execute(delete(story_bands).where(*own))
@@ -215,11 +239,12 @@ class Ledger:
             rows = [chunk_row(indexed) for _, chunks_of_article in made for indexed in chunks_of_article]
             if rows:
                 connection.execute(insert(chunks), rows)
+            arrived = func.coalesce(articles.c.arrived, next_arrival(connection))
             for article, _ in made:
                 # The digest is part of the key: an article that was changed meanwhile stays unfinished.
                 key = (articles.c.library == library, articles.c.id == article.id, articles.c.digest == article.digest)
                 indexed = f"{article.digest}:{index_key}"
-                connection.execute(update(articles).where(*key).values(indexed=indexed))
+                connection.execute(update(articles).where(*key).values(indexed=indexed, arrived=arrived))
             raise_revision(connection)
 
     def remove(self, library: str, article_ids: Sequence[str]) -> None:
@@ -265,6 +290,36 @@ class Ledger:
             ids = list(connection.execute(query).scalars())
         found = self.chunks_by_id(ids)
         return [found[chunk_id].chunk for chunk_id in ids if chunk_id in found]
+
+    def new_chunks(self, news: News, limit: int) -> list[IndexedChunk]:
+        """The first chunk of each of the newest finished articles among the news, newest first; undated ones last."""
+        conditions = [articles.c.library.in_(news.libraries), articles.c.indexed.is_not(None), chunks.c.position == 0]
+        conditions.append(articles.c.arrived > news.after)
+        if news.since is not None:
+            conditions.append(func.coalesce(articles.c.published, articles.c.arrived) >= news.since.timestamp())
+        query = select(chunks.c.id).join(articles, OF_ARTICLE).where(*conditions)
+        query = query.order_by(articles.c.published.desc().nulls_last(), articles.c.id).limit(limit)
+        with self.transaction() as connection:
+            ids = list(connection.execute(query).scalars())
+        found = self.chunks_by_id(ids)
+        return [found[chunk_id] for chunk_id in ids if chunk_id in found]
+
+    def latest_arrival(self) -> float:
+        """The arrival of the article that came last, 0 where none did."""
+        with self.transaction() as connection:
+            return connection.execute(select(func.max(articles.c.arrived))).scalar() or 0.0
+
+    def arrivals(self, after: float, limit: int) -> list[Arrival]:
+        """The chunks of finished articles that arrived later than `after`, at most `limit`, the last to arrive first."""
+        fields = (articles.c.library, articles.c.arrived, chunks.c.sentences, chunks.c.sentence_vectors)
+        query = select(*fields).join(articles, OF_ARTICLE)
+        query = query.where(articles.c.arrived > after, articles.c.indexed.is_not(None))
+        with self.transaction() as connection:
+            rows = connection.execute(query.order_by(articles.c.arrived.desc(), chunks.c.id).limit(limit)).all()
+        return [
+            Arrival(row.library, row.arrived, sentence_matrix(row.sentence_vectors, len(row.sentences) // SPANS.size))
+            for row in rows
+        ]
 
     def chunks_of(self, library: str, article_id: str) -> list[Chunk]:
         """The chunks of one finished article in reading order."""
@@ -335,8 +390,13 @@ def indexed_chunk(row: Row[tuple[object, ...]]) -> IndexedChunk:
         derived,
         spans,
     )
-    matrix = np.frombuffer(vectors, dtype="<f2")
-    return IndexedChunk(chunk, matrix.reshape(len(spans), -1) if spans else matrix.reshape(0, 0), group)
+    return IndexedChunk(chunk, sentence_matrix(vectors, len(spans)), group)
+
+
+def sentence_matrix(stored: bytes, sentences: int) -> NDArray[np.floating]:
+    """Sentence vectors [sentences, dimension] from their stored form."""
+    matrix = np.frombuffer(stored, dtype="<f2")
+    return matrix.reshape(sentences, -1) if sentences else matrix.reshape(0, 0)
 
 
 def chunk_row(indexed: IndexedChunk) -> dict[str, object]:
@@ -397,6 +457,12 @@ def moment(epoch: float | None, offset: int | None) -> datetime | None:
 
 def write_metadata(connection: Connection, name: str, value: str) -> None:
     put(connection, facts, {"name": name, "value": value})
+
+
+def next_arrival(connection: Connection) -> float:
+    """Now, or a little more than the last arrival where the clock was set back: what is new must be told from what was."""
+    last = connection.execute(select(func.max(articles.c.arrived))).scalar() or 0.0
+    return max(time.time(), last + ARRIVAL_STEP)
 
 
 def raise_revision(connection: Connection) -> None:

@@ -34,7 +34,8 @@ facts = Table("facts", metadata, Column("name", String(64), primary_key=True), C
 # article's present ones means that its chunks are still to be made. `published` is epoch seconds, `published_offset` the
 # seconds by which the article's own zone is ahead of UTC: days are shown in that zone. NULL is UTC.
 # `origin` is the file or corpus it was read from (what `--prune` looks at). `story` names the first article that
-# carried this text: syndicated copies share it.
+# carried this text: syndicated copies share it. `arrived` orders articles by when they could first be quoted as they are:
+# epoch seconds, each ingest's later than all before; 0 for those that were there before it was noted.
 articles = Table(
     "articles",
     metadata,
@@ -52,8 +53,10 @@ articles = Table(
     Column("origin", Text, nullable=False),
     Column("story", Text, nullable=False),
     Column("indexed", Text),
+    Column("arrived", Float),
     PrimaryKeyConstraint("library", "id"),
     Index("articles_by_origin", "library", "origin"),
+    Index("articles_by_arrival", "arrived"),
 )
 
 # One row for each MinHash band of an article: articles that share a band are candidates for being copies.
@@ -167,6 +170,45 @@ shown_answers = Table(
     Index("shown_answers_by_time", "shown_at"),
 )
 
+# Questions that somebody wants to hear of again (vectorstore/watches.py). `channel` is 0 for those of the terminal.
+# `said` is the answer given last as JSON, "" before the first, found at `said_at`; `checked` is the arrival up to which
+# articles were looked at, 0 before the first time. `asked` counts how often it was asked again on `day` (UTC).
+watches = Table(
+    "watches",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("server", BigInteger, nullable=False),
+    Column("channel", BigInteger, nullable=False),
+    Column("user", BigInteger, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("sources", Text, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("said_at", Float, nullable=False),
+    Column("checked", Float, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("asked", Integer, nullable=False),
+    Index("watches_by_server", "server"),
+    Index("watches_by_user", "user"),
+)
+
+# Changed answers that are still to be told, in the order of `id`; a row goes when its message is sent. `tried` is set
+# before the first try, which may have come through although nobody noted it.
+watch_changes = Table(
+    "watch_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("watch", String(32), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("before_at", Float, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("after_at", Float, nullable=False),
+    Column("tried", Boolean, nullable=False),
+    Index("watch_changes_by_watch", "watch"),
+    # An id that was told must not come again: it is what keeps a message from being sent twice.
+    sqlite_autoincrement=True,
+)
+
 Migration = Callable[[Connection], None]
 
 
@@ -180,8 +222,17 @@ def add_published_offset(connection: Connection) -> None:
         connection.execute(text("ALTER TABLE articles ADD COLUMN published_offset INTEGER"))
 
 
+def add_watches(connection: Connection) -> None:
+    """Watched questions, and when articles arrived, which tells what is new to them."""
+    if "arrived" not in {column["name"] for column in inspect(connection).get_columns("articles")}:
+        connection.execute(text("ALTER TABLE articles ADD COLUMN arrived FLOAT"))
+        connection.execute(text("UPDATE articles SET arrived = 0 WHERE indexed IS NOT NULL"))
+        connection.execute(text("CREATE INDEX articles_by_arrival ON articles (arrived)"))
+    metadata.create_all(connection, tables=[watches, watch_changes])
+
+
 # Step n brings version n to n + 1. Only ever append: a database in use is at some version of these.
-MIGRATIONS: Sequence[Migration] = (create_first_version, add_published_offset)
+MIGRATIONS: Sequence[Migration] = (create_first_version, add_published_offset, add_watches)
 
 
 def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:

@@ -1,0 +1,112 @@
+"""`dateline watch`: questions that are asked again when something new is near, and what changed since they were answered."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+from rich.text import Text
+
+from bot.terminal.errors import ANSWERED, FAILED, notify
+from bot.terminal.render import answer_lines, count_words, dated, joined, make_console, safe
+from rag.answer import Answer
+from rag.engine import Engine
+from rag.errors import QuestionError
+from rag.factory import open_engine
+from rag.settings import Settings
+from rag.watched_questions import Changed, WatchedQuestions, as_asked_again, is_due, new_watch
+from rag.watching import Arrivals
+from vectorstore.values import SHARED_LIBRARY, Scope
+from vectorstore.watches import Watch, WatchStore
+
+
+async def add_watch(settings: Settings, question: str, sources: tuple[str, ...]) -> int:
+    """Answer a question and watch it. Raises QuestionError where it is watched already."""
+    async with open_engine(settings, on_wait=notify) as engine:
+        watched = watched_by(engine)
+        if any((watch.question, watch.sources) == (question, sources) for watch in await watched.of_terminal()):
+            raise QuestionError("This question is watched already: `dateline watch list` shows it.")
+        answer = await engine.ask(question, scope=Scope(sources=sources))
+        make_console().print(joined(answer_lines(answer)))
+        await watched.add(new_watch(question, sources=sources), as_asked_again(answer))
+        await engine.answers.save(answer)
+    notify("Watched: `dateline watch run` asks it again when something new is near.")
+    return ANSWERED
+
+
+async def list_watches(settings: Settings) -> int:
+    """One watch a line."""
+    async with open_engine(settings, on_wait=notify) as engine:
+        watches = await watched_by(engine).of_terminal()
+    if not watches:
+        notify("No question is watched: `dateline watch add` watches one.")
+    for watch in watches:
+        click.echo(watch_line(watch))
+    return ANSWERED
+
+
+def watch_line(watch: Watch) -> str:
+    """Id, when it was answered last, outlets, question."""
+    answered = dated(datetime.fromtimestamp(watch.said_at, UTC)) if watch.said_at else "not answered yet"
+    outlets = f"{', '.join(safe(source) for source in watch.sources)} · " if watch.sources else ""
+    return f"{watch.id} · {answered} · {outlets}{safe(watch.question)}"
+
+
+async def run_watches(settings: Settings) -> int:
+    """Ask again what something new is near, then show every change that was not shown yet."""
+    async with open_engine(settings, on_wait=notify) as engine:
+        watched = watched_by(engine)
+        asked = await ask_again(engine, watched)
+        changes = await watched.untold(terminal=True)
+        for change in changes:
+            changed = Changed.of(change)
+            if changed is not None:
+                make_console().print(joined(change_lines(change.watch, changed)))
+                sys.stdout.flush()
+            await watched.note_told(change)
+    notify(f"{count_words(asked, 'question')} asked again, {count_words(len(changes), 'answer')} changed.")
+    return ANSWERED
+
+
+async def ask_again(engine: Engine, watched: WatchedQuestions) -> int:
+    """Ask every watched question near which something arrived; returns how many were asked."""
+    latest, asked = await engine.library.latest_arrival(), 0
+    since: dict[float, Arrivals] = {}
+    for watch in await watched.of_terminal():
+        if is_due(watch, latest):
+            if watch.checked not in since:
+                since[watch.checked] = await engine.library.arrivals(watch.checked or latest)
+            day = datetime.now(UTC).date().isoformat()
+            asked += await watched.look_again(watch, since[watch.checked], (SHARED_LIBRARY,), day)
+    return asked
+
+
+def change_lines(watch: Watch, changed: Changed) -> list[Text]:
+    """What a watched question is answered with now and, below it, what was said before, both dated."""
+    return [
+        Text(f"Changed: {safe(watch.question)}", style="bold"),
+        *said_lines(f"Now ({dated(changed.found_after)})", changed.after),
+        Text(),
+        *said_lines(f"Before ({dated(changed.found_before)})", changed.before),
+        Text(),
+    ]
+
+
+def said_lines(when: str, answer: Answer) -> list[Text]:
+    return [Text(f"{when}:", style="bold"), *answer_lines(answer)]
+
+
+async def stop_watch(settings: Settings, watch_id: str) -> int:
+    """Stop watching, or say that there is no such watch."""
+    async with open_engine(settings, on_wait=notify) as engine:
+        watched = watched_by(engine)
+        stopped = await watched.stop(watch_id) if watch_id in {one.id for one in await watched.of_terminal()} else 0
+    if not stopped:
+        notify(f"No watch {watch_id!r}: `dateline watch list` shows their ids.")
+        return FAILED
+    click.echo(f"{watch_id} is no longer watched.")
+    return ANSWERED
+
+
+def watched_by(engine: Engine) -> WatchedQuestions:
+    """The watches in the ledger's database."""
+    return WatchedQuestions(engine, WatchStore(engine.library.storage.ledger.database))

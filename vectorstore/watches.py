@@ -1,0 +1,171 @@
+"""Watched questions and the changes of their answers that are still to be told.
+
+A change is stored in the transaction that replaces the answer said last, and deleted once it is told: killed anywhere,
+none is forgotten.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from vectorstore.database import transaction
+from vectorstore.schema import watch_changes, watches
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One watched question and who hears of it; server, channel and user are the chat service's, all 0 for the terminal.
+
+    sources: the only outlets looked at, () for all. said: the answer given last as JSON, "" before the first, found at
+    `said_at` (epoch seconds). checked: the arrival up to which articles were looked at, 0 before the first time.
+    asked: how often it was asked again on `day` (UTC).
+    """
+
+    id: str
+    server: int
+    channel: int
+    user: int
+    question: str
+    sources: tuple[str, ...]
+    made_at: float
+    said: str = ""
+    said_at: float = 0.0
+    checked: float = 0.0
+    day: str = ""
+    asked: int = 0
+
+    def asked_on(self, day: str) -> int:
+        """How often it was asked again on a day."""
+        return self.asked if self.day == day else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer as JSON, and when it was found (epoch seconds)."""
+
+    record: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WatchChange:
+    """That the answer to a watched question is another one now. `tried`: a try to tell it was begun before."""
+
+    id: int
+    watch: Watch
+    before: Said
+    after: Said
+    tried: bool
+
+
+class WatchStore:
+    """The watches of one database. Every method is one short transaction and raises StoreUnavailable."""
+
+    def __init__(self, database: Engine) -> None:
+        self.database = database
+
+    def add(self, watch: Watch) -> None:
+        row = {column.name: getattr(watch, column.name) for column in watches.columns}
+        with transaction(self.database) as connection:
+            connection.execute(insert(watches).values(row | {"sources": json.dumps(watch.sources)}))
+
+    def of_server(self, server: int) -> list[Watch]:
+        """A server's watches, oldest first."""
+        return self.select(watches.c.server == server)
+
+    def of_terminal(self) -> list[Watch]:
+        """The terminal's watches, oldest first."""
+        return self.select(watches.c.channel == 0)
+
+    def of_channels(self) -> list[Watch]:
+        """Every watch of a channel, those that wait longest first."""
+        return sorted(self.select(watches.c.channel != 0), key=lambda watch: watch.checked)
+
+    def find(self, watch_id: str) -> Watch | None:
+        found = self.select(watches.c.id == watch_id)
+        return found[0] if found else None
+
+    def select(self, condition: ColumnElement[bool]) -> list[Watch]:
+        query = select(watches).where(condition).order_by(watches.c.made_at, watches.c.id)
+        with transaction(self.database) as connection:
+            return [watch_from_row(row) for row in connection.execute(query).mappings()]
+
+    def stop(self, watch_ids: Sequence[str]) -> int:
+        """Delete watches and what is still to be told of them; returns how many there were."""
+        with transaction(self.database) as connection:
+            return delete_watches(connection, watches.c.id.in_(watch_ids))
+
+    def stop_in(self, server: int) -> int:
+        """Delete every watch of a server."""
+        with transaction(self.database) as connection:
+            return delete_watches(connection, watches.c.server == server)
+
+    def note_checked(self, watch_id: str, checked: float) -> None:
+        """Note up to which arrival nothing was near this question."""
+        with transaction(self.database) as connection:
+            connection.execute(update(watches).where(watches.c.id == watch_id).values(checked=checked))
+
+    def note_failure(self, watch: Watch, day: str) -> None:
+        """Count a try that failed; the watch stays due."""
+        with transaction(self.database) as connection:
+            count = {"day": day, "asked": watch.asked_on(day) + 1}
+            connection.execute(update(watches).where(watches.c.id == watch.id).values(count))
+
+    def note_answer(self, watch: Watch, said: Said, day: str, checked: float, is_change: bool) -> bool:
+        """Store the answer said last and, where it is a change, that it is to be told: both or neither.
+
+        False, and nothing is stored, where the watch was stopped or answered by another process meanwhile.
+        """
+        same = (watches.c.id == watch.id) & (watches.c.said_at == watch.said_at)
+        new = {"said": said.record, "said_at": said.at, "checked": checked}
+        count = {"day": day, "asked": watch.asked_on(day) + 1}
+        change = {"watch": watch.id, "before": watch.said, "before_at": watch.said_at, "tried": False}
+        with transaction(self.database) as connection:
+            if not connection.execute(update(watches).where(same).values(new | count)).rowcount:
+                return False
+            if is_change:
+                row = change | {"after": said.record, "after_at": said.at}
+                connection.execute(insert(watch_changes).values(row))
+        return True
+
+    def untold(self, terminal: bool) -> list[WatchChange]:
+        """The changes still to be told, oldest first: the terminal's, or those of channels."""
+        place = watches.c.channel == 0 if terminal else watches.c.channel != 0
+        labelled = [column.label(f"change_{column.name}") for column in watch_changes.columns]
+        query = select(*watches.columns, *labelled).join(watch_changes, watch_changes.c.watch == watches.c.id)
+        with transaction(self.database) as connection:
+            rows = connection.execute(query.where(place).order_by(watch_changes.c.id)).mappings().all()
+        return [change_from_row(row) for row in rows]
+
+    def note_try(self, change_id: int) -> None:
+        """Note that a change is about to be told."""
+        with transaction(self.database) as connection:
+            connection.execute(update(watch_changes).where(watch_changes.c.id == change_id).values(tried=True))
+
+    def note_told(self, change_id: int) -> None:
+        """A change was told: it is no longer to be."""
+        with transaction(self.database) as connection:
+            connection.execute(delete(watch_changes).where(watch_changes.c.id == change_id))
+
+
+def delete_watches(connection: Connection, condition: ColumnElement[bool]) -> int:
+    """Delete watches with their changes; returns how many."""
+    gone = select(watches.c.id).where(condition)
+    connection.execute(delete(watch_changes).where(watch_changes.c.watch.in_(gone)))
+    return connection.execute(delete(watches).where(condition)).rowcount
+
+
+def watch_from_row(row: RowMapping) -> Watch:
+    """A row of `watches`, whose outlets are stored as JSON."""
+    fields = {column.name: row[column.name] for column in watches.columns}
+    return Watch(**fields | {"sources": tuple(json.loads(row["sources"]))})
+
+
+def change_from_row(row: RowMapping) -> WatchChange:
+    """A change with its watch."""
+    before = Said(row["change_before"], row["change_before_at"])
+    after = Said(row["change_after"], row["change_after_at"])
+    return WatchChange(row["change_id"], watch_from_row(row), before, after, row["change_tried"])
