@@ -109,6 +109,20 @@ class Settings(BaseSettings):
     discord_daily_budget: int = Field(
         500, ge=0, description="Questions a server may ask a day unless its admins say otherwise; 0: no limit."
     )
+    discord_watch_seconds: float = Field(
+        30.0,
+        ge=0,
+        le=86_400,
+        description="How often to look for articles that are new to watched questions; 0: none is watched.",
+    )
+    discord_watches_per_user: int = Field(10, ge=0, description="Questions one person may watch in a server.")
+    discord_watches_per_server: int = Field(200, ge=0, description="Questions that may be watched in a server.")
+    discord_watch_budget: int = Field(
+        24, ge=0, description="Times a day that one watched question is asked again at most; 0: no limit."
+    )
+    discord_watch_tells: Literal["channel", "asker"] = Field(
+        "channel", description="Who hears of a changed answer: the channel it was asked in, or its asker in private."
+    )
     discord_answer_seconds: float = Field(240.0, gt=0, le=3_600, description="Longest time for one answer.")
     discord_drain_seconds: float = Field(
         20.0, ge=0, le=600, description="How long running questions may take to finish when the bot is stopped."

@@ -83,26 +83,28 @@ class WatchedQuestions:
 
     async def due(self, latest: float) -> list[Watch]:
         """The watches of channels that have not been looked at since `latest` arrived, those that wait longest first."""
-        return [watch for watch in await asyncio.to_thread(self.store.of_channels) if is_due(watch, latest)]
+        return [watch for watch in await asyncio.to_thread(self.store.of_channels) if watch.is_due(latest)]
 
-    async def look_again(self, watch: Watch, arrivals: Arrivals, libraries: tuple[str, ...], day: str) -> bool:
-        """Ask a watched question again where something new is near it; True if it was asked.
+    async def is_near(self, watch: Watch, arrivals: Arrivals, libraries: tuple[str, ...]) -> bool:
+        """True if something new may change the answer, or it was never looked at; else notes that nothing did."""
+        if watch.is_new or await self.engine.library.any_near(watch.question, arrivals, libraries):
+            return True
+        await asyncio.to_thread(self.store.note_checked, watch.id, arrivals.latest)
+        return False
 
-        A question that was never looked at is asked whatever arrived. A changed answer is stored as to be told. What goes
-        wrong with one question is logged and counted, and must not keep the others from being asked.
+    async def ask_again(self, watch: Watch, latest: float, libraries: tuple[str, ...], day: str) -> None:
+        """Ask a watched question as of the arrival `latest`; a changed answer is stored as to be told.
+
+        What goes wrong with one question is logged and counted, and must not keep the others from being asked.
         """
-        if watch.checked and not await self.engine.library.any_near(watch.question, arrivals, libraries):
-            await asyncio.to_thread(self.store.note_checked, watch.id, arrivals.latest)
-            return False
         try:
             answer = await self.quoted_answer(watch, libraries)
         except DatelineError as error:
             log.warning("watched question not asked", extra={"watch": watch.id, "failure": type(error).__name__})
             await asyncio.to_thread(self.store.note_failure, watch, day)
-            return True
+            return
         changed, said = has_changed(readable_record(watch.said) or answer, answer), Said(record_of(answer), time.time())
-        await asyncio.to_thread(self.store.note_answer, watch, said, day, arrivals.latest, changed)
-        return True
+        await asyncio.to_thread(self.store.note_answer, watch, said, day, latest, changed)
 
     async def quoted_answer(self, watch: Watch, libraries: tuple[str, ...]) -> Answer:
         """The answer in quotes alone: a model words the same facts differently each time."""
@@ -126,11 +128,6 @@ class WatchedQuestions:
 def new_watch(question: str, server: int = 0, channel: int = 0, user: int = 0, sources: Sequence[str] = ()) -> Watch:
     """A watch that is made now."""
     return Watch(uuid.uuid4().hex[:8], server, channel, user, question, tuple(sources), time.time())
-
-
-def is_due(watch: Watch, latest: float) -> bool:
-    """True if the watch was never looked at, or something arrived since."""
-    return not watch.checked or watch.checked < latest
 
 
 def can_be_asked_again(answer: Answer) -> bool:

@@ -45,7 +45,7 @@ def test_ask_is_deferred_and_then_answered_with_sources(tmp_path: Path) -> None:
             assert field["name"] == "[1] Example News · 17 Oct 2025"
             assert "[Putin speaks with Hungary's prime minister](https://news.example/putin)" in field["value"]
             assert "> Hungary would not seek to arrest Putin." in field["value"]
-            assert len(custom_ids(message)) == 5
+            assert len(custom_ids(message)) == 6
             assert message["allowed_mentions"]["parse"] == []
             assert parts.discord.refused == []
 
@@ -189,7 +189,7 @@ def test_a_refusal_is_not_dressed_as_an_answer(tmp_path: Path) -> None:
             assert texts_of(refused).lower().count("do not say") == 1
             assert "/help" in texts_of(refused)
             assert "As of" not in texts_of(refused)
-            assert [one.split(":")[1] for one in custom_ids(refused)] == ["follow"]
+            assert [one.split(":")[1] for one in custom_ids(refused)] == ["follow", "watch"]
 
     asyncio.run(check())
 
@@ -440,7 +440,7 @@ def test_a_long_answer_comes_in_pieces_with_the_rest_as_a_file(tmp_path: Path) -
             await parts.discord.until(lambda: len(asked.messages) == 2)
             last = parts.discord.messages[asked.messages[-1]]
             assert text.strip() in last["attachments"][0]["text"]
-            assert len(custom_ids(last)) == 5
+            assert len(custom_ids(last)) == 6
             await parts.discord.say(501, "q", user=12)
             await parts.discord.until(lambda: any(custom_ids(one) for one in parts.discord.bot_messages(501)[3:]))
             assert parts.discord.refused == []

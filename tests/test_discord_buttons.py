@@ -265,7 +265,9 @@ def test_help_fits_one_screen(tmp_path: Path) -> None:
             assert len(text) < 1_600
             assert len(text.splitlines()) < 20
             assert "1 article, 17 Oct 2025 to 17 Oct 2025: Example News" in text
-            assert {"/ask", "/forget-me", "/library", "/settings", "/gaps"} <= set(text.replace("`", " ").split())
+            assert {"/ask", "/watch", "/forget-me", "/library", "/settings", "/gaps"} <= set(
+                text.replace("`", " ").split()
+            )
 
     asyncio.run(check())
 

@@ -70,7 +70,7 @@ def test_a_servers_article_is_quoted_there_and_unknown_elsewhere(tmp_path: Path)
                     stolen = await discord.press(int(elsewhere["id"]), pressed(here, "passages"))
                     await discord.until(lambda: stolen.messages)
                     assert "no longer" in texts_of(discord.messages[stolen.messages[0]])
-                    assert len(custom_ids(here)) == 5
+                    assert len(custom_ids(here)) == 6
                 finally:
                     await bot.close()
                     await asyncio.wait({task}, timeout=10)

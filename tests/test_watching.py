@@ -180,8 +180,11 @@ def test_a_watched_question_is_told_when_its_quotes_change_and_only_then(setting
             async def looked() -> bool:
                 (due,) = await watched.of_server(50)
                 latest = await engine.library.latest_arrival()
-                arrivals = await engine.library.arrivals(due.checked or latest)
-                return await watched.look_again(due, arrivals, ("shared",), "2025-05-24")
+                arrivals = await engine.library.arrivals(latest if due.is_new else due.checked)
+                near = await watched.is_near(due, arrivals, ("shared",))
+                if near:
+                    await watched.ask_again(due, latest, ("shared",), "2025-05-24")
+                return near
 
             assert await looked()
             await engine.library.ingest([corpus(tmp_path, FIRST, FAR)])

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Engine, Table, delete, func, insert, selec
 from sqlalchemy.engine import RowMapping
 
 from vectorstore.database import put, transaction
-from vectorstore.schema import audit_log, daily_questions, facts, server_settings, shown_answers, votes
+from vectorstore.schema import audit_log, daily_questions, facts, server_settings, shown_answers, votes, watches
+from vectorstore.watches import delete_watches
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,9 @@ class BotState:
         return None if row is None else ShownAnswer(**row)
 
     def forget_user(self, user: int) -> int:
-        """Delete a user's votes and the links to the answers they asked for; returns how many votes."""
+        """Delete a user's votes, watches and the links to the answers they asked for; returns how many votes."""
         with transaction(self.database) as connection:
+            delete_watches(connection, watches.c.user == user)
             connection.execute(delete(shown_answers).where(shown_answers.c.user == user))
             return connection.execute(delete(votes).where(votes.c.user == user)).rowcount
 

@@ -172,7 +172,7 @@ shown_answers = Table(
 
 # Questions that somebody wants to hear of again (vectorstore/watches.py). `channel` is 0 for those of the terminal.
 # `said` is the answer given last as JSON, "" before the first, found at `said_at`; `checked` is the arrival up to which
-# articles were looked at, 0 before the first time. `asked` counts how often it was asked again on `day` (UTC).
+# articles were looked at, NEVER before the first time. `asked` counts how often it was asked again on `day` (UTC).
 watches = Table(
     "watches",
     metadata,

@@ -14,13 +14,16 @@ from sqlalchemy.engine import RowMapping
 from vectorstore.database import transaction
 from vectorstore.schema import watch_changes, watches
 
+NEVER = -1.0
+"""`checked` of a watch that was not looked at yet: nothing arrives so early."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
     """One watched question and who hears of it; server, channel and user are the chat service's, all 0 for the terminal.
 
     sources: the only outlets looked at, () for all. said: the answer given last as JSON, "" before the first, found at
-    `said_at` (epoch seconds). checked: the arrival up to which articles were looked at, 0 before the first time.
+    `said_at` (epoch seconds). checked: the arrival up to which articles were looked at, NEVER before the first time.
     asked: how often it was asked again on `day` (UTC).
     """
 
@@ -33,9 +36,18 @@ class Watch:
     made_at: float
     said: str = ""
     said_at: float = 0.0
-    checked: float = 0.0
+    checked: float = NEVER
     day: str = ""
     asked: int = 0
+
+    @property
+    def is_new(self) -> bool:
+        """True before it was looked at for the first time."""
+        return self.checked == NEVER
+
+    def is_due(self, latest: float) -> bool:
+        """True if it was never looked at, or something arrived since."""
+        return self.checked < latest or self.is_new
 
     def asked_on(self, day: str) -> int:
         """How often it was asked again on a day."""

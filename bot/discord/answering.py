@@ -23,6 +23,7 @@ from rag.errors import ModelError
 from rag.intent import wants_help
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings
+from rag.watched_questions import can_be_asked_again
 from vectorstore.errors import DatelineError
 from vectorstore.values import Scope
 
@@ -46,16 +47,18 @@ class AnswerService:
     metrics: Metrics
     settings: Settings
 
-    async def ask_by_interaction(self, interaction: discord.Interaction, question: Question) -> None:
-        """Admit a question from a command, button or modal, acknowledge it, answer it."""
+    async def ask_by_interaction(self, interaction: discord.Interaction, question: Question) -> Answer | None:
+        """Admit a question from a command, button or modal, acknowledge it, answer it; returns what was shown."""
         try:
             async with self.admitted(question, interaction.channel, interaction.user) as session:
                 reply = await self.acknowledge(interaction, session)
                 if reply is not None:
                     await session.answer(reply)
+            return session.shown[0] if session.shown else None
         except Rejected as reason:
             translations = self.guild_settings.translations(interaction.guild_id)
             await tell_privately(interaction, translations.say(reason.sentence, **reason.values))
+            return None
 
     @contextlib.asynccontextmanager
     async def admitted(
@@ -214,7 +217,8 @@ class AnswerSession:
         # Splitting a long answer takes some 10 ms: too long for an event loop that serves 50 others.
         pages = await asyncio.to_thread(answer_pages, answer, self.translations, self.question.asker)
         follow_up = self.question.newer_than if answer.refused else ""
-        messages = await reply.finish(pages, answer_buttons(answer, self.translations, follow_up))
+        watchable = self.service.settings.discord_watch_seconds > 0 and can_be_asked_again(answer)
+        messages = await reply.finish(pages, answer_buttons(answer, self.translations, follow_up, watchable))
         place = self.question.place
         log.info("answered", extra={"answer_id": answer.id, "refused": answer.refused, "server": place.guild})
         return messages

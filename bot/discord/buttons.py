@@ -9,6 +9,7 @@ from bot.discord.translations import Translations
 from rag.answer import Answer
 
 PASSAGES, UP, DOWN, FOLLOW_UP, NEWER = "passages", "up", "down", "follow", "newer"
+WATCH, UNWATCH = "watch", "unwatch"
 REASON, QUESTION = "reason", "question"
 CUSTOM_ID = re.compile(r"dateline:(?P<action>[a-z]+):(?P<answer>[0-9A-Za-z_\-]{1,32})")
 
@@ -36,15 +37,17 @@ def read_custom_id(given: str) -> tuple[str, str] | None:
     return (match["action"], match["answer"]) if match else None
 
 
-def answer_buttons(answer: Answer, t: Translations, followed: str = "") -> Buttons:
+def answer_buttons(answer: Answer, t: Translations, followed: str = "", watchable: bool = True) -> Buttons:
     """The buttons of an answer; a refusal has nothing to show, to judge or to renew.
 
     followed: the id of the answer that "Follow up" goes on from, where that is not this one.
+    watchable: False where asking again later could not tell anything new.
     """
     follow_up = Button(t.follow_up, custom_id(FOLLOW_UP, followed or answer.id))
+    watch = [Button(t.watch, custom_id(WATCH, answer.id))] if watchable else []
     if answer.refused:
-        return [follow_up]
-    passages = [Button(t.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []
+        return [follow_up, *watch]
+    passages = passages_button(answer, t)
     newer = [Button(t.newer_only, custom_id(NEWER, answer.id))] if answer.as_of is not None else []
     return [
         *passages,
@@ -52,4 +55,15 @@ def answer_buttons(answer: Answer, t: Translations, followed: str = "") -> Butto
         Button(f"👎 {t.not_useful}", custom_id(DOWN, answer.id)),
         follow_up,
         *newer,
+        *watch,
     ]
+
+
+def passages_button(answer: Answer, t: Translations) -> list[Button]:
+    return [Button(t.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []
+
+
+def change_buttons(answer: Answer, watch_id: str, t: Translations) -> Buttons:
+    """The buttons of a watched question's changed answer."""
+    follow_up = Button(t.follow_up, custom_id(FOLLOW_UP, answer.id))
+    return [*passages_button(answer, t), follow_up, Button(t.stop_watching, custom_id(UNWATCH, watch_id))]

@@ -23,10 +23,13 @@ from bot.discord.library_writes import LibraryWrites
 from bot.discord.metrics import Metrics
 from bot.discord.replies import SEND_FAILURES, tell_privately
 from bot.discord.state import AsyncState, GuildSettingsCache
+from bot.discord.watches import WatchService
 from rag.protocols import AnswersQuestions
 from rag.settings import Settings
+from rag.watched_questions import WatchedQuestions
 from vectorstore.bot_state import BotState
 from vectorstore.errors import DatelineError
+from vectorstore.watches import WatchStore
 
 log = logging.getLogger("dateline.bot")
 
@@ -125,8 +128,11 @@ class DatelineBot(commands.AutoShardedBot):
         self.history = ConversationHistory(self.engine, self.state)
         self.library_writes = LibraryWrites()
         self.answers = AnswerService(self.engine, self.history, self.queue, self.guild_settings, self.metrics, settings)
+        watched = WatchedQuestions(self.engine, WatchStore(self.state.blocking.database))
+        self.watches = WatchService(self, watched, self.answers, self.metrics)
         await self.add_cogs()
         self.background.append(asyncio.create_task(self.forget_old()))
+        self.background.append(asyncio.create_task(self.watches.run()))
         try:
             await self.sync_if_changed()
         except SEND_FAILURES as error:

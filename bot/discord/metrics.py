@@ -38,6 +38,8 @@ class Metrics:
         self.gateway_up = gauge("dateline_gateway_up", "1 while the gateway is connected.")
         self.model_errors = counter("dateline_model_errors", "Answers a model failed to write.")
         self.votes = counter("dateline_votes", "Votes on answers.", ["useful"])
+        self.watched_asked = counter("dateline_watched_questions", "Watched questions that were asked again.")
+        self.changes_told = counter("dateline_watch_changes", "Changed answers that were told.")
         self.send_errors = counter("dateline_send_errors", "Messages Discord did not take.")
         self.loop_lag = gauge("dateline_event_loop_lag_seconds", "Worst delay lately.")
         self.restarts = counter("dateline_client_restarts", "Times the client was started anew.")

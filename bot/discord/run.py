@@ -19,6 +19,7 @@ from bot.discord.cogs.buttons import ButtonsCog
 from bot.discord.cogs.library import LibraryCog
 from bot.discord.cogs.mentions import MentionsCog
 from bot.discord.cogs.settings import SettingsCog
+from bot.discord.cogs.watch import WatchCog
 from bot.discord.metrics import Metrics, serve_metrics
 from bot.discord.state import AsyncState
 from bot.discord.supervisor import DiscordRefused, plain_failure, stop_on_signals, supervise
@@ -34,7 +35,7 @@ log = logging.getLogger("dateline.bot")
 STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 LIBRARIES = ("discord", "aiohttp")
 
-COGS = (AskCog, LibraryCog, SettingsCog, MentionsCog, ButtonsCog)
+COGS = (AskCog, WatchCog, LibraryCog, SettingsCog, MentionsCog, ButtonsCog)
 DONE, MISSING = 0, 1
 
 

@@ -43,6 +43,33 @@ class Translations:
     not_useful: str = "Not useful"
     follow_up: str = "Follow up"
     newer_only: str = "Newer only"
+    watch: str = "Tell me when this changes"
+    stop_watching: str = "Stop watching"
+    watched_in_channel: str = (
+        "I watch this question now and tell this channel when the quoted answer changes. "
+        "/watch list shows what you watch, /watch stop ends it."
+    )
+    watched_for_asker: str = (
+        "I watch this question now and write to you when the quoted answer changes. "
+        "/watch list shows what you watch, /watch stop ends it."
+    )
+    watched_already: str = "This question is watched in this channel already."
+    watches_of_user: tuple[str, str] = (
+        "You watch one question in this server already, which is the most. /watch stop ends it.",
+        "You watch {count} questions in this server already, which is the most. /watch stop ends one.",
+    )
+    watches_of_server: tuple[str, str] = (
+        "One question is watched in this server already, which is the most. /watch stop ends it.",
+        "{count} questions are watched in this server already, which is the most. /watch stop ends one.",
+    )
+    no_watching: str = "The operator of this bot has turned watching off."
+    answer_changed: str = "The answer has changed"
+    said_now: str = "Now, as of {date}"
+    said_before: str = "Before, as of {date}"
+    watched_questions: str = "Watched questions"
+    no_watches: str = "None yet: /watch add watches one."
+    watch_stopped: str = "I no longer watch this question."
+    no_such_watch: str = "You watch no such question here: choose one from the list while typing."
     your_question: str = "Your question"
     what_was_wrong: str = "Your vote is counted. What was wrong?"
     why_not_useful: str = "What should have been different? (optional)"
@@ -127,7 +154,7 @@ class Translations:
     forgotten: str = "Forgotten"
     deleted: str = (
         "Deleted: {questions}, and {votes}. Messages in channels are Discord's; delete yours there. "
-        "Changes you made as an admin stay in that server's log."
+        "Questions you watched are watched no more. Changes you made as an admin stay in that server's log."
     )
     stored_questions: tuple[str, str] = (
         "{count} stored question with its answer",
@@ -150,10 +177,11 @@ not say, I say that, and what comes nearest.
 **What I read** {library}
 
 **Below an answer** *Passages* shows each quote in its surroundings, *Newer only* asks again for later articles, \
+*Tell me when this changes* watches the question, as `/watch add` does; `/watch list` and `/watch stop` show and end that. \
 👍 and 👎 tell the operators how good it was.
 
 **Your data** I keep questions and answers for {days} days so that follow-ups and buttons work. \
-`/forget-me` deletes yours, and your votes.
+`/forget-me` deletes yours, your votes and what you watch.
 **Admins** `/library`, `/settings` and `/gaps`."""
 
     def say(self, name: str, **values: object) -> str:
@@ -210,6 +238,33 @@ GERMAN = Translations(
     not_useful="Nicht hilfreich",
     follow_up="Nachfragen",
     newer_only="Nur Neueres",
+    watch="Sag mir, wenn sich das ändert",
+    stop_watching="Nicht mehr beobachten",
+    watched_in_channel=(
+        "Ich beobachte diese Frage jetzt und melde mich in diesem Kanal, wenn sich die zitierte Antwort ändert. "
+        "/watch list zeigt, was du beobachtest, /watch stop beendet es."
+    ),
+    watched_for_asker=(
+        "Ich beobachte diese Frage jetzt und schreibe dir, wenn sich die zitierte Antwort ändert. "
+        "/watch list zeigt, was du beobachtest, /watch stop beendet es."
+    ),
+    watched_already="Diese Frage wird in diesem Kanal schon beobachtet.",
+    watches_of_user=(
+        "Du beobachtest auf diesem Server schon eine Frage, mehr geht nicht. /watch stop beendet es.",
+        "Du beobachtest auf diesem Server schon {count} Fragen, mehr geht nicht. /watch stop beendet eine.",
+    ),
+    watches_of_server=(
+        "Auf diesem Server wird schon eine Frage beobachtet, mehr geht nicht. /watch stop beendet es.",
+        "Auf diesem Server werden schon {count} Fragen beobachtet, mehr geht nicht. /watch stop beendet eine.",
+    ),
+    no_watching="Der Betreiber dieses Bots hat das Beobachten ausgeschaltet.",
+    answer_changed="Die Antwort hat sich geändert",
+    said_now="Jetzt, Stand {date}",
+    said_before="Vorher, Stand {date}",
+    watched_questions="Beobachtete Fragen",
+    no_watches="Noch keine: /watch add beobachtet eine.",
+    watch_stopped="Ich beobachte diese Frage nicht mehr.",
+    no_such_watch="So eine Frage beobachtest du hier nicht: beim Tippen eine aus der Liste wählen.",
     your_question="Deine Frage",
     what_was_wrong="Deine Stimme zählt. Was war falsch?",
     why_not_useful="Was hätte anders sein sollen? (freiwillig)",
@@ -294,7 +349,7 @@ GERMAN = Translations(
     forgotten="Vergessen",
     deleted=(
         "Gelöscht: {questions} und {votes}. Nachrichten in Kanälen gehören Discord; lösch deine dort. "
-        "Was du als Admin geändert hast, bleibt im Protokoll dieses Servers."
+        "Was du beobachtet hast, wird nicht mehr beobachtet. Was du als Admin geändert hast, bleibt im Protokoll dieses Servers."
     ),
     stored_questions=("{count} gespeicherte Frage mit Antwort", "{count} gespeicherte Fragen mit Antworten"),
     votes=("{count} Stimme", "{count} Stimmen"),
@@ -314,10 +369,11 @@ nichts dazu, dann sage ich das, und was am nächsten kommt.
 **Was ich lese** {library}
 
 **Unter einer Antwort** *Textstellen* zeigt jedes Zitat in seiner Umgebung, *Nur Neueres* fragt noch einmal nach \
-späteren Artikeln, 👍 und 👎 sagen den Betreibern, wie gut sie war.
+späteren Artikeln, *Sag mir, wenn sich das ändert* beobachtet die Frage, wie `/watch add`; `/watch list` und `/watch stop` \
+zeigen und beenden das. 👍 und 👎 sagen den Betreibern, wie gut sie war.
 
 **Deine Daten** Fragen und Antworten bewahre ich {days} Tage auf, damit Nachfragen und Knöpfe gehen. \
-`/forget-me` löscht deine, und deine Stimmen.
+`/forget-me` löscht deine, deine Stimmen und was du beobachtest.
 **Admins** `/library`, `/settings` und `/gaps`.""",
 )
 

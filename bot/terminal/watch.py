@@ -13,7 +13,7 @@ from rag.engine import Engine
 from rag.errors import QuestionError
 from rag.factory import open_engine
 from rag.settings import Settings
-from rag.watched_questions import Changed, WatchedQuestions, as_asked_again, is_due, new_watch
+from rag.watched_questions import Changed, WatchedQuestions, as_asked_again, new_watch
 from rag.watching import Arrivals
 from vectorstore.values import SHARED_LIBRARY, Scope
 from vectorstore.watches import Watch, WatchStore
@@ -72,11 +72,13 @@ async def ask_again(engine: Engine, watched: WatchedQuestions) -> int:
     latest, asked = await engine.library.latest_arrival(), 0
     since: dict[float, Arrivals] = {}
     for watch in await watched.of_terminal():
-        if is_due(watch, latest):
+        if watch.is_due(latest):
             if watch.checked not in since:
-                since[watch.checked] = await engine.library.arrivals(watch.checked or latest)
-            day = datetime.now(UTC).date().isoformat()
-            asked += await watched.look_again(watch, since[watch.checked], (SHARED_LIBRARY,), day)
+                since[watch.checked] = await engine.library.arrivals(latest if watch.is_new else watch.checked)
+            if await watched.is_near(watch, since[watch.checked], (SHARED_LIBRARY,)):
+                day = datetime.now(UTC).date().isoformat()
+                await watched.ask_again(watch, latest, (SHARED_LIBRARY,), day)
+                asked += 1
     return asked
 
 

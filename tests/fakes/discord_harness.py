@@ -25,6 +25,7 @@ from rag.answer import (
 from rag.ingestion.indexing import IngestReport
 from rag.library import LibraryStatus
 from rag.settings import Settings
+from rag.watching import Arrivals
 from tests.fakes.fake_discord import FakeDiscord, fake_discord
 from vectorstore.answers import StoredAnswer
 from vectorstore.lock import ShouldStop, never_stop
@@ -69,6 +70,18 @@ class FakeLibrary:
 
     async def forget(self, library: str, article_id: str, stopped: ShouldStop = never_stop) -> bool:
         return self.storage.get(library, {}).pop(article_id, None) is not None
+
+    arrived: list[float] = field(default_factory=list)
+    """What `arrivals` tells of, one moment after the other."""
+
+    async def latest_arrival(self) -> float:
+        return max(self.arrived, default=0.0)
+
+    async def arrivals(self, after: float) -> Arrivals:
+        return Arrivals(max(self.arrived, default=after), {})
+
+    async def any_near(self, question: str, arrivals: Arrivals, libraries: Sequence[str]) -> bool:
+        return "far" not in question
 
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
         count = sum(len(self.storage.get(library, {})) for library in libraries)

@@ -156,6 +156,8 @@ class Guild:
     withheld: bool = False
     """Never told of, as during an outage."""
     roles: list[int] = field(default_factory=lambda: [701, 702])
+    left: set[int] = field(default_factory=set)
+    """Users who are members no more."""
 
 
 @dataclass
@@ -310,6 +312,14 @@ class FakeDiscord:
                     return channel
         recipient = self.private_channels[channel_id]
         return {"id": str(channel_id), "type": 1, "recipients": [user_json(recipient)], "last_message_id": None}
+
+    def private_channel(self, user: int) -> int:
+        """The private channel with a user, opened where there is none."""
+        known = [channel for channel, recipient in self.private_channels.items() if recipient == user]
+        if not known:
+            self.private_channels[channel := self.new_id()] = user
+            return channel
+        return known[0]
 
     # What users do
 
@@ -645,6 +655,12 @@ class FakeDiscord:
                 if self.invalid_token:
                     return reply({"code": 0, "message": "401: Unauthorized"}, 401)
                 return reply(user_json(BOT, bot=True))
+            case ("POST", "users", "@me", "channels"):
+                return reply(self.find_channel(self.private_channel(number(payload["recipient_id"]))))
+            case ("GET", "guilds", guild, "members", user):
+                if number(user) in self.guilds[number(guild)].left:
+                    return reply({"code": 10007, "message": "Unknown Member"}, 404)
+                return reply(member_json(number(user)))
             case ("GET", "oauth2", "applications", "@me"):
                 return reply(self.application_json())
             case ("GET", "gateway", "bot"):
@@ -668,6 +684,8 @@ class FakeDiscord:
             case (_, "channels", _, "messages", message):
                 return self.change_message(method, int(message), payload, files)
             case ("GET", "channels", channel):
+                if self.guild_of(int(channel)) is None and int(channel) not in self.private_channels:
+                    return reply({"code": 10003, "message": "Unknown Channel"}, 404)
                 return reply(self.find_channel(int(channel)))
             case ("GET", "channels", channel, "messages"):
                 return reply([message for message in self.messages.values() if message["channel_id"] == channel][::-1])

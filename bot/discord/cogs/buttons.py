@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeAlias
@@ -10,8 +10,21 @@ from typing import TypeAlias
 import discord
 from discord.ext import commands
 
+from bot.discord.admission import Rejected
 from bot.discord.answering import question_from
-from bot.discord.buttons import DOWN, FOLLOW_UP, NEWER, PASSAGES, QUESTION, REASON, UP, custom_id, read_custom_id
+from bot.discord.buttons import (
+    DOWN,
+    FOLLOW_UP,
+    NEWER,
+    PASSAGES,
+    QUESTION,
+    REASON,
+    UNWATCH,
+    UP,
+    WATCH,
+    custom_id,
+    read_custom_id,
+)
 from bot.discord.client import DatelineBot, Interaction
 from bot.discord.errors import report_error
 from bot.discord.render import passage_pages
@@ -19,12 +32,14 @@ from bot.discord.replies import SEND_FAILURES, show_privately, tell_privately
 from bot.discord.state import PRIVATE
 from bot.discord.translations import Translations
 from rag.answer import Answer
+from rag.watched_questions import can_be_asked_again
 from vectorstore.bot_state import BotState, Vote
 from vectorstore.values import Scope
 
 log = logging.getLogger("dateline.bot")
 
 TextInput: TypeAlias = discord.ui.TextInput[discord.ui.Modal]
+Handler: TypeAlias = Callable[[Interaction, str], Awaitable[None]]
 
 MAX_REASON = 1_000
 MAX_QUESTION = 2_000
@@ -35,14 +50,16 @@ class ButtonsCog(commands.Cog):
 
     def __init__(self, bot: DatelineBot) -> None:
         self.bot = bot
-        self.component_handlers = {
+        self.component_handlers: dict[str, Handler] = {
             PASSAGES: self.show_passages,
             UP: self.vote_up,
             DOWN: self.vote_down,
             FOLLOW_UP: self.open_follow_up,
             NEWER: self.ask_newer,
+            WATCH: self.watch,
+            UNWATCH: self.unwatch,
         }
-        self.modal_handlers = {REASON: self.add_reason, QUESTION: self.follow_up}
+        self.modal_handlers: dict[str, Handler] = {REASON: self.add_reason, QUESTION: self.follow_up}
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: Interaction) -> None:
@@ -161,6 +178,25 @@ class ButtonsCog(commands.Cog):
         scope = Scope(since=answer.as_of + timedelta(seconds=1), sources=answer.explanation.sources)
         question = question_from(interaction, answer.standalone_question or answer.question, scope=scope)
         await self.bot.answers.ask_by_interaction(interaction, replace(question, newer_than=answer.id))
+
+    async def watch(self, interaction: Interaction, answer_id: str) -> None:
+        """Tell this channel, or the asker, when the answer changes."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        answer = await self.recall(interaction, answer_id)
+        if answer is None or not can_be_asked_again(answer):
+            await self.stale(interaction)
+            return
+        try:
+            await tell_privately(interaction, await self.bot.watches.watch(interaction, answer))
+        except Rejected as reason:
+            await tell_privately(interaction, self.translations(interaction).say(reason.sentence, **reason.values))
+
+    async def unwatch(self, interaction: Interaction, watch_id: str) -> None:
+        """Stop the watch whose change a message tells."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        stopped = await self.bot.watches.stop(interaction, watch_id)
+        t = self.translations(interaction)
+        await tell_privately(interaction, t.watch_stopped if stopped else t.no_such_watch)
 
 
 async def open_modal(interaction: Interaction, modal_id: str, title: str, field: TextInput) -> None:

@@ -1,0 +1,224 @@
+"""Watched questions in Discord: who may watch, asking again behind people's questions, telling each change once."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+
+import discord
+
+from bot.discord.admission import Rejected, channel_ids, check_place, role_ids, wait_at_most
+from bot.discord.answering import AnswerService
+from bot.discord.buttons import change_buttons
+from bot.discord.conversation import Place, Question
+from bot.discord.metrics import Metrics
+from bot.discord.render_watches import change_page
+from bot.discord.replies import SEND_FAILURES, ChannelReply
+from bot.discord.state import PRIVATE, today
+from rag.answer import Answer
+from rag.watched_questions import Changed, WatchedQuestions, as_asked_again, new_watch
+from rag.watching import Arrivals
+from vectorstore.errors import DatelineError
+from vectorstore.watches import NEVER, Watch, WatchChange
+
+log = logging.getLogger("dateline.watch")
+
+LONGEST_WAIT = 30.0
+"""Seconds after which one watched question is asked although people's questions never ended: it takes a third of one."""
+PATIENCE = 20
+"""Looks during which more may arrive before what is there is asked about: one ingest arrives in many parts."""
+TELL_AGAIN = 300.0
+"""Seconds until a change that could not be told is tried again; a restart tries at once."""
+ASKER = "asker"
+
+
+@dataclass(eq=False)
+class WatchService:
+    """Watches questions for the channels of one client."""
+
+    client: discord.Client
+    watched: WatchedQuestions
+    answers: AnswerService
+    metrics: Metrics
+    latest: float = NEVER
+    looks_while_arriving: int = 0
+    failed: dict[int, float] = field(default_factory=dict)
+    """Changes that could not be told, and when that was last tried."""
+
+    @property
+    def is_on(self) -> bool:
+        return self.answers.settings.discord_watch_seconds > 0
+
+    # What people do
+
+    async def check_may_watch(self, interaction: discord.Interaction, question: str, sources: tuple[str, ...]) -> None:
+        """Raises Rejected where this user may not watch this question here."""
+        if not self.is_on:
+            raise Rejected("no_watching")
+        guild, channel = interaction.guild_id or PRIVATE, interaction.channel_id or 0
+        channels = channel_ids(channel, interaction.channel)
+        check_place(self.answers.guild_settings.of(guild), channels, role_ids(interaction.user))
+        watches = await self.watched.of_server(guild)
+        here = {(watch.question.casefold(), watch.sources) for watch in watches if watch.channel == channel}
+        if (question.casefold(), sources) in here:
+            raise Rejected("watched_already")
+        settings = self.answers.settings
+        if sum(watch.user == interaction.user.id for watch in watches) >= settings.discord_watches_per_user:
+            raise Rejected("watches_of_user", count=settings.discord_watches_per_user)
+        if guild != PRIVATE and len(watches) >= settings.discord_watches_per_server:
+            raise Rejected("watches_of_server", count=settings.discord_watches_per_server)
+
+    async def watch(self, interaction: discord.Interaction, answer: Answer) -> str:
+        """Watch an answer's question in this channel; returns the sentence that says so. Raises Rejected."""
+        question, sources = answer.standalone_question or answer.question, answer.explanation.sources
+        await self.check_may_watch(interaction, question, sources)
+        guild, channel = interaction.guild_id or PRIVATE, interaction.channel_id or 0
+        watch = new_watch(question, guild, channel, interaction.user.id, sources)
+        await self.watched.add(watch, as_asked_again(answer))
+        log.info("watched", extra={"watch": watch.id, "server": guild})
+        t = self.answers.guild_settings.translations(guild)
+        return t.watched_for_asker if self.tells_asker(watch) else t.watched_in_channel
+
+    async def visible(self, interaction: discord.Interaction) -> list[Watch]:
+        """The server's watches that this user may see and stop: their own, an admin's all."""
+        watches = await self.watched.of_server(interaction.guild_id or PRIVATE)
+        everything = interaction.guild_id is not None and interaction.permissions.manage_guild
+        return [watch for watch in watches if everything or watch.user == interaction.user.id]
+
+    async def stop(self, interaction: discord.Interaction, watch_id: str) -> bool:
+        """Stop a watch, False where there is none that this user may stop."""
+        watch = await self.watched.find(watch_id)
+        if watch is None:
+            return False
+        manages = watch.server == interaction.guild_id and interaction.permissions.manage_guild
+        return (manages or watch.user == interaction.user.id) and bool(await self.watched.stop(watch_id))
+
+    # What goes on in the background
+
+    async def run(self) -> None:
+        """Look for what is new, until cancelled. One failing look must not end all further ones."""
+        await self.client.wait_until_ready()
+        while self.is_on:
+            try:
+                await self.tell_changes()
+                await self.look()
+            except DatelineError as error:
+                log.error("watched questions not looked at", extra={"failure": type(error).__name__})
+            except Exception:
+                log.exception("watched questions not looked at")
+            await asyncio.sleep(self.answers.settings.discord_watch_seconds)
+
+    async def look(self) -> None:
+        """Ask again whatever something new is near, one question after the other, and tell what changed."""
+        latest = await self.answers.engine.library.latest_arrival()
+        settled = latest == self.latest or self.looks_while_arriving >= PATIENCE
+        self.looks_while_arriving = 0 if settled else self.looks_while_arriving + 1
+        self.latest = latest
+        arrivals: Arrivals | None = None
+        after = NEVER
+        for watch in await self.watched.due(latest):
+            if not self.may_ask(watch) or not (settled or watch.is_new):
+                continue
+            if arrivals is None or watch.checked != after:
+                after = watch.checked
+                arrivals = await self.answers.engine.library.arrivals(latest if watch.is_new else watch.checked)
+            libraries = self.answers.guild_settings.libraries(watch.server)
+            if await self.watched.is_near(watch, arrivals, libraries):
+                # People's questions first.
+                await wait_at_most(self.answers.queue.empty, LONGEST_WAIT)
+                await self.watched.ask_again(watch, arrivals.latest, libraries, today())
+                self.metrics.watched_asked.inc()
+                await self.tell_changes()
+
+    def may_ask(self, watch: Watch) -> bool:
+        """False for a server that the bot is not in, and where the day's budget is spent."""
+        budget = self.answers.settings.discord_watch_budget
+        known = watch.server == PRIVATE or self.client.get_guild(watch.server) is not None
+        return known and (not budget or watch.asked_on(today()) < budget)
+
+    async def tell_changes(self) -> None:
+        """Tell every change that is not told yet, oldest first."""
+        for change in await self.watched.untold():
+            if time.monotonic() - self.failed.get(change.id, float("-inf")) < TELL_AGAIN:
+                continue
+            try:
+                await self.tell(change)
+                self.failed.pop(change.id, None)
+            except discord.NotFound:
+                log.warning("watch stopped, its channel is gone", extra={"watch": change.watch.id})
+                await self.watched.stop(change.watch.id)
+            except SEND_FAILURES as error:
+                self.failed[change.id] = time.monotonic()
+                self.metrics.send_errors.inc()
+                log.error("change not told", extra={"watch": change.watch.id, "failure": type(error).__name__})
+
+    async def tell(self, change: WatchChange) -> None:
+        """Tell a change, unless a try that was killed before it was noted came through. Raises SEND_FAILURES."""
+        changed = Changed.of(change)
+        channel = None if changed is None else await self.open_channel(change.watch)
+        if changed is None or channel is None or (change.tried and await is_shown_in(channel, changed)):
+            await self.watched.note_told(change)
+        else:
+            await self.watched.note_try(change)
+            await self.send(change, changed, channel)
+
+    async def send(self, change: WatchChange, changed: Changed, channel: "discord.abc.MessageableChannel") -> None:
+        """Send a change and note that it is told; then store its answer, for the buttons and for replies to it."""
+        watch = change.watch
+        question = Question(watch.question, watch.user, Place(channel_guild(channel), channel.id))
+        # Its buttons can be pressed before it is stored.
+        self.answers.history.cache(changed.after, question)
+        t = self.answers.guild_settings.translations(watch.server)
+        buttons = change_buttons(changed.after, watch.id, t)
+        # Its key makes Discord keep one of two messages when a try that seemed to fail came through.
+        reply = ChannelReply(channel, f"{watch.id}-{change.id}")
+        messages = await reply.finish([change_page(watch.question, changed, t)], buttons)
+        await self.watched.note_told(change)
+        self.metrics.changes_told.inc()
+        log.info("change told", extra={"watch": watch.id, "answer_id": changed.after.id, "server": watch.server})
+        # What nobody asked just now is no gap of the library.
+        if not changed.after.refused:
+            await self.answers.history.store(changed.after, question, messages)
+
+    def tells_asker(self, watch: Watch) -> bool:
+        return self.answers.settings.discord_watch_tells == ASKER and watch.server != PRIVATE
+
+    async def open_channel(self, watch: Watch) -> "discord.abc.MessageableChannel | None":
+        """Where a change is told; None where that is no longer wanted. Raises SEND_FAILURES."""
+        if self.tells_asker(watch):
+            guild = self.client.get_guild(watch.server)
+            if guild is not None:
+                # Whoever left the server must not go on reading its articles. Raises NotFound.
+                await guild.fetch_member(watch.user)
+            return await self.client.create_dm(discord.Object(watch.user))
+        channel = self.client.get_channel(watch.channel) or await self.client.fetch_channel(watch.channel)
+        try:
+            channels = channel_ids(watch.channel, channel)
+            settings = self.answers.guild_settings.of(watch.server)
+            # Roles were checked when the question was asked.
+            check_place(settings, channels, set(settings.roles))
+        except Rejected:
+            return None
+        if isinstance(channel, discord.TextChannel | discord.VoiceChannel | discord.Thread | discord.DMChannel):
+            return channel
+        return None
+
+
+def channel_guild(channel: "discord.abc.MessageableChannel") -> int:
+    return PRIVATE if channel.guild is None else channel.guild.id
+
+
+async def is_shown_in(channel: "discord.abc.MessageableChannel", changed: Changed) -> bool:
+    """True if a message of this channel shows the changed answer: its buttons carry the answer's id.
+
+    Discord itself keeps one of two messages with one nonce, but for some minutes only.
+    """
+    try:
+        async for message in channel.history(limit=None, after=changed.found_after):
+            rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+            ids = [getattr(button, "custom_id", None) or "" for row in rows for button in row.children]
+            if any(custom_id.endswith(f":{changed.after.id}") for custom_id in ids):
+                return True
+    except discord.Forbidden:
+        log.warning("channel not read, a change may be told twice")
+    return False

@@ -1,0 +1,304 @@
+"""Watched questions over the real socket: behind people's questions, each change told once, across restarts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.discord import watches
+from rag.answer import StreamEvent
+from tests.fakes.discord_harness import (
+    MANAGE,
+    QUOTE,
+    FakeEngine,
+    Running,
+    Script,
+    connected,
+    custom_ids,
+    pressed,
+    running,
+    texts_of,
+)
+from tests.fakes.fake_discord import Fault, Interaction, fake_discord
+
+OFTEN = {"discord_watch_seconds": 0.02}
+QUESTION = "Will Hungary arrest Putin?"
+LATER = "Hungary has left the court."
+
+
+def saying(quote: str) -> Script:
+    """A script that quotes something else."""
+
+    async def script(question: str) -> AsyncIterator[StreamEvent]:
+        answer = FakeEngine().answer(question)
+        citation = replace(answer.citations[0], quote=quote, end=answer.citations[0].start + len(quote))
+        numbered = f"{abs(hash((question, quote))):x}"[:12]
+        yield replace(answer, id=numbered, text=f"{quote} [1]", citations=(citation,))
+
+    return script
+
+
+async def told(parts: Running, interaction: Interaction) -> str:
+    """What one person alone was shown last."""
+    await parts.discord.until(lambda: interaction.messages or (interaction.finished and interaction.ephemeral))
+    return texts_of(parts.discord.messages[(interaction.messages or [interaction.original])[-1]])
+
+
+async def watch(parts: Running, question: str = QUESTION, user: int = 11, channel: int = 501) -> str:
+    """Somebody watches a question; returns the word on it."""
+    asked = await parts.discord.slash("watch add", {"question": question}, user=user, channel=channel)
+    return await told(parts, asked)
+
+
+def changes(parts: Running, channel: int = 501) -> list[dict[str, object]]:
+    return [one for one in parts.discord.bot_messages(channel) if "The answer has changed" in texts_of(one)]
+
+
+async def looked(parts: Running, asked: int) -> None:
+    """Wait until the engine was asked so often in all, and a few looks more."""
+    await parts.discord.until(lambda: len(parts.engine.asked) >= asked)
+    await asyncio.sleep(0.2)
+
+
+def test_a_changed_answer_is_told_once_with_the_one_before(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN) as parts:
+            assert "tell this channel" in await watch(parts)
+            assert QUOTE in texts_of(parts.discord.bot_messages(501)[0])
+            await looked(parts, 2)
+            parts.engine.library.arrived.append(1.0)
+            await looked(parts, 3)
+            assert changes(parts) == []
+            parts.engine.script = saying(LATER)
+            parts.engine.library.arrived.append(2.0)
+            await parts.discord.until(lambda: changes(parts))
+            await looked(parts, 4)
+            (change,) = changes(parts)
+            assert change["embeds"][0]["title"] == QUESTION
+            now, _, before = change["embeds"][0]["description"].partition("**Before, as of 17 Oct 2025**")
+            assert now.startswith("**Now, as of 17 Oct 2025**")
+            assert LATER in now
+            assert before.strip() == "It would not. [1]"
+            assert change["allowed_mentions"] == {"parse": []}
+            assert len(parts.engine.asked) == 4
+            assert parts.engine.used_model == [True, False, False, False]
+            press = await parts.discord.press(int(change["id"]), pressed(change, "passages"))
+            assert LATER in await told(parts, press)
+            assert not parts.discord.refused
+
+    asyncio.run(check())
+
+
+def test_the_button_below_an_answer_watches_its_question(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN) as parts:
+            refused = await parts.discord.answered(await parts.discord.slash("ask", {"question": "And Macron?"}))
+            press = await parts.discord.press(int(refused["id"]), pressed(refused, "watch"), user=12)
+            assert "tell this channel" in await told(parts, press)
+            again = await parts.discord.press(int(refused["id"]), pressed(refused, "watch"), user=13)
+            assert "watched in this channel already" in await told(parts, again)
+            parts.engine.script = saying("Macron will come.")
+            await parts.discord.until(lambda: changes(parts))
+            (change,) = changes(parts)
+            assert "Macron will come." in texts_of(change)
+            assert "The articles do not say." in texts_of(change)
+            other = await parts.discord.press(int(change["id"]), pressed(change, "unwatch"), user=13)
+            assert "no such question" in await told(parts, other)
+            own = await parts.discord.press(int(change["id"]), pressed(change, "unwatch"), user=12)
+            assert "no longer watch" in await told(parts, own)
+
+    asyncio.run(check())
+
+
+def test_where_watching_is_turned_off_there_is_no_button(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, discord_watch_seconds=0.0) as parts:
+            answer = await parts.discord.answered(await parts.discord.slash("ask", {"question": QUESTION}))
+            assert not [one for one in custom_ids(answer) if ":watch:" in one]
+            assert "turned watching off" in await watch(parts)
+
+    asyncio.run(check())
+
+
+def test_nothing_near_is_not_asked_and_the_budget_holds(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN, discord_watch_budget=2) as parts:
+            for question in ("near", "far"):
+                await watch(parts, question)
+            await looked(parts, 4)
+            for moment in (1.0, 2.0, 3.0):
+                parts.engine.library.arrived.append(moment)
+                await asyncio.sleep(0.3)
+            asked = [question for question, _, _ in parts.engine.asked]
+            # Once by its asker, once to begin with, once more by the day's budget.
+            assert asked.count("near") == 3
+            assert asked.count("far") == 2
+
+    asyncio.run(check())
+
+
+def test_peoples_questions_go_first(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN) as parts:
+            await watch(parts)
+            await looked(parts, 2)
+            release = asyncio.Event()
+
+            async def slow(question: str) -> AsyncIterator[StreamEvent]:
+                if question == "slow":
+                    await release.wait()
+                yield FakeEngine().answer(question)
+
+            parts.engine.script = slow
+            asked = await parts.discord.slash("ask", {"question": "slow"}, user=12)
+            await parts.discord.until(lambda: len(parts.engine.asked) == 3)
+            parts.engine.library.arrived.append(1.0)
+            await asyncio.sleep(0.4)
+            assert len(parts.engine.asked) == 3
+            release.set()
+            await parts.discord.answered(asked)
+            await parts.discord.until(lambda: len(parts.engine.asked) == 4)
+
+    asyncio.run(check())
+
+
+def test_only_so_many_are_watched(tmp_path: Path) -> None:
+    async def check() -> None:
+        limits = {"discord_watches_per_user": 1, "discord_watches_per_server": 2}
+        async with running(tmp_path, guilds={50: (501, 502), 60: (601,)}, **OFTEN, **limits) as parts:
+            assert "I watch this question" in await watch(parts, "one", user=11)
+            assert "You watch one question" in await watch(parts, "two", user=11)
+            assert "I watch this question" in await watch(parts, "two", user=12, channel=502)
+            assert "2 questions are watched" in await watch(parts, "three", user=13)
+            assert "I watch this question" in await watch(parts, "three", user=11, channel=601)
+            assert len(parts.engine.asked) < 10
+
+    asyncio.run(check())
+
+
+def test_one_sees_and_stops_ones_own_and_an_admin_all(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, guilds={50: (501,), 60: (601,)}, **OFTEN) as parts:
+            for question, user in (("one", 11), ("two", 12)):
+                await watch(parts, question, user=user)
+
+            async def listed(user: int, permissions: int = 0, channel: int = 501) -> str:
+                given = await parts.discord.slash("watch list", user=user, permissions=permissions, channel=channel)
+                return await told(parts, given)
+
+            assert "one · <#501>" in await listed(11)
+            assert "two" not in await listed(11)
+            assert "None yet" in await listed(13)
+            assert "None yet" in await listed(13, MANAGE, channel=601)
+            both = await listed(13, MANAGE)
+            assert "one" in both
+            assert "two" in both
+            typed = await parts.discord.slash("watch stop", {"question": "t"}, user=12, complete="question")
+            await parts.discord.until(lambda: typed.callback)
+            ((choice),) = typed.callback["data"]["choices"]
+            assert choice["name"] == "two"
+            stop = {"question": choice["value"]}
+            for user, permissions, channel in ((11, 0, 501), (13, MANAGE, 601)):
+                given = await parts.discord.slash("watch stop", stop, user, channel, permissions=permissions)
+                assert "no such question" in await told(parts, given)
+            given = await parts.discord.slash("watch stop", stop, user=13, permissions=MANAGE)
+            assert "no longer watch" in await told(parts, given)
+            gone = await parts.discord.slash("forget-me", user=11)
+            assert "watched no more" in await told(parts, gone)
+            assert "None yet" in await listed(13, MANAGE)
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("came_through", [True, False], ids=["the message came through", "it did not"])
+@pytest.mark.parametrize("nonce_is_known", [True, False], ids=["at once", "after Discord forgot the nonce"])
+def test_a_change_is_told_once_when_the_bot_dies_while_telling_it(
+    tmp_path: Path, came_through: bool, nonce_is_known: bool
+) -> None:
+    async def check() -> None:
+        engine = FakeEngine()
+        async with fake_discord() as discord:
+            async with connected(discord, engine, tmp_path, **OFTEN) as parts:
+                await watch(parts)
+                await looked(parts, 2)
+                engine.script = saying(LATER)
+                engine.library.arrived.append(1.0)
+                fault = Fault("POST", "/channels/501/messages", 503, 99, after_doing=came_through)
+                discord.faults.append(fault)
+                await discord.until(lambda: fault.hits >= 3)
+                assert len(changes(parts)) == came_through
+            discord.faults.clear()
+            if not nonce_is_known:
+                discord.nonces.clear()
+            async with connected(discord, engine, tmp_path, **OFTEN) as parts:
+                await discord.until(lambda: changes(parts))
+                await asyncio.sleep(0.3)
+                assert len(changes(parts)) == 1
+            async with connected(discord, engine, tmp_path, **OFTEN) as parts:
+                await asyncio.sleep(0.3)
+                assert len(changes(parts)) == 1
+
+    asyncio.run(check())
+
+
+def test_by_setting_the_asker_hears_of_it_in_private_while_a_member(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN, discord_watch_tells="asker") as parts:
+            assert "write to you" in await watch(parts, user=11)
+            await watch(parts, "And then?", user=12)
+            await looked(parts, 4)
+            parts.discord.guilds[50].left.add(12)
+            parts.engine.script = saying(LATER)
+            parts.engine.library.arrived.append(1.0)
+            await parts.discord.until(lambda: parts.discord.private_channels)
+            ((channel, user),) = parts.discord.private_channels.items()
+            await parts.discord.until(lambda: changes(parts, channel))
+            await asyncio.sleep(0.3)
+            assert (user, len(changes(parts, channel)), changes(parts)) == (11, 1, [])
+            listed = await parts.discord.slash("watch list", user=13, permissions=MANAGE)
+            assert "And then?" not in await told(parts, listed)
+
+    asyncio.run(check())
+
+
+def test_a_channel_that_is_gone_is_watched_no_more(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN) as parts:
+            await watch(parts, channel=502)
+            await looked(parts, 2)
+            guild = parts.discord.guilds[50]
+            gone = guild.channels.pop()
+            await parts.discord.dispatch("CHANNEL_DELETE", gone)
+            parts.engine.script = saying(LATER)
+            parts.engine.library.arrived.append(1.0)
+            await looked(parts, 3)
+            listed = await parts.discord.slash("watch list", user=13, permissions=MANAGE)
+            assert "None yet" in await told(parts, listed)
+            await watch(parts)
+            await parts.discord.dispatch("GUILD_DELETE", {"id": "50"})
+            await parts.discord.until(lambda: parts.bot.get_guild(50) is None)
+            await asyncio.sleep(0.1)
+            assert await parts.bot.watches.watched.of_server(50) == []
+
+    asyncio.run(check())
+
+
+def test_an_ingest_that_goes_on_is_waited_for_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        monkeypatch.setattr(watches, "PATIENCE", 5)
+        async with running(tmp_path, **OFTEN) as parts:
+            await watch(parts)
+            await looked(parts, 2)
+            # As an article arrives with every look, nothing ever settles.
+            arriving = iter(range(1, 10_000))
+
+            async def arrive() -> float:
+                return float(next(arriving))
+
+            parts.engine.library.latest_arrival = arrive
+            await parts.discord.until(lambda: len(parts.engine.asked) == 3)
+            assert next(arriving) >= 5
+
+    asyncio.run(check())
