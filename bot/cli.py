@@ -226,6 +226,20 @@ def gaps_command(since: datetime | None, limit: int) -> None:
     run_command(show_gaps(settings, in_utc(since), limit))
 
 
+@dateline.command("digest")
+@click.option(
+    "--since", default="7 days ago", show_default=True, metavar="DATE", help="What was published from then on."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the digest as JSON (docs/formats.md).")
+@LIBRARY
+def digest_command(since: str, as_json: bool, library: str) -> None:
+    """Show what is new: one quoted key sentence an article, by story, newest first."""
+    settings = settings_now()
+    from bot.terminal.digest import show_digest
+
+    run_command(show_digest(settings, since, library, as_json))
+
+
 @dateline.group("watch")
 def watch_group() -> None:
     """Watch questions: hear of it when their quoted answer changes."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rag.answer import Headline, headline_of
+from rag.digest import Digest, make_digest
 from rag.errors import ArticleError
 from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, rebuild, remove
 from rag.ingestion.read_articles import (
@@ -24,7 +25,7 @@ from rag.ingestion.read_articles import (
 )
 from rag.ingestion.tally import file_of
 from rag.watching import MOST_ARRIVALS, Arrivals
-from vectorstore.ledger import LedgerCounts
+from vectorstore.ledger import LedgerCounts, News
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop, writer_lock
 from vectorstore.values import SHARED_LIBRARY, Article, Chunk
@@ -194,6 +195,10 @@ class Library:
         """True if something that arrived in these libraries may change the answer to a question."""
         vector = await asyncio.to_thread(self.storage.embedder.embed_question, question)
         return arrivals.any_near(vector, libraries)
+
+    async def digest(self, news: News) -> Digest:
+        """What is new, by story."""
+        return await asyncio.to_thread(make_digest, self.storage.ledger, news)
 
     def lexical(self) -> LexicalIndex:
         """The lexical index of the present revision, kept in memory until the chunks change."""

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from rag.answer import Answer, Headline, StreamEvent, Turn
+from rag.digest import Digest
 from rag.ingestion.indexing import IngestReport, OnProgress
 from rag.library import LibraryStatus
 from rag.watching import Arrivals
 from vectorstore.answers import TERMINAL, StoredAnswer
+from vectorstore.ledger import News
 from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import SHARED_LIBRARY, Article, Scope
 
@@ -95,6 +97,10 @@ class KeepsArticles(Protocol):
 
     async def any_near(self, question: str, arrivals: Arrivals, libraries: Sequence[str]) -> bool:
         """True if something that arrived in these libraries may change the answer to a question."""
+        ...
+
+    async def digest(self, news: News) -> Digest:
+        """What is new, by story, newest first."""
         ...
 
 

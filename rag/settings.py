@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     discord_watch_tells: Literal["channel", "asker"] = Field(
         "channel", description="Who hears of a changed answer: the channel it was asked in, or its asker in private."
     )
+    discord_digest_hour: int = Field(
+        7, ge=0, le=23, description="Hour (UTC) from which servers that want the daily digest get it."
+    )
     discord_answer_seconds: float = Field(240.0, gt=0, le=3_600, description="Longest time for one answer.")
     discord_drain_seconds: float = Field(
         20.0, ge=0, le=600, description="How long running questions may take to finish when the bot is stopped."

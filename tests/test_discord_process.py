@@ -186,7 +186,7 @@ def test_sync_sends_the_commands_only_when_they_changed(tmp_path: Path) -> None:
             ]
             assert discord.syncs == 1
             names = {command["name"] for command in discord.commands}
-            assert names == {"ask", "watch", "help", "forget-me", "library", "settings", "gaps"}
+            assert names == {"ask", "watch", "digest", "help", "forget-me", "library", "settings", "gaps"}
             discord.invalid_token = True
             with pytest.raises(DiscordRefused, match="Reset Token"):
                 await sync_commands(settings, said.append)

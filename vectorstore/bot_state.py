@@ -17,7 +17,10 @@ from vectorstore.watches import delete_watches
 
 @dataclass(frozen=True, slots=True)
 class GuildSettings:
-    """What a guild's admins set. Empty `channels` and `roles` mean all; `daily_budget` None means the default."""
+    """What a guild's admins set. Empty `channels` and `roles` mean all; `daily_budget` None means the default.
+
+    digest_channel: where the daily digest is posted, 0 for nowhere.
+    """
 
     server: int
     channels: tuple[int, ...] = ()
@@ -27,6 +30,7 @@ class GuildSettings:
     daily_budget: int | None = None
     auto_thread: bool = False
     shared_library: bool = True
+    digest_channel: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ server_settings = Table(
     Column("daily_budget", Integer),
     Column("auto_thread", Boolean, nullable=False),
     Column("shared_library", Boolean, nullable=False),
+    Column("digest_channel", BigInteger, nullable=False, server_default="0"),
 )
 
 # One vote for each user and answer; a later one replaces it.
@@ -231,8 +232,13 @@ def add_watches(connection: Connection) -> None:
     metadata.create_all(connection, tables=[watches, watch_changes])
 
 
+def add_digest_channel(connection: Connection) -> None:
+    if "digest_channel" not in {column["name"] for column in inspect(connection).get_columns("server_settings")}:
+        connection.execute(text("ALTER TABLE server_settings ADD COLUMN digest_channel BIGINT NOT NULL DEFAULT 0"))
+
+
 # Step n brings version n to n + 1. Only ever append: a database in use is at some version of these.
-MIGRATIONS: Sequence[Migration] = (create_first_version, add_published_offset, add_watches)
+MIGRATIONS: Sequence[Migration] = (create_first_version, add_published_offset, add_watches, add_digest_channel)
 
 
 def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:

@@ -18,6 +18,7 @@ from discord.ext import commands
 from bot.discord.admission import Bounded, QuestionQueue
 from bot.discord.answering import AnswerService
 from bot.discord.conversation import ConversationHistory
+from bot.discord.digests import DigestService
 from bot.discord.errors import report_error
 from bot.discord.library_writes import LibraryWrites
 from bot.discord.metrics import Metrics
@@ -130,9 +131,11 @@ class DatelineBot(commands.AutoShardedBot):
         self.answers = AnswerService(self.engine, self.history, self.queue, self.guild_settings, self.metrics, settings)
         watched = WatchedQuestions(self.engine, WatchStore(self.state.blocking.database))
         self.watches = WatchService(self, watched, self.answers, self.metrics)
+        self.digests = DigestService(self, self.answers, self.state)
         await self.add_cogs()
         self.background.append(asyncio.create_task(self.forget_old()))
         self.background.append(asyncio.create_task(self.watches.run()))
+        self.background.append(asyncio.create_task(self.digests.run()))
         try:
             await self.sync_if_changed()
         except SEND_FAILURES as error:

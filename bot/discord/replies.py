@@ -193,6 +193,14 @@ class TokenExpired(Exception):
     """The interaction is too old for its token to work."""
 
 
+async def open_text_channel(client: discord.Client, channel_id: int) -> "discord.abc.MessageableChannel | None":
+    """A channel that takes messages; None for another kind. Raises SEND_FAILURES, NotFound among them."""
+    channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
+    if isinstance(channel, discord.TextChannel | discord.VoiceChannel | discord.Thread | discord.DMChannel):
+        return channel
+    return None
+
+
 async def persist(send: Callable[[], Awaitable[T]]) -> T:
     """Send, and again after a failure of Discord's servers or the connection. Raises what the last try raised."""
     for seconds in RETRY_AFTER:

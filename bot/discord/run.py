@@ -16,6 +16,7 @@ from bot.discord.check import check_discord, check_engine, check_settings
 from bot.discord.client import DatelineBot, point_elsewhere
 from bot.discord.cogs.ask import AskCog
 from bot.discord.cogs.buttons import ButtonsCog
+from bot.discord.cogs.digest import DigestCog
 from bot.discord.cogs.library import LibraryCog
 from bot.discord.cogs.mentions import MentionsCog
 from bot.discord.cogs.settings import SettingsCog
@@ -35,7 +36,7 @@ log = logging.getLogger("dateline.bot")
 STANDARD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 LIBRARIES = ("discord", "aiohttp")
 
-COGS = (AskCog, WatchCog, LibraryCog, SettingsCog, MentionsCog, ButtonsCog)
+COGS = (AskCog, WatchCog, DigestCog, LibraryCog, SettingsCog, MentionsCog, ButtonsCog)
 DONE, MISSING = 0, 1
 
 

@@ -129,6 +129,13 @@ class Translations:
     questions_a_day: str = "Questions a day: {value}"
     auto_thread: str = "Own thread for each mention: {value}"
     shared_library: str = "Shared library: {value}"
+    daily_digest: str = "Daily digest: {value}"
+    new_articles: str = "What is new"
+    new_since: str = "New since {date}"
+    nothing_new: str = "Nothing is new since {date}; the newest article is of {newest}."
+    in_stories: str = "{articles} in {stories}"
+    newest_of_more: str = "the newest of more"
+    stories: tuple[str, str] = ("{count} story", "{count} stories")
     everywhere: str = "all"
     on: str = "on"
     off: str = "off"
@@ -175,6 +182,8 @@ In a thread or a chain of replies I know what was said before; **Follow up** bel
 **What you get** only what the articles say, quoted word for word, with outlet, date and link. When the articles do \
 not say, I say that, and what comes nearest.
 **What I read** {library}
+
+**What is new** `/digest since:` a day: one quoted sentence an article, by story.
 
 **Below an answer** *Passages* shows each quote in its surroundings, *Newer only* asks again for later articles, \
 *Tell me when this changes* watches the question, as `/watch add` does; `/watch list` and `/watch stop` show and end that. \
@@ -324,6 +333,13 @@ GERMAN = Translations(
     questions_a_day="Fragen am Tag: {value}",
     auto_thread="Eigener Thread für jede Erwähnung: {value}",
     shared_library="Gemeinsame Bibliothek: {value}",
+    daily_digest="Tägliche Übersicht: {value}",
+    new_articles="Was es Neues gibt",
+    new_since="Neu seit dem {date}",
+    nothing_new="Seit dem {date} gibt es nichts Neues; der neueste Artikel ist vom {newest}.",
+    in_stories="{articles} zu {stories}",
+    newest_of_more="die neuesten von noch mehr",
+    stories=("{count} Geschichte", "{count} Geschichten"),
     everywhere="alle",
     on="an",
     off="aus",
@@ -367,6 +383,8 @@ In einem Thread oder einer Kette von Antworten weiß ich, was vorher war; **Nach
 **Was du bekommst** nur, was die Artikel sagen, Wort für Wort zitiert, mit Medium, Datum und Link. Sagen die Artikel \
 nichts dazu, dann sage ich das, und was am nächsten kommt.
 **Was ich lese** {library}
+
+**Was es Neues gibt** `/digest since:` ein Tag: ein zitierter Satz je Artikel, nach Geschichten.
 
 **Unter einer Antwort** *Textstellen* zeigt jedes Zitat in seiner Umgebung, *Nur Neueres* fragt noch einmal nach \
 späteren Artikeln, *Sag mir, wenn sich das ändert* beobachtet die Frage, wie `/watch add`; `/watch list` und `/watch stop` \

@@ -13,7 +13,7 @@ from bot.discord.buttons import change_buttons
 from bot.discord.conversation import Place, Question
 from bot.discord.metrics import Metrics
 from bot.discord.render_watches import change_page
-from bot.discord.replies import SEND_FAILURES, ChannelReply
+from bot.discord.replies import SEND_FAILURES, ChannelReply, open_text_channel
 from bot.discord.state import PRIVATE, today
 from rag.answer import Answer
 from rag.watched_questions import Changed, WatchedQuestions, as_asked_again, new_watch
@@ -191,17 +191,14 @@ class WatchService:
                 # Whoever left the server must not go on reading its articles. Raises NotFound.
                 await guild.fetch_member(watch.user)
             return await self.client.create_dm(discord.Object(watch.user))
-        channel = self.client.get_channel(watch.channel) or await self.client.fetch_channel(watch.channel)
+        channel = await open_text_channel(self.client, watch.channel)
+        settings = self.answers.guild_settings.of(watch.server)
         try:
-            channels = channel_ids(watch.channel, channel)
-            settings = self.answers.guild_settings.of(watch.server)
             # Roles were checked when the question was asked.
-            check_place(settings, channels, set(settings.roles))
+            check_place(settings, channel_ids(watch.channel, channel), set(settings.roles))
         except Rejected:
             return None
-        if isinstance(channel, discord.TextChannel | discord.VoiceChannel | discord.Thread | discord.DMChannel):
-            return channel
-        return None
+        return channel
 
 
 def channel_guild(channel: "discord.abc.MessageableChannel") -> int:

@@ -22,12 +22,14 @@ from rag.answer import (
     answer_from_record,
     answer_to_record,
 )
+from rag.digest import Digest
 from rag.ingestion.indexing import IngestReport
 from rag.library import LibraryStatus
 from rag.settings import Settings
 from rag.watching import Arrivals
 from tests.fakes.fake_discord import FakeDiscord, fake_discord
 from vectorstore.answers import StoredAnswer
+from vectorstore.ledger import News
 from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import SHARED_LIBRARY, Article, Scope
 
@@ -82,6 +84,13 @@ class FakeLibrary:
 
     async def any_near(self, question: str, arrivals: Arrivals, libraries: Sequence[str]) -> bool:
         return "far" not in question
+
+    news: list[News] = field(default_factory=list)
+    digests: list[Digest] = field(default_factory=list)
+
+    async def digest(self, news: News) -> Digest:
+        self.news.append(news)
+        return self.digests.pop(0) if self.digests else Digest(())
 
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
         count = sum(len(self.storage.get(library, {})) for library in libraries)

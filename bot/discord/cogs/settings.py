@@ -45,6 +45,7 @@ class SettingsCog(commands.Cog):
         daily_budget="Questions a day; 0 for no limit, -1 for the operator's default",
         auto_thread="Answer mentions in a thread of their own",
         shared_library="Whether the operator's shared articles are searched here",
+        digest="Post a digest of what is new in this channel each day; false for nowhere",
     )
     @app_commands.choices(language=[app_commands.Choice(name=name, value=name) for name in LANGUAGES])
     async def change_settings(
@@ -59,6 +60,7 @@ class SettingsCog(commands.Cog):
         daily_budget: app_commands.Range[int, -1, 1_000_000] | None = None,
         auto_thread: bool | None = None,
         shared_library: bool | None = None,
+        digest: bool | None = None,
     ) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         cache = self.bot.guild_settings
@@ -74,6 +76,8 @@ class SettingsCog(commands.Cog):
                 auto_thread=before.auto_thread if auto_thread is None else auto_thread,
                 shared_library=before.shared_library if shared_library is None else shared_library,
             )
+            if digest is not None:
+                after = replace(after, digest_channel=interaction.channel_id or 0 if digest else 0)
             if daily_budget is not None:
                 after = replace(after, daily_budget=None if daily_budget < 0 else daily_budget)
             if after != before:
@@ -123,5 +127,6 @@ def settings_page(settings: GuildSettings, budget: int, was_changed: bool, t: Tr
         t.questions_a_day.format(value=f"{budget or t.no_limit}{default}"),
         t.auto_thread.format(value=switch(settings.auto_thread)),
         t.shared_library.format(value=switch(settings.shared_library)),
+        t.daily_digest.format(value=f"<#{settings.digest_channel}>" if settings.digest_channel else t.off),
     ]
     return notice_page(t.settings_changed if was_changed else t.settings, "\n".join(lines), t)

@@ -1,0 +1,124 @@
+"""/digest and the daily digest over the real socket."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.discord import digests
+from bot.discord.render_digest import digest_page
+from bot.discord.translations import ENGLISH
+from rag.answer import Citation, Headline
+from rag.digest import Digest, DigestEntry
+from rag.library import Library
+from tests.fakes.discord_harness import MANAGE, PUBLISHED, QUOTE, FakeEngine, Running, connected, running, texts_of
+from tests.fakes.fake_discord import FakeDiscord, Fault, embed_problems, fake_discord
+from vectorstore.ledger import News
+
+NEWSROOM = Path(__file__).parent / "cases" / "newsroom.jsonl"
+
+
+def entry(title: str, quote: str = QUOTE, url: str = "https://news.example/a") -> DigestEntry:
+    sentence = Citation(1, title, title, "Example News", url, PUBLISHED, quote, 0, len(quote))
+    return DigestEntry(Headline(title, title, "Example News", url, PUBLISHED), sentence)
+
+
+def digest_of(*titles: str) -> Digest:
+    return Digest(tuple((entry(title),) for title in titles))
+
+
+async def shown(parts: Running, **options: object) -> str:
+    interaction = await parts.discord.slash("digest", options)
+    return texts_of(await parts.discord.answered(interaction))
+
+
+def test_the_digest_is_shown_to_the_channel_from_the_day_on(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            copy = Headline("copy", "Copied", "City Wire", "", PUBLISHED)
+            story = (DigestEntry(entry("One").headline, entry("One").sentence, (copy,)), entry("Two"))
+            parts.engine.library.digests.append(Digest((story, (entry("Three"),))))
+            interaction = await parts.discord.slash("digest", {"since": "2025-10-16"})
+            text = texts_of(await parts.discord.answered(interaction))
+            assert not interaction.ephemeral
+            assert text.strip().startswith("New since 16 Oct 2025\n**One**\n> " + QUOTE)
+            assert "[Example News](https://news.example/a) · 17 Oct 2025 · also in City Wire" in text
+            assert text.endswith("4 articles in 2 stories")
+            (news,) = parts.engine.library.news
+            assert news == News(("shared", "discord:50"), datetime(2025, 10, 16, tzinfo=UTC))
+            assert "Nothing is new since 16 Oct 2025; the newest article is of 17 Oct 2025." in await shown(
+                parts, since="2025-10-16"
+            )
+            assert "A day looks like" in await shown(parts, since="yesterday")
+            await shown(parts)
+            assert parts.engine.library.news[-1].since < datetime.now(UTC) - timedelta(days=6)
+            await parts.discord.slash("settings", {"language": "de"}, permissions=MANAGE)
+            await parts.discord.until(lambda: parts.bot.guild_settings.of(50).language == "de")
+            parts.engine.library.digests.append(digest_of("Eins"))
+            assert "1 Artikel zu 1 Geschichte" in await shown(parts)
+
+    asyncio.run(check())
+
+
+def test_a_long_digest_is_one_message_and_its_file(library: Library) -> None:
+    asyncio.run(library.ingest([NEWSROOM]))
+    digest = asyncio.run(library.digest(News(("shared",))))
+    page = digest_page(digest, PUBLISHED, None, ENGLISH)
+    assert "all in the attached file" in page.body
+    assert all(one.headline.title.split("“")[0][:30] in page.file for story in digest.stories for one in story)
+    long_links = "https://news.example/" + "a" * 1_500
+    for crowded in (
+        Digest((tuple(entry(f"Title {n}", url=long_links) for n in range(40)),)),
+        digest_of(*("*_~`>" * 60 for _ in range(60))),
+        digest_of(*("🙂" * 200 for _ in range(60))),
+    ):
+        page = digest_page(crowded, PUBLISHED, None, ENGLISH)
+        embed = {"title": page.title, "description": page.body, "footer": {"text": page.footer}}
+        assert embed_problems([embed]) == []
+        assert page.file
+
+
+def posted(discord: FakeDiscord) -> list[dict[str, object]]:
+    return [one for one in discord.bot_messages(502) if "What is new" in texts_of(one)]
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "LOOK_EVERY", 0.02)
+
+
+@pytest.mark.usefixtures("often")
+def test_the_daily_digest_is_posted_once_a_day_where_admins_want_it(tmp_path: Path) -> None:
+    async def check() -> None:
+        engine = FakeEngine()
+        engine.library.arrived.append(5.0)
+        engine.library.digests += [digest_of("First"), digest_of("Second")]
+        async with fake_discord() as discord:
+            async with connected(discord, engine, tmp_path, discord_digest_hour=0) as parts:
+                given = await discord.slash("settings", {"digest": True}, channel=502, permissions=MANAGE)
+                await discord.until(lambda: given.messages)
+                assert "Daily digest: <#502>" in texts_of(discord.messages[given.messages[0]])
+                fault = Fault("POST", "/channels/502/messages", 503, after_doing=True)
+                discord.faults.append(fault)
+                await discord.until(lambda: posted(discord))
+                await asyncio.sleep(0.8)
+                assert len(posted(discord)) == 1
+                assert engine.library.news[0].since > datetime.now(UTC) - timedelta(days=2)
+            async with connected(discord, engine, tmp_path, discord_digest_hour=0) as parts:
+                await asyncio.sleep(0.2)
+                (message,) = posted(discord)
+                assert "What is new\n**First**" in texts_of(message)
+                (guild,) = [one for one in parts.bot.guild_settings.settings.values() if one.digest_channel]
+                await parts.bot.digests.send(guild, datetime.now(UTC) + timedelta(days=1))
+                assert "**Second**" in texts_of(posted(discord)[-1])
+                assert engine.library.news[-1] == News(("shared", "discord:50"), None, 5.0)
+                # A day on which nothing arrived.
+                await parts.bot.digests.send(guild, datetime.now(UTC) + timedelta(days=2))
+                assert len(posted(discord)) == 2
+                given = await discord.slash("settings", {"digest": False}, permissions=MANAGE)
+                await discord.until(lambda: given.messages)
+                assert "Daily digest: off" in texts_of(discord.messages[given.messages[0]])
+            assert not discord.refused
+
+    asyncio.run(check())
