@@ -1,1 +1,1 @@
-"""Talk: the terminal and Discord, both pure renderings of what the engine answers."""
+"""Talk: the terminal, Discord and assistants, all pure renderings of what the engine answers."""

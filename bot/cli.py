@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.terminal.errors import cli_errors, run_command
+from bot.terminal.errors import WrongUse, cli_errors, notify, run_command
 from bot.terminal.text_io import as_typed, piped
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 DAY_TYPE = click.DateTime(formats=["%Y-%m-%d"])
 INPUT_FILE = click.Path(path_type=Path)
 OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+MCP_PACKAGES = ("mcp", "mcp_types", "starlette", "uvicorn")
 LIBRARY = click.option(
     "--library", default="shared", show_default=True, help="The library that the articles belong to."
 )
@@ -357,3 +358,21 @@ def sync_command() -> None:
     from bot.discord.run import sync_commands
 
     run_command(sync_commands(settings, click.echo))
+
+
+@dateline.command("mcp")
+@click.option("--http", "address", metavar="[HOST:]PORT", help="Serve HTTP here instead, on this machine by default.")
+def mcp_command(address: str | None) -> None:
+    """Serve the library to an assistant over the Model Context Protocol: ask, search, passages.
+
+    The assistant starts this and speaks through stdin and stdout; docs/mcp.md says how to set it up.
+    """
+    settings = settings_now()
+    try:
+        from bot.mcp.run import serve_http, serve_stdio
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in MCP_PACKAGES:
+            raise
+        raise WrongUse('`dateline mcp` needs a package that is not installed: pip install "dateline[mcp]".') from None
+
+    run_command(serve_http(settings, address, notify) if address else serve_stdio(settings, notify))

@@ -144,6 +144,11 @@ class Settings(BaseSettings):
         "INFO", description="What the bot logs; DEBUG shows message content and is for finding faults only."
     )
 
+    # Assistants
+    mcp_token: SecretStr = Field(
+        SecretStr(""), description="Token that `dateline mcp --http` asks for; needed where other machines reach it."
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,7 +114,8 @@ def test_a_library_is_imported_behind_its_door_only(library: str, doors: set[str
 
 
 @pytest.mark.parametrize(
-    ("library", "room"), [("discord", "bot/discord/"), ("sqlalchemy", "vectorstore/"), ("llama_index", "rag/")]
+    ("library", "room"),
+    [("discord", "bot/discord/"), ("mcp", "bot/mcp/"), ("sqlalchemy", "vectorstore/"), ("llama_index", "rag/")],
 )
 def test_a_library_stays_in_its_room(library: str, room: str) -> None:
     users = [found for found in IMPORTS if package_of(found.module) == library]
@@ -122,12 +123,16 @@ def test_a_library_stays_in_its_room(library: str, room: str) -> None:
     assert not [str(found) for found in users if not found.file.startswith(room)]
 
 
+FRONT_ENDS = ("bot.terminal", "bot.discord", "bot.mcp")
+
+
 def test_the_front_ends_do_not_know_each_other() -> None:
     crossing = [
         str(found)
         for found in IMPORTS
-        if (found.file.startswith("bot/terminal/") and found.module.startswith("bot.discord"))
-        or (found.file.startswith("bot/discord/") and found.module.startswith("bot.terminal"))
+        for one, other in permutations(FRONT_ENDS, 2)
+        if f"{module_name(REPOSITORY / found.file)}.".startswith(f"{one}.")
+        and f"{found.module}.".startswith(f"{other}.")
     ]
     assert not crossing
 

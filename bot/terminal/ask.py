@@ -7,12 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from bot.scope import scope_of
 from bot.seeds import load_seeds, seeds_folder
 from bot.terminal.errors import ANSWERED, REFUSED, notify
 from bot.terminal.render import answer_lines, count_words, joined, make_console, safe
@@ -94,15 +95,8 @@ async def prepare(engine: Engine, options: AskOptions) -> Scope:
     elif status.unfinished:
         unfinished = count_words(status.unfinished, "article")
         notify(f"{unfinished} not finished yet: run `dateline ingest` again to include them.")
-    known = [source for source, _ in status.sources]
-    for source in options.sources:
-        if source not in known:
-            outlets = ", ".join(safe(name) for name in known[:10] if name) or "none has a name"
-            raise QuestionError(f"No article is from {source!r}; the outlets are: {outlets}.")
     since, until = day_option(options.since, "--since"), day_option(options.until, "--until")
-    if since and until and since > until:
-        raise QuestionError(f"--since {options.since} lies after --until {options.until}: swap them.")
-    return Scope(since=since, until=until + timedelta(days=1) if until else None, sources=options.sources)
+    return scope_of(since, until, options.sources, status)
 
 
 def day_option(typed: str | None, option: str) -> datetime | None:
