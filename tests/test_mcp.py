@@ -21,8 +21,10 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
 from bot.mcp.forms import AnswerForm, ArticleForm, SearchForm
+from bot.mcp.render import text_of_answer
 from bot.mcp.run import is_loopback, parse_address
 from bot.mcp.server import make_server
+from rag.answer import Answer, Citation, Headline
 from rag.errors import SettingsError
 from rag.factory import open_engine, open_library
 from rag.settings import Settings
@@ -474,3 +476,21 @@ def test_another_address_is_refused(address: str) -> None:
 )
 def test_only_loopback_addresses_stay_on_this_machine(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_a_models_prose_comes_with_its_quotes_notes_and_copies() -> None:
+    copy = Headline("b", "The bridge", "Evening Mail", "", None)
+    quote = "The bridge\nis open."
+    citation = Citation(1, "a", "A  bridge", "Post", "https://p.example/1", None, quote, 0, len(quote), copies=(copy,))
+    answer = Answer(
+        "id", "Open?", "Open?", "It is open again [1].", (citation,), None, None, model="llama", note="Read as: Open?"
+    )
+    assert text_of_answer(answer).splitlines() == [
+        "Read as: Open?",
+        "From the articles:",
+        "It is open again [1].",
+        "[1] “The bridge",
+        "is open.”",
+        "A bridge · undated · Post · https://p.example/1 · article_id a",
+        "also: The bridge · undated · Evening Mail · article_id b",
+    ]
