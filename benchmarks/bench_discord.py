@@ -51,8 +51,8 @@ async def serve_scripted() -> None:
 
 
 @contextlib.asynccontextmanager
-async def bot_process(discord: "FakeDiscord", code: str, home: Path) -> AsyncIterator[int]:
-    """A connected bot in a process of its own; yields its process id."""
+async def bot_process(discord: "FakeDiscord", code: str, home: Path, **changes: str) -> AsyncIterator[int]:
+    """A connected bot in a process of its own, with these variables changed; yields its process id."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATELINE_", "OPENAI_"))}
     environment = kept | {
         "PYTHONPATH": str(ROOT),
@@ -66,6 +66,7 @@ async def bot_process(discord: "FakeDiscord", code: str, home: Path) -> AsyncIte
         "DATELINE_DISCORD_QUEUE_LIMIT": "5000",
         "DATELINE_DISCORD_GUILD_READY_SECONDS": "0.1",
         "DATELINE_DISCORD_LOG_LEVEL": "ERROR",
+        **changes,
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=environment, cwd=home)
     try:

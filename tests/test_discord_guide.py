@@ -129,6 +129,15 @@ def test_the_guide_leads_from_the_portal_to_the_first_answer(tmp_path: Path) -> 
         assert "Peskov" in await shown(discord, followed)
         newer = await shown(discord, await discord.press(int(first["id"]), pressed(first, "newer")))
         assert "The articles do not say" in newer
+        pressed_watch = await discord.press(int(first["id"]), pressed(first, "watch"))
+        assert "tell this channel" in await shown(discord, pressed_watch)
+        assert "Hungary" in await shown(discord, await discord.slash("watch list"))
+        question = {"question": "Who is the prime minister of Hungary?"}
+        added = await discord.slash("watch add", question)
+        await discord.until(lambda: added.messages, 60)
+        assert "tell this channel" in texts_of(discord.messages[added.messages[-1]])
+        new = await discord.answered(await discord.slash("digest", {"since": "2025-10-01"}), 60)
+        assert "1 article in 1 story" in texts_of(new)
         refused = await discord.answered(await discord.slash("ask", {"question": "What is the capital of Peru?"}), 60)
         assert refused["embeds"][0]["description"].startswith("**The articles do not say.**")
         assert "/ask" in await shown(discord, await discord.slash("help"))

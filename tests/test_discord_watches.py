@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from test_discord_process import bot_process, finished, start
+from test_watching import FAR, FIRST, LATER, corpus
+from test_watching import QUESTION as HOW_MANY
 
 from bot.discord import watches
 from rag.answer import StreamEvent
@@ -21,11 +24,13 @@ from tests.fakes.discord_harness import (
     running,
     texts_of,
 )
-from tests.fakes.fake_discord import Fault, Interaction, fake_discord
+from tests.fakes.fake_discord import FakeDiscord, Fault, Interaction, fake_discord
+from vectorstore.database import open_database
+from vectorstore.watches import WatchStore
 
 OFTEN = {"discord_watch_seconds": 0.02}
 QUESTION = "Will Hungary arrest Putin?"
-LATER = "Hungary has left the court."
+LEFT = "Hungary has left the court."
 
 
 def saying(quote: str) -> Script:
@@ -53,7 +58,11 @@ async def watch(parts: Running, question: str = QUESTION, user: int = 11, channe
 
 
 def changes(parts: Running, channel: int = 501) -> list[dict[str, object]]:
-    return [one for one in parts.discord.bot_messages(channel) if "The answer has changed" in texts_of(one)]
+    return changes_in(parts.discord, channel)
+
+
+def changes_in(discord: FakeDiscord, channel: int = 501) -> list[dict[str, object]]:
+    return [one for one in discord.bot_messages(channel) if "The answer has changed" in texts_of(one)]
 
 
 async def looked(parts: Running, asked: int) -> None:
@@ -71,7 +80,7 @@ def test_a_changed_answer_is_told_once_with_the_one_before(tmp_path: Path) -> No
             parts.engine.library.arrived.append(1.0)
             await looked(parts, 3)
             assert changes(parts) == []
-            parts.engine.script = saying(LATER)
+            parts.engine.script = saying(LEFT)
             parts.engine.library.arrived.append(2.0)
             await parts.discord.until(lambda: changes(parts))
             await looked(parts, 4)
@@ -79,13 +88,13 @@ def test_a_changed_answer_is_told_once_with_the_one_before(tmp_path: Path) -> No
             assert change["embeds"][0]["title"] == QUESTION
             now, _, before = change["embeds"][0]["description"].partition("**Before, as of 17 Oct 2025**")
             assert now.startswith("**Now, as of 17 Oct 2025**")
-            assert LATER in now
+            assert LEFT in now
             assert before.strip() == "It would not. [1]"
             assert change["allowed_mentions"] == {"parse": []}
             assert len(parts.engine.asked) == 4
             assert parts.engine.used_model == [True, False, False, False]
             press = await parts.discord.press(int(change["id"]), pressed(change, "passages"))
-            assert LATER in await told(parts, press)
+            assert LEFT in await told(parts, press)
             assert not parts.discord.refused
 
     asyncio.run(check())
@@ -223,7 +232,7 @@ def test_a_change_is_told_once_when_the_bot_dies_while_telling_it(
             async with connected(discord, engine, tmp_path, **OFTEN) as parts:
                 await watch(parts)
                 await looked(parts, 2)
-                engine.script = saying(LATER)
+                engine.script = saying(LEFT)
                 engine.library.arrived.append(1.0)
                 fault = Fault("POST", "/channels/501/messages", 503, 99, after_doing=came_through)
                 discord.faults.append(fault)
@@ -250,7 +259,7 @@ def test_by_setting_the_asker_hears_of_it_in_private_while_a_member(tmp_path: Pa
             await watch(parts, "And then?", user=12)
             await looked(parts, 4)
             parts.discord.guilds[50].left.add(12)
-            parts.engine.script = saying(LATER)
+            parts.engine.script = saying(LEFT)
             parts.engine.library.arrived.append(1.0)
             await parts.discord.until(lambda: parts.discord.private_channels)
             ((channel, user),) = parts.discord.private_channels.items()
@@ -271,7 +280,7 @@ def test_a_channel_that_is_gone_is_watched_no_more(tmp_path: Path) -> None:
             guild = parts.discord.guilds[50]
             gone = guild.channels.pop()
             await parts.discord.dispatch("CHANNEL_DELETE", gone)
-            parts.engine.script = saying(LATER)
+            parts.engine.script = saying(LEFT)
             parts.engine.library.arrived.append(1.0)
             await looked(parts, 3)
             listed = await parts.discord.slash("watch list", user=13, permissions=MANAGE)
@@ -300,5 +309,40 @@ def test_an_ingest_that_goes_on_is_waited_for_but_not_for_ever(tmp_path: Path, m
             parts.engine.library.latest_arrival = arrive
             await parts.discord.until(lambda: len(parts.engine.asked) == 3)
             assert next(arriving) >= 5
+
+    asyncio.run(check())
+
+
+@pytest.mark.slow
+def test_a_bot_killed_while_it_tells_of_another_process_s_ingest_tells_once(tmp_path: Path) -> None:
+    async def check() -> None:
+        home, often = tmp_path / "home", {"DATELINE_DISCORD_WATCH_SECONDS": "0.2"}
+        async with fake_discord() as discord:
+
+            async def ingest(*records: dict[str, str]) -> None:
+                process = await start(discord, home, "ingest", str(corpus(tmp_path, *records)))
+                assert (await finished(process))[0] == 0
+
+            await ingest(FIRST)
+            async with bot_process(discord, home, **often) as process:
+                await discord.until(lambda: discord.syncs == 1)
+                asked = await discord.slash("watch add", {"question": HOW_MANY})
+                await discord.until(lambda: asked.messages, 60)
+                await ingest(FIRST, FAR)
+                # The message is made, and the bot is told that it was not.
+                discord.faults.append(Fault("POST", "/channels/501/messages", 503, 99, after_doing=True))
+                await ingest(FIRST, FAR, LATER)
+                await discord.until(lambda: changes_in(discord), 60)
+                process.kill()
+            discord.faults.clear()
+            discord.nonces.clear()
+            store = WatchStore(open_database(home / "ledger.sqlite3"))
+            assert len(store.untold(terminal=False)) == 1
+            async with bot_process(discord, home, **often):
+                await discord.until(lambda: not store.untold(terminal=False), 60)
+            (change,) = changes_in(discord)
+            now, _, before = texts_of(change).replace("*", "").partition("Before, as of 22 May 2025")
+            assert "five people" in now
+            assert "three people" in before
 
     asyncio.run(check())

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import discord
 
@@ -24,11 +25,15 @@ from vectorstore.watches import NEVER, Watch, WatchChange
 log = logging.getLogger("dateline.watch")
 
 LONGEST_WAIT = 30.0
-"""Seconds after which one watched question is asked although people's questions never ended: it takes a third of one."""
+"""Seconds after which one watched question is asked although people's questions never ended."""
+REST = 2.0
+"""Rests between two watched questions, as a multiple of what the first took: a person who asks meanwhile is seldom met by one."""
 PATIENCE = 20
 """Looks during which more may arrive before what is there is asked about: one ingest arrives in many parts."""
 TELL_AGAIN = 300.0
 """Seconds until a change that could not be told is tried again; a restart tries at once."""
+CLOCKS_APART = timedelta(hours=1)
+"""How far this machine's clock may be ahead of Discord's where a message is looked for."""
 ASKER = "asker"
 
 
@@ -126,20 +131,27 @@ class WatchService:
             if await self.watched.is_near(watch, arrivals, libraries):
                 # People's questions first.
                 await wait_at_most(self.answers.queue.empty, LONGEST_WAIT)
+                began = time.perf_counter()
                 await self.watched.ask_again(watch, arrivals.latest, libraries, today())
                 self.metrics.watched_asked.inc()
                 await self.tell_changes()
+                await asyncio.sleep(REST * (time.perf_counter() - began))
 
     def may_ask(self, watch: Watch) -> bool:
-        """False for a server that the bot is not in, and where the day's budget is spent."""
+        """False for a server that the bot does not see just now, and where the day's budget is spent."""
         budget = self.answers.settings.discord_watch_budget
-        known = watch.server == PRIVATE or self.client.get_guild(watch.server) is not None
-        return known and (not budget or watch.asked_on(today()) < budget)
+        return self.sees(watch.server) and (not budget or watch.asked_on(today()) < budget)
+
+    def sees(self, server: int) -> bool:
+        """False during a server's outage, when its channels and members seem to be gone."""
+        guild = self.client.get_guild(server)
+        return server == PRIVATE or (guild is not None and not guild.unavailable)
 
     async def tell_changes(self) -> None:
         """Tell every change that is not told yet, oldest first."""
         for change in await self.watched.untold():
-            if time.monotonic() - self.failed.get(change.id, float("-inf")) < TELL_AGAIN:
+            tried_lately = time.monotonic() - self.failed.get(change.id, float("-inf")) < TELL_AGAIN
+            if tried_lately or not self.sees(change.watch.server):
                 continue
             try:
                 await self.tell(change)
@@ -211,7 +223,7 @@ async def is_shown_in(channel: "discord.abc.MessageableChannel", changed: Change
     Discord itself keeps one of two messages with one nonce, but for some minutes only.
     """
     try:
-        async for message in channel.history(limit=None, after=changed.found_after):
+        async for message in channel.history(limit=None, after=changed.found_after - CLOCKS_APART):
             rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
             ids = [getattr(button, "custom_id", None) or "" for row in rows for button in row.children]
             if any(custom_id.endswith(f":{changed.after.id}") for custom_id in ids):
