@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from test_watching import FAR, FIRST, LATER, corpus
 from test_watching import QUESTION as HOW_MANY
 
 from bot.discord import watches
+from bot.discord.render_watches import change_page
+from bot.discord.translations import ENGLISH, GERMAN
 from rag.answer import StreamEvent
+from rag.watched_questions import Changed
 from tests.fakes.discord_harness import (
     MANAGE,
     QUOTE,
@@ -24,7 +28,7 @@ from tests.fakes.discord_harness import (
     running,
     texts_of,
 )
-from tests.fakes.fake_discord import FakeDiscord, Fault, Interaction, fake_discord
+from tests.fakes.fake_discord import FakeDiscord, Fault, Interaction, embed_problems, fake_discord
 from vectorstore.database import open_database
 from vectorstore.watches import WatchStore
 
@@ -250,6 +254,33 @@ def test_a_change_is_told_once_when_the_bot_dies_while_telling_it(
                 assert len(changes(parts)) == 1
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize("words", ["A long quote. ", "*_~` > # ", "🙂🙂 "], ids=["words", "markup", "emoji"])
+def test_a_long_change_is_one_message_within_the_limits_and_its_file(words: str) -> None:
+    answer = FakeEngine().answer(QUESTION * 20)
+    quotes = [f"{words * 200}{number}" for number in range(1, 9)]
+    first = answer.citations[0]
+    citations = tuple(
+        replace(first, number=number, article_id=f"a{number}", title=words * 30, quote=quote)
+        for number, quote in enumerate(quotes, 1)
+    )
+    text = "\n".join(f"{quote} [{number}]" for number, quote in enumerate(quotes, 1))
+    long = replace(answer, text=text, citations=citations)
+    refused = FakeEngine().refusal(QUESTION)
+    found = datetime(2025, 11, 28, tzinfo=UTC)
+    for before, after in ((long, long), (refused, long), (long, refused)):
+        page = change_page(answer.question, Changed(before, found, after, found), GERMAN)
+        fields = [{"name": field.name, "value": field.value} for field in page.fields]
+        footer, author = {"text": page.footer}, {"name": page.author}
+        embed = {"title": page.title, "description": page.body, "fields": fields, "footer": footer, "author": author}
+        assert embed_problems([embed]) == []
+        assert "**Jetzt, Stand" in page.body
+        assert "**Vorher, Stand" in page.body
+        assert page.file
+    short = change_page("Why?", Changed(refused, found, answer, found), ENGLISH)
+    assert short.file == ""
+    assert short.body.endswith("**Before, as of 28 Nov 2025**\nThe articles do not say.")
 
 
 def test_by_setting_the_asker_hears_of_it_in_private_while_a_member(tmp_path: Path) -> None:
