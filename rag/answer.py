@@ -1,6 +1,6 @@
 """The values of an answer, its JSON form, and the record that is stored of it. Rendering lives in bot/."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -69,6 +69,13 @@ class Citation:
     copies: tuple[Headline, ...] = ()
 
 
+def headline_of_citation(citation: Citation) -> Headline:
+    """The article of a citation by name only."""
+    return Headline(
+        citation.article_id, citation.title, citation.source, citation.url, citation.published, citation.title_derived
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """The articles do not say. `nearest` are headlines that do not answer either, nearest first.
@@ -130,6 +137,8 @@ class Answer:
 
     as_of: the newest publication among the cited articles; for a refusal, the newest in scope.
     model: the chat model that wrote the prose, "extractive" when none did.
+    disagreement: where articles give different numbers or dates for what was asked, one citation for each, its value the
+    only emphasis; outside the numbers of `citations`.
     note: one sentence for the reader when something went differently than asked (a model server failed, say), else "".
     timings_ms: milliseconds by step: understand, retrieve, judge, write, prove, total.
     """
@@ -147,6 +156,7 @@ class Answer:
     note: str = ""
     explanation: Explanation = Explanation()
     draft: Draft | None = None
+    disagreement: tuple[Citation, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -163,7 +173,7 @@ class Answer:
     @property
     def remarks(self) -> str:
         """Notes for the reader next to the answer, "" when there are none."""
-        return f"{self.note} {self.left_out}".strip()
+        return " ".join(filter(None, (disagreement_sentence(self.disagreement), self.note, self.left_out)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +239,16 @@ def answer_json(answer: Answer) -> dict[str, object]:
         "as_of": iso(answer.as_of),
         "model": answer.model,
         "note": answer.note,
+        "disagreement": [
+            headline_json(headline_of_citation(citation))
+            | {
+                "value": emphasised_words(citation),
+                "quote": citation.quote,
+                "start": citation.start,
+                "end": citation.end,
+            }
+            for citation in answer.disagreement
+        ],
         "passages_left_out": answer.draft.passages_left_out if answer.draft else 0,
         "timings_ms": {step: round(value, 3) for step, value in answer.timings_ms.items()},
     }
@@ -259,6 +279,23 @@ def iso(moment: datetime | None) -> str | None:
     if moment.utcoffset() == timedelta(0) and moment.timestamp() % 86_400 == 0:
         return moment.date().isoformat()
     return moment.isoformat()
+
+
+def disagreement_sentence(differing: Sequence[Citation]) -> str:
+    """ "The articles disagree: 19 (Harbour Post, 3 May 2025), 12 (City Wire, 2 May 2025)."; "" where they do not."""
+    if not differing:
+        return ""
+    said = []
+    for citation in differing:
+        day = day_words(citation.published) if citation.published else ""
+        where = ", ".join(filter(None, (citation.source or citation.title, day)))
+        said.append(f"{' '.join(emphasised_words(citation).split())} ({where})")
+    return f"The articles disagree: {', '.join(said)}."
+
+
+def emphasised_words(citation: Citation) -> str:
+    """The first words of a quote that are emphasised."""
+    return citation.quote[slice(*citation.emphasis[0])]
 
 
 def day_words(moment: datetime) -> str:

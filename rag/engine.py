@@ -41,13 +41,15 @@ from rag.answer import (
     headline_of,
 )
 from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
-from rag.answering.extractive import closest_passage, lacks_identifier, write_extract
+from rag.answering.disagreement import disagreement
+from rag.answering.extractive import closest_passage, lacks_identifier, lacks_name, write_extract
 from rag.answering.features import is_about
 from rag.answering.follow_up import quote_what_is_asked
 from rag.errors import ModelError, QuestionError
 from rag.intent import wants_help
 from rag.language import is_foreign
 from rag.library import Library
+from rag.outlets import named_outlets
 from rag.protocols import HISTORY_TURNS
 from rag.question import StandaloneQuestion, understand
 from rag.settings import Settings
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
 
     from rag.answering.generative import ModelWriter, VerifiedText
     from rag.answering.reader import Reader, Reading
+    from rag.models.passage_network import ReaderPassage
     from vectorstore.ledger import LedgerCounts
 
 Result = TypeVar("Result")
@@ -73,8 +76,13 @@ NEWEST_SUMMARISED = 3
 """Articles that "What's new?" quotes from."""
 READ_HITS = 8
 """Passages the reader reads."""
+READ_NAMED = 6
+"""How many of them are of the outlets that a question names, where it names any."""
 
 
+SURER = 0.1
+"""By how much more probable than the threshold the answer to another reading of a follow-up must be: one of several readings is
+easily answered. A guess."""
 CLOSEST_SHARE = 0.4
 """A refusal quotes the closest passage from this share of the threshold on. Of the own set's refused questions that the
 articles do answer, nine in ten lie above it."""
@@ -165,6 +173,8 @@ class Engine:
         if standalone.wider is not None and not self.may_answer(evidence):
             evidence = await self.in_thread(lambda: self.look_wider(evidence))
         evidence = await self.in_thread(lambda: self.look_respelled(evidence))
+        if standalone.other_readings and not self.may_answer(evidence):
+            evidence = await self.in_thread(lambda: self.read_otherwise(evidence))
         timer.finish("judge")
         written = Written(refusal=NOT_SAID)
         async for event in self.write(evidence, history, writer, timer):
@@ -217,6 +227,10 @@ class Engine:
         asked = in_the_articles_words(standalone.question, (hit.chunk.text for hit in hits))
         if asked != standalone.question:
             standalone, hits = replace(standalone, question=asked), retriever.find(asked)
+        if not standalone.scope.sources and (named := named_outlets(asked, lexical.fields.sources.names)):
+            hits = heard_first(retriever.within(replace(standalone.scope, sources=named)).find(asked), hits)[
+                : limits.total
+            ]
         return standalone, newest_first(hits) if standalone.prefers_newest else tuple(hits)
 
     def beginning_of(self, hits: Sequence[Hit], subject: str) -> tuple[Hit, ...]:
@@ -231,11 +245,7 @@ class Engine:
         """Step 3: what the reader says of the first hits, and how probable it makes an answer."""
         if standalone.summary_of is not None:
             return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), leading_sentences(hits))
-        from rag.models.passage_network import ReaderPassage
-
-        chunks = [hit.chunk for hit in hits[:READ_HITS]]
-        passages = [ReaderPassage(chunk.text, chunk.title, chunk.spans_within()) for chunk in chunks]
-        readings = tuple(self.models.reader.read(standalone.question, passages))
+        readings = tuple(self.models.reader.read(standalone.question, passages_to_read(standalone.question, hits)))
         answerability = score_answerability(standalone.question, hits, readings, self.models.parameters)
         return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, readings, answerability)
 
@@ -254,6 +264,16 @@ class Engine:
         standalone, hits = self.retrieve(replace(asked, question=corrected, respelled=True))
         again = self.judge(evidence.question, standalone, hits)
         return max(evidence, again, key=lambda one: one.answerability.probability)
+
+    def read_otherwise(self, evidence: Evidence) -> Evidence:
+        """Steps 2 and 3 for what else a follow-up may mean: of those that are answered the most probable."""
+        asked = evidence.standalone
+        found = [evidence]
+        for reading in asked.other_readings:
+            standalone, hits = self.retrieve(replace(asked, question=reading, rewritten=f"read as {reading!r}"))
+            found.append(self.judge(evidence.question, standalone, hits))
+        best = max(found, key=lambda one: one.answerability.probability)
+        return best if best.answerability.probability >= self.threshold + SURER else evidence
 
     async def write(
         self, evidence: Evidence, history: Sequence[Turn], writer: "ModelWriter | None", timer: StepTimer
@@ -293,13 +313,20 @@ class Engine:
             text, citations = write_extract(
                 evidence.standalone.question, evidence.answerability, evidence.hits, evidence.readings
             )
-            asked = evidence.standalone
-            # The time words of a question are a filter on dates, not what it is about.
-            if citations and (asked.time or not lacks_identifier(asked.question, citations, evidence.hits)):
+            if citations and not self.misses(evidence, citations):
                 return replace(quoted, text=text, citations=citations)
         # The reader and the words of a search know English; a model would have translated.
         english_only = self.models.writer is None and is_foreign(evidence.question)
         return replace(quoted, refusal=ENGLISH_ONLY if english_only else NOT_SAID)
+
+    def misses(self, evidence: Evidence, citations: Sequence[Citation]) -> bool:
+        """True if the question names a thing that was not found: a number, an identifier, a name."""
+        asked = evidence.standalone
+        if asked.summary_of is not None:
+            return False
+        # The time words of a question are a filter on dates, not what it is about.
+        lacks_number = not asked.time and lacks_identifier(asked.question, citations, evidence.hits)
+        return lacks_number or lacks_name(asked.question, evidence.hits)
 
     def quote_follow_up(self, evidence: Evidence, quoted: Written) -> Written:
         """The reason or date that a bare "Why?" or "When?" asks for, or that the articles give none."""
@@ -313,10 +340,13 @@ class Engine:
     def prove(self, evidence: Evidence, written: Written) -> Answer:
         """Step 5: the answer, each quote found in its stored article; a refusal names what is nearest."""
         standalone, answerability, ledger = evidence.standalone, evidence.answerability, self.library.storage.ledger
+        differing: tuple[Citation, ...] = ()
         if written.refusal:
             refusal, as_of = self.refuse(written.refusal, evidence), ledger.counts(standalone.scope.libraries).newest
         else:
             verify_citations(written.text, written.citations, ledger.article)
+            differing = disagreement(standalone.question, evidence.hits, evidence.readings)
+            verify_citations("".join(f"[{one.number}]" for one in differing), differing, ledger.article)
             dates = [citation.published for citation in written.citations if citation.published]
             refusal, as_of = None, max(dates, default=None)
         read_as = f"Read as: {standalone.question}" if standalone.respelled else ""
@@ -332,6 +362,7 @@ class Engine:
             model=written.model,
             note=f"{read_as} {written.note}".strip(),
             draft=written.draft,
+            disagreement=differing,
             explanation=Explanation(
                 rewritten=standalone.rewritten,
                 read_as=standalone.question if standalone.respelled else "",
@@ -436,6 +467,29 @@ def checked_question(question: str, limit: int) -> str:
     if not any(character.isalnum() for character in question):
         raise QuestionError("The question holds no word: ask it in words.")
     return question
+
+
+def heard_first(named: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
+    """Hits of the outlets that a question names before others, of which some are read all the same."""
+    known = {hit.chunk.id for hit in named}
+    others = [hit for hit in others if hit.chunk.id not in known]
+    return [*named[:READ_NAMED], *others, *named[READ_NAMED:]]
+
+
+def passages_to_read(question: str, hits: Sequence[Hit]) -> "list[ReaderPassage]":
+    """The first hits as the reader sees them: the title with the outlet before it where the question names that."""
+    from rag.models.passage_network import ReaderPassage
+
+    chunks = [hit.chunk for hit in hits[:READ_HITS]]
+    named = named_outlets(question, {chunk.source for chunk in chunks})
+    return [
+        ReaderPassage(
+            chunk.text,
+            f"{chunk.source}: {chunk.title}" if chunk.source in named else chunk.title,
+            chunk.spans_within(),
+        )
+        for chunk in chunks
+    ]
 
 
 def newest_first(hits: Sequence[Hit]) -> tuple[Hit, ...]:

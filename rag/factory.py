@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rag.answering.answerability import shipped_parameters
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from rag.answering.generative import ModelWriter
     from rag.answering.reader import Reader
+    from rag.models.openai_client import ModelServer
+    from rag.verification.verifier import Verifier
     from vectorstore.vectors import VectorStore
 
 
@@ -34,21 +37,22 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
     Raises StoreError, EmbedderError, ModelError, SettingsError.
     """
     threads = ThreadPoolExecutor(settings.threads, "engine")
-    writer = open_writer(settings, on_wait)
+    server = open_model_server(settings, on_wait)
     # In parallel with opening the library.
-    reading = asyncio.create_task(asyncio.to_thread(open_reader, settings))
+    loading = asyncio.create_task(asyncio.to_thread(open_networks, settings.threads))
     try:
         async with open_library(settings, on_wait) as library:
             await asyncio.to_thread(check_storage, library.storage)
-            reader = await reading
+            reader, verifier = await loading
+            writer = open_writer(settings, server, verifier) if server else None
             models = Models(shipped_parameters(), reader, open_reranker(settings), writer)
             answers = StoredAnswers(AnswerStore(library.storage.ledger.database), settings)
             yield Engine(settings, library, models, answers, threads)
     finally:
-        await asyncio.wait([reading])
-        reading.exception()  # Retrieved, or asyncio logs it; what ended this first is the error that matters.
-        if writer is not None:
-            await writer.close()
+        await asyncio.wait([loading])
+        loading.exception()  # Retrieved, or asyncio logs it; what ended this first is the error that matters.
+        if server is not None:
+            await server.close()
         threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -81,12 +85,15 @@ def open_store(settings: Settings) -> "VectorStore":
     return VectorStore(settings.home / "vectors")
 
 
-def open_reader(settings: Settings) -> "Reader":
-    """The trained reader."""
+@lru_cache(maxsize=1)
+def open_networks(threads: int) -> "tuple[Reader, Verifier]":
+    """What reads passages and what verifies claims; both use the large network. Loaded once a process: they never change."""
     from rag.answering.reader import Reader
-    from rag.models.passage_network import READER, PassageNetwork
+    from rag.models.passage_network import READER, VERIFIER, PassageNetwork
+    from rag.verification.verifier import Verifier
 
-    return Reader(PassageNetwork(READER, settings.threads))
+    large = PassageNetwork(VERIFIER, threads)
+    return Reader(PassageNetwork(READER, threads), large), Verifier(large)
 
 
 def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":
@@ -103,10 +110,20 @@ def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":
     return reranker
 
 
-def open_writer(settings: Settings, on_wait: Callable[[str], None] | None = None) -> "ModelWriter | None":
-    """The model that writes answers, None when the settings name none. Raises ModelError, SettingsError."""
+def open_model_server(settings: Settings, on_wait: Callable[[str], None] | None = None) -> "ModelServer | None":
+    """The server of the model that writes answers, None when the settings name none. Raises ModelError, SettingsError."""
     if not settings.model:
         return None
-    from rag.answering.generative import open_model_writer
+    from rag.models.openai_client import Limits, ModelServer
+    from rag.models.server import Server
 
-    return open_model_writer(settings, on_wait)
+    return ModelServer(Server.of(settings), Limits.of(settings), on_wait)
+
+
+def open_writer(settings: Settings, server: "ModelServer", verifier: "Verifier") -> "ModelWriter":
+    """What lets that model write, and shows what can be proven."""
+    from rag.answering.generative import ModelWriter
+
+    return ModelWriter(
+        server, verifier, settings.model_context_tokens, settings.model_answer_tokens, settings.verify_with_model
+    )

@@ -20,6 +20,7 @@ class StandaloneQuestion:
     foreign: asked in another language than English, where a model can translate. summary_of: what a summary
     is asked of, "" for the newest articles, None for an ordinary question. asks: "why" or "when" where a follow-up asks no
     more than that of what was told, the texts of the answers before; "" otherwise. respelled: mistyped words were corrected.
+    other_readings: what a follow-up may mean as well, the likeliest first.
     """
 
     question: str
@@ -33,6 +34,7 @@ class StandaloneQuestion:
     asks: str = ""
     told: tuple[str, ...] = ()
     respelled: bool = False
+    other_readings: tuple[str, ...] = ()
 
     def widened(self) -> "StandaloneQuestion":
         """The same question of all articles of its scope, newer ones first; itself where no words narrowed it."""
@@ -82,6 +84,7 @@ def understand(question: str, history: Sequence[Turn], scope: Scope, now: dateti
         summary_of=summary_subject(standalone),
         asks=asks if asks in ("why", "when") else "",
         told=told,
+        other_readings=readings_beside(question, history, standalone),
     )
     return read_time(asked, scope.asked_at or now)
 
@@ -173,6 +176,8 @@ POSSESSIVE = re.compile(r"\b(his|her|hers|their|theirs|its)\b", re.IGNORECASE)
 THING = re.compile(r"\b(it|this|that|these|those|there)\b(?!\s+(?:is|are|was|were)\s+(?:no|any|a)\b)", re.IGNORECASE)
 NAMES = re.compile(r"\b[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*(?:\s+(?:of\s+|de\s+|van\s+|the\s+)?[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*)*")
 MONTHS = "january february march april june july august september october november december"
+MOST_NAMES, MOST_READINGS = 3, 4
+"""Names that a pronoun may stand for, and readings of a follow-up beside the first: each costs a search and a reading."""
 NOT_NAMES = STOP_WORDS | frozenset(MONTHS.split())
 
 
@@ -216,6 +221,24 @@ def ask_instead(word: str, earlier: str) -> str:
     if match is None:
         return f"{word.capitalize()}: {LEADING_WORD.sub('', earlier)}"
     return f"{word.capitalize()} {match['rest'][0].lower()}{match['rest'][1:]}"
+
+
+def readings_beside(question: str, history: Sequence[Turn], chosen: str) -> tuple[str, ...]:
+    """What a follow-up may mean beside the chosen reading: its pronouns as other names, or asked of the question before."""
+    bare = JOINED.sub("", question.strip())
+    joined = len(bare) < len(question.strip())
+    points = any(pattern.search(bare) for pattern in (PERSON, POSSESSIVE, THING, WHAT_ABOUT))
+    if not history or BARE_WORD.match(bare) or not (joined or points):
+        return ()
+    before = history[-1]
+    earlier = (before.standalone_question or before.question).strip()
+    bare = WHAT_ABOUT.sub("", bare)
+    names = list(dict.fromkeys([*names_in(before.answer), *names_in(earlier), *names_in(history[0].question)]))
+    readings = []
+    if PERSON.search(bare) or POSSESSIVE.search(bare):
+        readings = [POSSESSIVE.sub(f"{name}'s", PERSON.sub(name, bare)) for name in names[:MOST_NAMES]]
+    readings += [f"{bare.rstrip('?! ')} ({topic.rstrip('?! ')})?" for topic in (earlier, *names[:MOST_NAMES])]
+    return tuple(reading for reading in dict.fromkeys(readings) if reading != chosen)[:MOST_READINGS]
 
 
 def starts_like_question(text: str) -> bool:

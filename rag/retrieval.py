@@ -57,6 +57,10 @@ class HybridRetriever(BaseRetriever):
         self.limits = limits
         self.reranker = reranker
 
+    def within(self, scope: Scope) -> "HybridRetriever":
+        """The same search of another part of the library."""
+        return HybridRetriever(self.storage, self.lexical, scope, self.limits, self.reranker)
+
     def find(self, question: str) -> list[Hit]:
         """The hits for a question, best first. Raises StoreError, EmbedderError."""
         vector = self.storage.embedder.embed_question(question)

@@ -274,6 +274,24 @@ def test_a_number_of_the_question_that_no_passage_has_is_never_answered_with_ano
 
 
 @pytest.mark.parametrize(
+    ("question", "refused"),
+    [
+        ("Where is the Kaunas depot?", True),
+        ("Where is the Varnhaven depot?", False),
+        ("where is the depot", False),
+    ],
+)
+def test_a_name_that_nothing_found_has_is_refused(tmp_path: Path, question: str, refused: bool) -> None:
+    async def ask() -> Answer:
+        (tmp_path / "depot.txt").write_text("The depot is in Rope Street. Varnhaven has no other depot.", "utf-8")
+        async with open_engine(Settings(home=tmp_path / "home", seeds=None)) as engine:
+            await engine.library.ingest([tmp_path / "depot.txt"])
+            return await engine.ask(question)
+
+    assert asyncio.run(ask()).refused == refused
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("depot 14,321 and A320", {"14321", "a320"}),

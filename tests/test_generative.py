@@ -13,12 +13,13 @@ from rag.answer import Citation, DraftText, Turn
 from rag.answering.generative import ModelWriter, VerifiedText
 from rag.answering.prompt import prompt_version
 from rag.errors import ModelError, ModelRefused
-from rag.factory import open_writer
+from rag.factory import open_model_server, open_writer
 from rag.models.openai_client import Limits, ModelServer
 from rag.models.server import Server
 from rag.sentences import sentence_spans
 from rag.settings import Settings
 from tests.fakes.fake_model_server import DONE, HANG_UP, FakeModelServer, Reply, answer, end, failure, piece, serving
+from tests.networks import shipped_verifier
 from vectorstore.values import Article, Chunk, Hit
 
 ASKED = datetime(2025, 10, 18, tzinfo=UTC)
@@ -57,7 +58,8 @@ HITS = (hit(ORBAN), hit(FLOOD))
 def writer_at(standin: FakeModelServer, context_tokens: int = 4_096, answer_tokens: int = 300) -> ModelWriter:
     # No test here is about time: a busy machine may take long.
     limits = Limits(60.0, 60.0, 60.0, 120.0, retries=0)
-    return ModelWriter(ModelServer(Server("small", standin.base_url, ""), limits), context_tokens, answer_tokens)
+    server = ModelServer(Server("small", standin.base_url, ""), limits)
+    return ModelWriter(server, shipped_verifier(), context_tokens, answer_tokens)
 
 
 async def written(writer: ModelWriter, hits: Sequence[Hit], history: Sequence[Turn] = ()) -> tuple[str, VerifiedText]:
@@ -69,7 +71,7 @@ async def written(writer: ModelWriter, hits: Sequence[Hit], history: Sequence[Tu
             draft += part.text
         else:
             proven = part
-    await writer.close()
+    await writer.server.close()
     assert proven is not None
     return draft, proven
 
@@ -319,12 +321,13 @@ def test_citation_carries_copies_of_the_passage() -> None:
     assert [copy.article_id for copy in citations[0].copies] == ["orban"]
 
 
-def test_settings_without_a_model_open_no_writer(tmp_path: Path) -> None:
-    assert open_writer(Settings(home=tmp_path, model="")) is None
+def test_settings_without_a_model_open_no_server(tmp_path: Path) -> None:
+    assert open_model_server(Settings(home=tmp_path, model="")) is None
 
 
 def test_settings_with_a_model_open_its_writer(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, model="small", openai_base_url="http://127.0.0.1:9/v1", model_context_tokens=900)
-    writer = open_writer(settings)
-    assert writer is not None
+    server = open_model_server(settings)
+    assert server is not None
+    writer = open_writer(settings, server, shipped_verifier())
     assert (writer.name, writer.answer_tokens, writer.prompt_tokens) == ("small", 300, 600)

@@ -21,6 +21,7 @@ from rag.errors import ModelError
 from rag.models.openai_client import Finished, Limits, Message, ModelServer
 from rag.models.server import Server
 from rag.sentences import sentence_spans
+from tests.networks import shipped_verifier
 from tests.test_ask_command import run
 from vectorstore.values import Article, Chunk, Hit
 
@@ -127,9 +128,9 @@ def test_ask_ends_in_an_answer_that_is_proven_whatever_the_model_wrote(address: 
 
 
 async def written(address: str, question: str, hits: list[Hit]) -> tuple[str, VerifiedText]:
-    writer = ModelWriter(server_at(address), CONTEXT_TOKENS, ANSWER_TOKENS)
+    writer = ModelWriter(server_at(address), shipped_verifier(), CONTEXT_TOKENS, ANSWER_TOKENS)
     parts = [part async for part in writer.write(question, hits, (), datetime(2025, 10, 18, tzinfo=UTC))]
-    await writer.close()
+    await writer.server.close()
     proven = parts[-1]
     assert isinstance(proven, VerifiedText)
     return "".join(part.text for part in parts if isinstance(part, DraftText)), proven

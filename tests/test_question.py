@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rag.answer import Turn
-from rag.question import stand_alone, understand
+from rag.question import readings_beside, stand_alone, understand
 from vectorstore.values import Scope
 
 NOW = datetime(2025, 10, 22, 15, 30, tzinfo=UTC)  # a Wednesday
@@ -91,3 +91,40 @@ def test_a_bare_follow_up_knows_what_was_told_of_its_question_and_no_other() -> 
 @pytest.mark.parametrize("question", ["And Hungary?", "Why?", "yes", "What did he say?"])
 def test_without_history_a_question_is_left_alone(question: str) -> None:
     assert stand_alone(question, []) == (question, "")
+
+
+@pytest.mark.parametrize(
+    ("question", "before", "meant"),
+    [
+        pytest.param(
+            "And what does the mission cost?",
+            Turn("Why was the start of Petrel-2 put off?", "It was postponed because of strong winds. [1]"),
+            "what does the mission cost (Petrel-2)?",
+            id="the subject is named nowhere in it",
+        ),
+        pytest.param(
+            "Will she appeal?",
+            Turn("Who lost to Anna Berg?", "Dagny Holt lost by 11 votes. [1]"),
+            "Will Anna Berg appeal?",
+            id="a pronoun may be another name",
+        ),
+        pytest.param(
+            "How did they vote on it?",
+            Turn("How did the strike end?", "The crews went back to work. [1]"),
+            "How did they vote on it (How did the strike end)?",
+            id="asked of the question before",
+        ),
+    ],
+)
+def test_a_follow_up_may_mean_something_else_as_well(question: str, before: Turn, meant: str) -> None:
+    standalone = understand(question, (before,), Scope(), NOW)
+    assert meant in (standalone.question, *standalone.other_readings)
+    assert standalone.question not in standalone.other_readings
+    assert len(standalone.other_readings) <= 4
+
+
+@pytest.mark.parametrize("question", ["Who is the mayor of Skarne?", "Why?", "yes"])
+def test_what_points_at_nothing_has_one_reading(question: str) -> None:
+    before = Turn("Will Hungary arrest Putin?", "It would not. [1]")
+    assert readings_beside(question, (before,), question) == ()
+    assert readings_beside(question, (), question) == ()

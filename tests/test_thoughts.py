@@ -11,6 +11,7 @@ from rag.models.openai_client import AnswerEvent, Limits, ModelServer
 from rag.models.server import Server
 from rag.thoughts import AnswerBegins, AnswerReader, separate_thoughts, settled_length
 from tests.fakes.fake_model_server import DONE, HANG_UP, Reply, answer, end, event, piece, serving
+from tests.networks import shipped_verifier
 from tests.test_generative import ASKED, HITS, written
 
 SHOWN = "Hungary would not seek to arrest Putin. [1]"
@@ -88,7 +89,7 @@ def test_answer_is_read_wherever_it_comes_and_thoughts_are_not_shown(reply: Repl
 
 def writer_at(address: str, context_tokens: int = 4_096, answer_tokens: int = 300) -> ModelWriter:
     server = ModelServer(Server("small", address, ""), Limits(2.0, 5.0, 5.0, 10.0, retries=0))
-    return ModelWriter(server, context_tokens, answer_tokens)
+    return ModelWriter(server, shipped_verifier(), context_tokens, answer_tokens)
 
 
 SPENT = "small spent its 300 tokens thinking: raise DATELINE_MODEL_ANSWER_TOKENS."

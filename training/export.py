@@ -4,7 +4,8 @@
     PYTHONPATH=. python training/export.py WORK/student --output WORK/reader.onnx --method blocks --bits 8
 
 dynamic: weights in 8 bits a channel, activations quantised as they come: fastest, and costs large encoders accuracy.
-blocks: weights in blocks of 128 (MatMulNBits), activations as they are: exact to four digits at 8 bits, slower.
+blocks: weights in blocks of 128 (MatMulNBits), activations as they are: exact to four digits at 8 bits, slower. In 4 bits a zero
+point a block pays: the passage outputs correlate with fp32 .989, without it .978; blocks of 64 .990, HQQ .990, too large.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from training.train import open_network
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUTS = ("token_scores", "passage_scores")
-COMPARED_ROWS = 512
+COMPARED_ROWS = 160
 BLOCK = 128
 
 
@@ -61,14 +62,14 @@ def quantise(full: Path, small: Path, method: str, bits: int) -> None:
     if method == "dynamic":
         quantize_dynamic(full, small, per_channel=True, reduce_range=False, weight_type=QuantType.QInt8)
         return
-    blocks = MatMulNBitsQuantizer(onnx.load(full), block_size=BLOCK, is_symmetric=True, accuracy_level=4, bits=bits)
+    blocks = MatMulNBitsQuantizer(onnx.load(full), block_size=BLOCK, is_symmetric=False, accuracy_level=4, bits=bits)
     blocks.process()
     onnx.save(blocks.model.model, small.with_suffix(".blocks.onnx"))
-    # The word embeddings are no product of matrices: they go to 8 bits a row by the other method.
+    # The word embeddings, and the small layers before the outputs, go to 8 bits a row by the other method.
     quantize_dynamic(
         small.with_suffix(".blocks.onnx"),
         small,
-        op_types_to_quantize=["Gather"],
+        op_types_to_quantize=["Gather", "MatMul"],
         per_channel=True,
         weight_type=QuantType.QInt8,
     )

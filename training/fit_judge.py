@@ -26,13 +26,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from rag.answering.answerability import AnswerabilityScore, Logistic
+from rag.answering.answerability import AnswerabilityScore
 from rag.answering.extractive import choose_sentences
 from rag.answering.features import Candidate, answer_type_of, candidates_of, evidence_of
 from rag.answering.reader import Reader, Reading
-from rag.engine import READ_HITS
+from rag.engine import passages_to_read
 from rag.factory import open_engine
-from rag.models.passage_network import READER, PassageNetwork, ReaderPassage
+from rag.logistic import Logistic
+from rag.models.passage_network import READER, VERIFIER, PassageNetwork
 from rag.question import StandaloneQuestion
 from rag.settings import Settings
 from vectorstore.values import Hit, Scope
@@ -120,7 +121,7 @@ async def search(corpus: Path, rows: Sequence[Row], home: Path) -> list[tuple[Ro
 
 def collect(folder: Path, name: str, work: Path, reader: Reader, limit: int) -> list[Case]:
     """The cases of a set: searched once, read once for each version of the weights."""
-    searched, weights = work / f"hits-{name}.pickle", READER.sha256[:8]
+    searched, weights = work / f"hits-{name}.pickle", READER.sha256[:8] + VERIFIER.sha256[:8]
     if not searched.exists():
         corpus, questions = files_of(folder, name)
         rows = list(map(json.loads, questions.read_text("utf-8").splitlines()))
@@ -130,8 +131,8 @@ def collect(folder: Path, name: str, work: Path, reader: Reader, limit: int) -> 
     if not kept.exists():
         readings = []
         for number, (row, hits) in enumerate(found):
-            passages = [ReaderPassage(h.chunk.text, h.chunk.title, h.chunk.spans_within()) for h in hits[:READ_HITS]]
-            readings.append(reader.read(str(row["question"]), passages))
+            question = str(row["question"])
+            readings.append(reader.read(question, passages_to_read(question, hits)))
             if number % 100 == 99:
                 print(name, number + 1, file=sys.stderr)
         kept.write_bytes(pickle.dumps(readings))
@@ -210,9 +211,11 @@ def choose_threshold(cases: Sequence[Case], p: NDArray[np.float64]) -> float:
         return sum(sum(rates(cases, p, name, threshold)) / 2 for name in SETS) / len(SETS)
 
     by_threshold = {float(t): balanced(float(t)) for t in np.round(np.arange(0.1, 0.9, 0.01), 2)}
-    # Of thresholds that are as good (within .005, far inside the noise) the middle one.
-    good = [t for t, value in by_threshold.items() if value >= max(by_threshold.values()) - 0.005]
-    return good[len(good) // 2]
+    # Of thresholds that are as good (within .01, inside the noise) the lower: an answer with its quotes is worth more to the
+    # asker than a refusal with the same quote as its closest passage.
+    good = [t for t, value in by_threshold.items() if value >= max(by_threshold.values()) - 0.01]
+    # Within the lowest run of them the highest, so that noise alone decides for no wrong answer.
+    return next(t for t in good if round(t + 0.01, 2) not in good)
 
 
 def report(
@@ -252,7 +255,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    reader = Reader(PassageNetwork(READER))
+    reader = Reader(PassageNetwork(READER), PassageNetwork(VERIFIER))
     folders = [(options.data, name) for name in SETS] + [(folder.parent, folder.name) for folder in options.also]
     cases = [
         case

@@ -19,7 +19,19 @@ from tokenizers import Tokenizer
 from rag.models.passage_network import MAX_QUESTION_TOKENS, MAX_TITLE_TOKENS
 from rag.sentences import sentence_spans
 from rag.text import STOP_WORDS, SURROGATE, words_of
-from training.sets import ASKED_FROM, CLAIMS, CLAIMS_HELD_OUT, READING, SIMULATED_FROM, ReadingSet, is_held_out
+from training.corruptions import CORRUPTED, TRUE, changed, passage_of
+from training.sets import (
+    ASKED_FROM,
+    CLAIMS,
+    CLAIMS_HELD_OUT,
+    CORRUPTED_EACH,
+    CORRUPTED_FROM,
+    CORRUPTED_FROM_CLAIMS,
+    READING,
+    SIMULATED_FROM,
+    ReadingSet,
+    is_held_out,
+)
 from vectorstore.values import Span
 
 WINDOW_TOKENS = 220
@@ -30,6 +42,8 @@ MAX_SPAN_CHARACTERS = 200
 """Answers longer than this teach which sentence answers, not which words."""
 SEED = 7
 NEIGHBOURS_SEARCHED = 12
+PARTNER_SHARE = 0.25
+"""Of the claims made false by rule, how many come with the true sentence. A guess."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,7 @@ class RowBuilder:
     asked: list[tuple[float, dict[str, object], int]] = field(default_factory=list)
 
     def build(self) -> None:
-        """Every row of every set, then the mined negatives, then the claims."""
+        """Every row of every set, then the mined negatives, the claims, and those made by rule."""
         for reading in READING:
             for raw in self.raw_rows(reading):
                 self.add_question(reading, raw)
@@ -88,6 +102,7 @@ class RowBuilder:
         for name in (*CLAIMS, *CLAIMS_HELD_OUT):
             for raw in self.read("claims", name):
                 self.add_claim(name, raw)
+        self.add_corrupted()
 
     def read(self, kind: str, name: str) -> Iterator[dict[str, object]]:
         """The objects of a set's file."""
@@ -214,6 +229,38 @@ class RowBuilder:
             claim = self.ids(" ".join(str(raw["claim"]).split()))[:MAX_QUESTION_TOKENS]
             supported = bool(raw["supported"])
             self.add(Row(name, claim, [], windows[0].number, supported, has_span=False, has_sentence=False, task=1))
+
+    def add_corrupted(self) -> None:
+        """Sentences in other words or with one fact changed, with up to two sentences of their passage on each side.
+
+        Some of the false ones come with the true sentence, so that not the kind of sentence is learned but the change.
+        """
+        texts = {
+            str(raw["passage"])
+            for reading in READING
+            if reading.name in CORRUPTED_FROM
+            for raw in self.raw_rows(reading)
+        }
+        texts |= {str(raw["evidence"]) for name in CORRUPTED_FROM_CLAIMS for raw in self.read("claims", name)}
+        articles = [
+            article for text in self.chance.sample(sorted(texts), len(texts)) if (article := passage_of(text)).sentences
+        ]
+        for kinds, supported in ((TRUE, True), (CORRUPTED, False)):
+            for kind, change in kinds.items():
+                most = min(CORRUPTED_EACH[kind], self.limit or CORRUPTED_EACH[kind])
+                for claim, text in changed(articles, change, most, self.chance):
+                    source, evidence = self.sentence_in_context(claim, text)
+                    self.add_claim("corrupted", {"claim": claim, "evidence": evidence, "supported": supported})
+                    if not supported and self.chance.random() < PARTNER_SHARE:
+                        self.add_claim("corrupted", {"claim": source, "evidence": evidence, "supported": True})
+
+    def sentence_in_context(self, claim: str, text: str) -> tuple[str, str]:
+        """The sentence of a passage that a claim was made of, and that with its neighbours."""
+        spans, words = sentence_spans(text), set(claim.lower().split())
+        place = max(range(len(spans)), key=lambda n: len(words & set(text[slice(*spans[n])].lower().split())))
+        before, after = (self.chance.choice((0, 0, 0, 1, 2)) for _ in range(2))
+        first, last = spans[max(0, place - before)], spans[min(len(spans) - 1, place + after)]
+        return text[slice(*spans[place])], text[first[0] : last[1]]
 
     def add(self, row: Row) -> None:
         """Keep a row, and which title its window was shown with."""

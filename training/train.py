@@ -24,7 +24,7 @@ from rag.models.passage_network import READER_MAX_TOKENS
 from training import network as networks
 from training.arrays import Batch, PackedRows, batches, epoch
 from training.network import MASKED, MINILM, MPNET, Network, Shape
-from training.sets import CLAIMS, MINED_ROWS, READING
+from training.sets import CLAIMS, CORRUPTED_ROWS, MINED_ROWS, READING
 
 SEED = 11
 WARM_UP = 0.06
@@ -117,7 +117,8 @@ def schedule(done: float) -> float:
 
 def rows_forever(rows: PackedRows, size: int) -> Iterator[np.ndarray]:
     """Batches, epoch after epoch; each epoch draws other rows of the large sets."""
-    counts = {reading.name: reading.rows for reading in READING} | {"mined": MINED_ROWS} | CLAIMS
+    counts = {reading.name: reading.rows for reading in READING} | CLAIMS
+    counts |= {"mined": MINED_ROWS, "corrupted": CORRUPTED_ROWS}
     chance = np.random.default_rng(SEED)
     while True:
         yield from batches(rows, epoch(rows, counts, chance), size, chance)

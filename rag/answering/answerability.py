@@ -4,7 +4,6 @@ The weights are fitted on public question sets by training/fit_judge.py and lie 
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,32 +12,16 @@ from importlib.resources import files
 from rag.answering.features import Candidate, answer_type_of, candidates_of, content_stems, evidence_of
 from rag.answering.reader import Reading
 from rag.answering.speakers import any_statement_answers, speaking
+from rag.logistic import Logistic, sigmoid
 from vectorstore.values import Hit
 
-SHORT_QUESTION, SURE = 3, 2.0
+SHORT_QUESTION, SURE = 3, 1.0
 """On a question of at most so many words of content the reader alone is believed from these log-odds on: "Who is Steve
 Witkoff?" has too few words to be very similar to any sentence. Measured: docs/quality.md."""
 SPOKEN = 0.9
 """That a sentence in which the asked one speaks answers "What did Peskov say?": it does, whatever is said."""
 MAX_LEADING = 3
 """Sentences of a summary."""
-
-
-@dataclass(frozen=True, slots=True)
-class Logistic:
-    """P = 1 / (1 + exp(-(bias + weights · features))). A feature without a weight is not looked at."""
-
-    bias: float
-    weights: Mapping[str, float]
-
-    def probability(self, features: Mapping[str, float]) -> float:
-        """In (0, 1)."""
-        return sigmoid(self.bias + sum(weight * features[name] for name, weight in self.weights.items()))
-
-
-def sigmoid(score: float) -> float:
-    """The probability of log-odds."""
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,12 @@ from rag.answering.answerability import AnswerabilityScore
 from rag.answering.features import DATE, NAME, NUMBER_WORD, Candidate, text_of
 from rag.answering.reader import Reading
 from rag.answering.speakers import asked_speaker, speaking
+from rag.language import is_foreign
+from rag.outlets import named_outlets
 from rag.prompt_injection import flagged_sentences
 from rag.text import jaccard, words_of
+from rag.verification.parsed_text import parse_text
+from rag.verification.support import has_unknown_name
 from vectorstore.values import Chunk, Hit, Span
 
 MAX_SENTENCES = 3
@@ -23,11 +27,15 @@ NEAR_TIE = 0.9
 """Of sentences at least this probable, relative to the best one, the newest leads."""
 SPEAKER_SHARE = 0.02
 """Where a speaker is asked for, its own sentences lead from this probability on, relative to the best one. A guess."""
+VOICE_SHARE = 0.1
+"""The same, of an outlet that the question names beside another."""
 MAX_CANDIDATES = 30
 """Candidates considered, best first."""
 SPAN_MARGIN_THRESHOLD = 0.0
 """Log-odds of the reader's span against none, from which a date or number that was asked for is quoted first. Measured:
 docs/quality.md."""
+MAX_WORDS_NAMED = 24
+"""Words of a question whose names are all looked for. Measured: docs/quality.md."""
 SAME_STATEMENT = 0.7
 """Jaccard similarity of words from which a second sentence says nothing new."""
 EXPECTED = {"when": DATE, "count": NUMBER_WORD}
@@ -68,6 +76,19 @@ def lacks_identifier(question: str, citations: Sequence[Citation], hits: Sequenc
     return not identifiers(question) <= known
 
 
+def lacks_name(question: str, hits: Sequence[Hit]) -> bool:
+    """True if a name of an English question is in no passage, title or outlet that the search found.
+
+    Questions of more than MAX_WORDS_NAMED words name outlets and works of their own: of them most such refusals were wrong.
+    """
+    if len(question.split()) > MAX_WORDS_NAMED or is_foreign(question):
+        return False
+    # The first word is written with a capital whatever it is.
+    asked = parse_text(question[:1].lower() + question[1:])
+    found = [parse_text(f"{hit.chunk.text} {hit.chunk.title} {hit.chunk.source}") for hit in hits]
+    return bool(asked.names) and has_unknown_name(asked, found)
+
+
 def holds_place(chunk: Chunk, place: tuple[str, str, int]) -> bool:
     return (chunk.library, chunk.article_id) == place[:2] and chunk.start <= place[2] < chunk.end
 
@@ -93,7 +114,8 @@ def closest_passage(
 def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Sequence[Hit]) -> list[Candidate]:
     """The sentence that answers; further ones only where they are nearly as probable and say something else.
 
-    A pronoun at the beginning brings the sentence before it along, where both fit.
+    A pronoun at the beginning brings the sentence before it along, where both fit. Of outlets that the question names each is
+    heard.
     """
     quotable = without_instructions(answerability.ranked, hits)[:MAX_CANDIDATES]
     # A heading or a question is an answer only where nothing else is.
@@ -104,13 +126,26 @@ def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Seq
     by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in quotable}
     chosen = with_antecedent([lead], lead, by_place, hits)
     floor = pool[0][1] * WORTH_ADDING
-    for candidate, probability in pool:
-        if candidate in chosen or probability < floor:
+    worth_adding = [candidate for candidate, probability in pool if probability >= floor]
+    for candidate in [*voices(question, pool, chosen, hits), *worth_adding]:
+        if candidate in chosen:
             continue
         more = with_antecedent([*chosen, candidate], candidate, by_place, hits)
         if len(more) <= MAX_SENTENCES and fit_together([text_of(one, hits) for one in more]):
             chosen = more
     return chosen
+
+
+def voices(
+    question: str, pool: Sequence[tuple[Candidate, float]], chosen: Sequence[Candidate], hits: Sequence[Hit]
+) -> list[Candidate]:
+    """For each outlet that the question names beside the one that is quoted already, its most probable sentence."""
+    quoted = {hits[candidate.hit].chunk.source for candidate in chosen}
+    best: dict[str, Candidate] = {}
+    for candidate, probability in pool:
+        if probability >= pool[0][1] * VOICE_SHARE:
+            best.setdefault(hits[candidate.hit].chunk.source, candidate)
+    return [best[outlet] for outlet in named_outlets(question, best) if outlet not in quoted]
 
 
 def leading_sentence(

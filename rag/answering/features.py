@@ -99,7 +99,7 @@ def candidates_of(question: str, hits: Sequence[Hit], readings: Sequence[Reading
             read = reading.sentence_scores[index] if reading and index < len(reading.sentence_scores) else LOWEST
             features = {
                 "read": max(read, LOWEST),
-                "read_passage": max(reading.answerable, LOWEST) if reading else LOWEST,
+                "read_passage": max(reading.log_odds, LOWEST) if reading else LOWEST,
                 "similarity": hit.sentence_similarities[index] if index < len(hit.sentence_similarities) else 0.0,
                 "coverage": coverage(wanted, around),
                 "is_whole": float(is_complete_sentence(texts[index])),
@@ -117,10 +117,12 @@ def text_of(candidate: Candidate, hits: Sequence[Hit]) -> str:
     return hits[candidate.hit].chunk.sentence_text(candidate.span)
 
 
-def text_before(candidate: Candidate, hits: Sequence[Hit]) -> str:
-    """The sentence before it in the same passage, "" at its beginning."""
-    chunk = hits[candidate.hit].chunk
-    return chunk.sentence_text(chunk.sentences[candidate.sentence - 1]) if candidate.sentence else ""
+def text_before(candidate: Candidate, hits: Sequence[Hit], sentences: int) -> str:
+    """Up to so many sentences before it in the same passage, "" at its beginning."""
+    chunk, first = hits[candidate.hit].chunk, max(0, candidate.sentence - sentences)
+    if not candidate.sentence:
+        return ""
+    return chunk.sentence_text((chunk.sentences[first][0], chunk.sentences[candidate.sentence - 1][1]))
 
 
 def contains_span(outer: Span, inner: Span) -> bool:
@@ -133,7 +135,7 @@ def evidence_of(question: str, hits: Sequence[Hit], readings: Sequence[Reading])
     if not readings:
         return {}
     return {
-        "read": max(reading.answerable for reading in readings),
+        "read": max(reading.log_odds for reading in readings if reading.reread is not None),
         "similarity": max((similarity for hit in hits for similarity in hit.sentence_similarities), default=0.0),
         "question_words": math.log1p(len(content_stems(question))),
     }

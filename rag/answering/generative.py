@@ -10,14 +10,12 @@ from datetime import datetime
 from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
 from rag.answering.prompt import Prompt, answer_prompt, check_prompt, prompt_version, repair_prompt, rewrite_prompt
 from rag.errors import ModelError, ModelRefused
-from rag.models.openai_client import CHARACTERS_PER_TOKEN, RAISE_TOKENS, Finished, Limits, Message, ModelServer
-from rag.models.server import Server
-from rag.models.waiting import OnWait
-from rag.settings import Settings
+from rag.models.openai_client import CHARACTERS_PER_TOKEN, RAISE_TOKENS, Finished, Message, ModelServer
 from rag.text import STOP_WORDS, clean_line, words_of
 from rag.thoughts import CLOSING_CHARACTER, AnswerBegins, has_only_thought, settled_length
 from rag.verification.claims import ClaimVerdict, VerifiedClaims, cited_text, verify_claims
 from rag.verification.draft import is_forbidden
+from rag.verification.verifier import Verifier
 from vectorstore.values import Hit
 
 MAX_REWRITE = 500
@@ -76,8 +74,10 @@ class GrowingDraft:
 class ModelWriter:
     """Writes answers and standalone questions with one model. Keeps no conversation."""
 
-    def __init__(self, server: ModelServer, context_tokens: int, answer_tokens: int, checks: bool = False) -> None:
-        self.server, self.checks = server, checks
+    def __init__(
+        self, server: ModelServer, verifier: Verifier, context_tokens: int, answer_tokens: int, checks: bool = False
+    ) -> None:
+        self.server, self.verifier, self.checks = server, verifier, checks
         self.name = server.server.model
         # A small context is shared: a third of it at most is for the answer.
         self.allowed_tokens = answer_tokens
@@ -128,7 +128,7 @@ class ModelWriter:
         for shown_text in draft.end():
             yield shown_text
         written = draft.text[: self.most_characters]
-        verified = await asyncio.to_thread(verify_claims, written, shown, finished.complete)
+        verified = await asyncio.to_thread(verify_claims, written, shown, self.verifier, finished.complete)
         if finished.cut_off and not interrupted and not verified.verdicts:
             interrupted = (
                 f"{self.name} spent its {self.answer_tokens} tokens before it had finished a sentence: {RAISE_TOKENS}."
@@ -192,13 +192,10 @@ class ModelWriter:
             text = await self.server.text(messages(prompt), self.answer_tokens, self.most_characters)
         except ModelError:
             return verified.verdicts, ""  # What was proven stands without it.
-        better = await asyncio.to_thread(repaired_verdicts, text, wrong, hits[: prompt.passages])
+        better = await asyncio.to_thread(repaired_verdicts, text, wrong, hits[: prompt.passages], self.verifier)
         known = {verdict.claim.text for verdict in verified.supported}
         kept = [better.get(v.claim.text, v) for v in verified.verdicts]
         return tuple(v for n, v in enumerate(kept) if v is verified.verdicts[n] or v.claim.text not in known), text
-
-    async def close(self) -> None:
-        await self.server.close()
 
 
 def agreed_numbers(text: str) -> list[int]:
@@ -214,14 +211,16 @@ def speaks_of(rewritten: str, question: str, history: Sequence[Turn]) -> bool:
     return bool((set(words_of(rewritten)) - STOP_WORDS) & (set(words_of(said)) - STOP_WORDS))
 
 
-def repaired_verdicts(text: str, wrong: Sequence[ClaimVerdict], hits: Sequence[Hit]) -> dict[str, ClaimVerdict]:
+def repaired_verdicts(
+    text: str, wrong: Sequence[ClaimVerdict], hits: Sequence[Hit], verifier: Verifier
+) -> dict[str, ClaimVerdict]:
     """The corrected sentences that can be proven, by the sentence that each takes the place of."""
     found: dict[str, ClaimVerdict] = {}
     lines = [line for line in text.splitlines() if line.strip()]
     for place, line in enumerate(lines):
         number = re.match(r"\s*(\d{1,2})[.):]\s+", line)
         at = int(number[1]) - 1 if number else place
-        proven = verify_claims(line[number.end() :] if number else line, hits).supported
+        proven = verify_claims(line[number.end() :] if number else line, hits, verifier).supported
         if 0 <= at < len(wrong) and proven:
             found.setdefault(wrong[at].claim.text, proven[0])
     return found
@@ -230,9 +229,3 @@ def repaired_verdicts(text: str, wrong: Sequence[ClaimVerdict], hits: Sequence[H
 def messages(prompt: Prompt) -> list[Message]:
     """A prompt as the messages of a chat."""
     return [Message("system", prompt.system), Message("user", prompt.user)]
-
-
-def open_model_writer(settings: Settings, on_wait: OnWait | None = None) -> ModelWriter:
-    """The writer that the settings name. Raises ModelError, SettingsError when it cannot be used."""
-    server = ModelServer(Server.of(settings), Limits.of(settings), on_wait)
-    return ModelWriter(server, settings.model_context_tokens, settings.model_answer_tokens, settings.verify_with_model)

@@ -27,6 +27,11 @@ PRONOUN_SPEAKS = re.compile(
     rf"\b(?:he|she|they)\b(?:\W+\w+)?\W+{SAYING}\b|\b{SAYING}\W+(?:he|she|they)\b", re.IGNORECASE
 )
 
+SENTENCES_BACK = 4
+"""How far back a pronoun may have its name: several sentences of one speech. A guess."""
+OTHER_SPEAKS = re.compile(rf"\b[A-Z][\w’'-]+ {SAYING}\b|\b{SAYING} [A-Z][\w’'-]+")
+"""Between the two another name speaks."""
+
 
 def asked_speaker(question: str) -> tuple[str, ...]:
     """The words of the name whose statement is asked for ("what did Donald Trump say"), () in other questions."""
@@ -44,17 +49,24 @@ def any_statement_answers(question: str) -> bool:
 
 
 def speaks(name: tuple[str, ...], sentence: str, before: str = "") -> bool:
-    """True if the sentence lets the named one speak, or a pronoun that goes on about the sentence before."""
+    """True if the sentence lets the named one speak, or a pronoun that goes on about the sentences before."""
     if not name:
         return False
     last = re.escape(name[-1])
     gap = rf"(?:\W+\w+){{0,{WORDS_BETWEEN}}}\W+"
     if re.search(rf"\b{last}\b{gap}{SAYING}\b|\b{SAYING}{gap}{last}\b", sentence, re.IGNORECASE):
         return True
-    return bool(PRONOUN_SPEAKS.search(sentence) and re.search(rf"\b{last}\b", before, re.IGNORECASE))
+    _, named, since = before.rpartition(match[0] if (match := last_match(rf"\b{last}\b", before)) else "\0")
+    return bool(named and PRONOUN_SPEAKS.search(sentence) and not OTHER_SPEAKS.search(since))
+
+
+def last_match(pattern: str, text: str) -> re.Match[str] | None:
+    return next(reversed(list(re.finditer(pattern, text, re.IGNORECASE))), None)
 
 
 def speaking(question: str, candidates: Sequence[Candidate], hits: Sequence[Hit]) -> list[Candidate]:
     """Of the sentences those in which the asked speaker speaks, in their order."""
     name = asked_speaker(question)
-    return [one for one in candidates if name and speaks(name, text_of(one, hits), text_before(one, hits))]
+    return [
+        one for one in candidates if name and speaks(name, text_of(one, hits), text_before(one, hits, SENTENCES_BACK))
+    ]

@@ -1,7 +1,7 @@
-"""A network that reads a passage for a question, or for a claim: its input, its weights, its scores.
+"""The networks that read a passage for a question, or for a claim: their input, their weights, their scores.
 
-An encoder with outputs for every token (start, end and evidence of an answer) and for the passage ("none", "answers",
-"supported"). training/ makes it; onnxruntime runs it.
+Both are encoders with outputs for every token (start, end and evidence of an answer) and for the passage ("none", "answers"
+and, of the verifier, "supported"). training/ makes them; onnxruntime runs them.
 """
 
 import hashlib
@@ -39,7 +39,9 @@ class Weights:
 
 
 READER = Weights("reader.onnx", "c3f46748a205deb7251c0fd170ae86b75b29900e3478693b4f1b377a8ec5a7b9")
-"""MiniLM, six layers, in 8 bits."""
+"""MiniLM, six layers, in 8 bits: reads every passage."""
+VERIFIER = Weights("verifier.onnx", "710444041d9038c90cf1bafffc0fbb589150afe2241dc8e837e3d141aaca4db1")
+"""MPNet, twelve layers, in 4 bits: reads the best passages a second time, and verifies claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Encoded:
 @dataclass(frozen=True, slots=True)
 class NetworkScores:
     """tokens [tokens, 3]: start, end and evidence for every token of the input. passage [2 or 3]: the score of "no
-    sentence answers", the log-odds that the passage answers and, where it was taught, that it supports the claim."""
+    sentence answers", the log-odds that the passage answers and, of the verifier, that it supports the claim."""
 
     tokens: Floats
     passage: Floats
@@ -107,7 +109,7 @@ def network_inputs(batch: Sequence[Encoded]) -> dict[str, Integers]:
 
 
 class PassageNetwork:
-    """A network in memory. The same inputs together give the same numbers."""
+    """One of the networks in memory. The same inputs together give the same numbers."""
 
     def __init__(self, weights: Weights, threads: int = 2, path: Path | None = None) -> None:
         """Raises EmbedderError when the weights are missing, not of this version, or beyond the installed onnxruntime."""
@@ -118,7 +120,13 @@ class PassageNetwork:
             raise EmbedderError(f"{path} cannot be read ({error.strerror}): install dateline again.") from None
         if hashlib.sha256(content).hexdigest() != weights.sha256:
             raise EmbedderError(f"{path} is damaged or of another version: install dateline again.")
-        self._session = open_session(content, threads)
+        try:
+            self._session = open_session(content, threads)
+        except Exception as error:  # noqa: BLE001  # onnxruntime's own errors have nothing else in common
+            reason = " ".join(str(error).split())[:200]
+            raise EmbedderError(
+                f"The installed onnxruntime cannot run {path} ({reason}): upgrade it with `pip install -U onnxruntime`."
+            ) from None
         self._inputs = frozenset(taken.name for taken in self._session.get_inputs())
         self.tokenizer = bert_tokenizer()
 

@@ -16,9 +16,11 @@ from rag.verification.support import (
     NOT_CLOSE,
     EvidenceSpan,
     claim_coverage,
+    contradiction,
     foreign_fact,
     missing_support,
 )
+from rag.verification.verifier import Verifier
 from vectorstore.values import Chunk, Hit, Span
 
 MAX_QUOTE_SENTENCES = 3
@@ -29,6 +31,11 @@ MAX_CHECKED_SPANS = 12
 SENTENCE_COST = 0.08
 """Share of the claim that each further sentence must add. A guess, in the order of one word of twelve."""
 CITED_BONUS = 0.05
+HALF_COVERAGE = 0.5
+"""Of a claim in other words than its quote: less has a chance of being about something else. Measured: docs/quality.md."""
+MAX_READ_SPANS = 4
+"""Spans in which the network looks for a claim in other words: 50 ms each."""
+DENIED = "it says what the quote denies, as the verifier reads it"
 CLOSE_COVERAGE = 0.7
 """A sentence that holds this share of a claim is about the same thing. A guess that measured well."""
 
@@ -45,6 +52,10 @@ class CandidateSpan:
     @property
     def sentences(self) -> int:
         return len(self.evidence.sentences)
+
+    @property
+    def text(self) -> str:
+        return self.evidence.quote.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +89,20 @@ class VerifiedClaims:
         return tuple(verdict for verdict in self.verdicts if verdict.repairable)
 
 
-def verify_claims(
-    draft: str, hits: Sequence[Hit], complete: bool = True, min_coverage: float = MIN_COVERAGE
-) -> VerifiedClaims:
+def verify_claims(draft: str, hits: Sequence[Hit], verifier: Verifier, complete: bool = True) -> VerifiedClaims:
     """Verify every sentence of a draft whose [n] means hits[n - 1]."""
     candidates = [span for number, hit in enumerate(hits) for span in candidate_spans(number, hit.chunk)]
-    verdicts = tuple(verify_claim(claim, candidates, min_coverage) for claim in claims_of(draft, complete))
+    verdicts = tuple(verify_claim(claim, candidates, verifier) for claim in claims_of(draft, complete))
     answered = any(verdict.quotes or verdict.repairable for verdict in verdicts)
     return VerifiedClaims(verdicts, not answered and any(is_abstention(v.claim.text) for v in verdicts))
 
 
-def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], min_coverage: float) -> ClaimVerdict:
-    """Find the quotes that support one claim: one span, or one from each of two passages that it cites."""
+def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Verifier) -> ClaimVerdict:
+    """Find the quotes that support one claim: one span, or one from each of two passages that it cites.
+
+    By its words, unless the network reads the opposite; or in other words, where the network is sure and code finds nothing
+    against it.
+    """
     if reason := never_shown(claim.text):
         return ClaimVerdict(claim, reason=reason)
     parsed = parse_text(claim.text)
@@ -97,25 +110,42 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], min_coverage
     ranked = sorted(candidates, key=lambda candidate: rank(parsed, candidate, cited))[:MAX_CHECKED_SPANS]
     reason = "no passage was given"
     close: list[CandidateSpan] = []
+    in_other_words: list[CandidateSpan] = []
     for number, candidate in enumerate(sorted(ranked, key=lambda candidate: candidate.sentences)):
         if any(outvotes(sentence, candidate, parsed) for sentence in close):
             continue
-        threshold = min_coverage + SENTENCE_COST * (candidate.sentences - 1) / 2
+        threshold = MIN_COVERAGE + SENTENCE_COST * (candidate.sentences - 1) / 2
         missing = missing_support(parsed, candidate.evidence, threshold)
         if not missing:
-            return ClaimVerdict(claim, (candidate,))
+            if not may_deny(parsed, candidate) or not verifier.denies(claim.text, candidate.text):
+                return ClaimVerdict(claim, (candidate,))
+            missing = DENIED
         if number == 0 or candidate is ranked[0]:
             reason = missing
+        if missing == NOT_CLOSE and not contradiction(parsed, candidate.evidence):
+            in_other_words.append(candidate)
         # A sentence that says nearly this, but not this, is not outvoted by its neighbours: they may only supply the
         # name that a pronoun refers to.
         about_same = missing != NOT_CLOSE and claim_coverage(parsed, candidate.stems) >= CLOSE_COVERAGE
         lacks_name = FOREIGN_NAME in missing and not candidate.evidence.quote.lowercase.isdisjoint(PRONOUNS)
         if candidate.sentences == 1 and about_same and not lacks_name:
             close.append(candidate)
-    if quotes := joint_support(parsed, [span for span in ranked if span.passage in cited], min_coverage):
+    if quotes := joint_support(parsed, [span for span in ranked if span.passage in cited]):
         return ClaimVerdict(claim, quotes)
+    half = [span for span in in_other_words if claim_coverage(parsed, span.stems) >= HALF_COVERAGE][:MAX_READ_SPANS]
+    if (affirmed := verifier.affirmed(claim.text, [span.text for span in half])) is not None:
+        return ClaimVerdict(claim, (half[affirmed],))
     nearest = next((span for span in ranked if not foreign_fact(parsed, span.evidence)), None)
     return ClaimVerdict(claim, reason=reason, repairable=True, nearest=nearest)
+
+
+def may_deny(claim: ParsedText, candidate: CandidateSpan) -> bool:
+    """True where the network's word counts against the claim's words.
+
+    It does not know the days that "on Friday" and "tomorrow" are, nor whom a sentence means that goes on about another.
+    """
+    dated = claim.quantities.days or claim.quantities.weekdays
+    return candidate.sentences == 1 and not dated
 
 
 def never_shown(sentence: str) -> str:
@@ -146,7 +176,7 @@ def contains(outer: Span, inner: Span) -> bool:
     return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
-def joint_support(claim: ParsedText, cited: Sequence[CandidateSpan], min_coverage: float) -> tuple[CandidateSpan, ...]:
+def joint_support(claim: ParsedText, cited: Sequence[CandidateSpan]) -> tuple[CandidateSpan, ...]:
     """One span from each of two cited passages that support the claim together; `cited` has the closest first."""
     for number, first in enumerate(cited[:3]):
         for second in cited[number + 1 :]:
@@ -156,7 +186,7 @@ def joint_support(claim: ParsedText, cited: Sequence[CandidateSpan], min_coverag
             if first.evidence.published != second.evidence.published:
                 continue  # A date without a year would be read by the wrong article's.
             if not missing_support(
-                claim, joint_evidence(first.evidence, second.evidence), min_coverage + SENTENCE_COST
+                claim, joint_evidence(first.evidence, second.evidence), MIN_COVERAGE + SENTENCE_COST
             ):
                 return (first, second)
     return ()

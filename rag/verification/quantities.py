@@ -171,7 +171,7 @@ def read_number(words: Sequence[Token], at: int, text: str) -> Number | None:
 def read_value(words: Sequence[Token], at: int, text: str) -> tuple[float | None, int, str]:
     """The bare value at a token, the last token it takes, and its kind."""
     word = words[at].lowercase
-    if word[0].isdigit():
+    if re.fullmatch(r"\d[\d.,:]*", word):
         return read_digits(words, at, text)
     if word in ORDINALS:
         return float(ORDINALS[word]), at, "th"

@@ -1,6 +1,6 @@
 """Whether sentences of an article support a claim: wording, quantities, names and their places, negation, quotation."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain
@@ -174,13 +174,18 @@ def has_weekday(weekday: int, evidence: EvidenceSpan) -> bool:
 
 def foreign_name(claim: ParsedText, evidence: EvidenceSpan) -> bool:
     """True if a name of the claim is in neither the quote nor the headline; acronyms may stand for names."""
-    known = evidence.quote.lowercase | evidence.headline.lowercase
-    capitals = initials(word.text for word in evidence.quote.words)
+    return has_unknown_name(claim, (evidence.quote, evidence.headline))
+
+
+def has_unknown_name(claim: ParsedText, texts: Sequence[ParsedText]) -> bool:
+    """True if a name of the claim is in none of the texts."""
+    known = frozenset().union(*(text.lowercase for text in texts))
+    capitals = [initials(word.text for word in text.words) for text in texts]
     for name in claim.names:
         if len(name) > 1 and "".join(word[0] for word in name) in known:
             continue  # International Criminal Court for ICC
         for word in name:
-            acronym = len(word) >= 2 and word in capitals
+            acronym = len(word) >= 2 and any(word in letters for letters in capitals)
             if not acronym and word not in known and not any(same_name(word, other) for other in known):
                 return True
     return False
