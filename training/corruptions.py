@@ -230,7 +230,7 @@ def changed(articles: Sequence[Passage], change: Change, each: int, chance: rand
     """Sentences to which a rule applies, changed by it, one from an article."""
     made = 0
     for number in chance.sample(range(len(articles)), len(articles)):
-        here, other = articles[number], articles[number - 7]
+        here, other = articles[number], articles[(number - 7) % len(articles)]
         for sentence in chance.sample(here.sentences, len(here.sentences)):
             claim = change(sentence, here, other, chance)
             if ((claim != sentence or change is verbatim) and claim not in here.text) or change is verbatim:

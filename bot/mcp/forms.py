@@ -78,6 +78,15 @@ class NearestForm(HeadlineForm):
     end: int | None
 
 
+class DisagreementForm(HeadlineForm):
+    """An article that gives another number or date than the others: its value, and the sentence that has it."""
+
+    value: str
+    quote: str
+    start: int
+    end: int
+
+
 class RefusalForm(BaseModel):
     """Why there is no answer."""
 
@@ -99,6 +108,7 @@ class AnswerForm(BaseModel):
     as_of: str | None
     model: str
     note: str
+    disagreement: list[DisagreementForm]
     passages_left_out: int
     timings_ms: dict[str, float]
 

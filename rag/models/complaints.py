@@ -36,7 +36,7 @@ TOO_MANY_TOKENS_ASKED = re.compile(
     r"max_(?:completion_)?tokens.{0,80}(?:too (?:large|high|big)|at most|less than|maximum|exceed|between|<=)",
     re.IGNORECASE,
 )
-SHORTEST_SECRET = 12
+SHORTEST_SECRET = 10
 """Characters. Local servers take any key, and people give them "x", "none" or "lm-studio": words that a sentence needs."""
 PARAMETERS = ("max_tokens", "max_completion_tokens", "stream_options", "temperature", "stream")
 """What is sent beside the messages and can be left out, in the order in which it is given up."""
