@@ -470,10 +470,15 @@ def checked_question(question: str, limit: int) -> str:
 
 
 def heard_first(named: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
-    """Hits of the outlets that a question names before others, of which some are read all the same."""
+    """Hits of the outlets that a question names, the outlets in turn, before others, of which some are read all the same."""
     known = {hit.chunk.id for hit in named}
-    others = [hit for hit in others if hit.chunk.id not in known]
-    return [*named[:READ_NAMED], *others, *named[READ_NAMED:]]
+    turns: dict[str, int] = {}
+    in_turn = []
+    for hit in named:
+        turns[hit.chunk.source] = turns.get(hit.chunk.source, 0) + 1
+        in_turn.append((turns[hit.chunk.source], hit))
+    first = [hit for _, hit in sorted(in_turn, key=lambda pair: pair[0])]
+    return [*first[:READ_NAMED], *(hit for hit in others if hit.chunk.id not in known), *first[READ_NAMED:]]
 
 
 def passages_to_read(question: str, hits: Sequence[Hit]) -> "list[ReaderPassage]":
