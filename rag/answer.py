@@ -34,10 +34,10 @@ class Headline:
     title_derived: bool = False
 
 
-def headline_of(article: Article | Chunk) -> Headline:
-    """An article, or the article of a chunk, by name only."""
+def headline_of(article: "Article | Chunk | Citation") -> Headline:
+    """An article, or the article of a chunk or a citation, by name only."""
     return Headline(
-        article_id=article.article_id if isinstance(article, Chunk) else article.id,
+        article_id=article.id if isinstance(article, Article) else article.article_id,
         title=article.title,
         source=article.source,
         url=article.url,
@@ -67,13 +67,6 @@ class Citation:
     title_derived: bool = False
     emphasis: tuple[Span, ...] = ()
     copies: tuple[Headline, ...] = ()
-
-
-def headline_of_citation(citation: Citation) -> Headline:
-    """The article of a citation by name only."""
-    return Headline(
-        citation.article_id, citation.title, citation.source, citation.url, citation.published, citation.title_derived
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +233,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
         "model": answer.model,
         "note": answer.note,
         "disagreement": [
-            headline_json(headline_of_citation(citation))
+            headline_json(headline_of(citation))
             | {
                 "value": emphasised_words(citation),
                 "quote": citation.quote,

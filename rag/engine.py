@@ -251,8 +251,7 @@ class Engine:
 
     def look_wider(self, evidence: Evidence) -> Evidence:
         """Steps 2 and 3 once more without "this week" and the like, where that answers what the bounds kept out."""
-        standalone, hits = self.retrieve(evidence.standalone.widened())
-        wider = self.judge(evidence.question, standalone, hits)
+        wider = self.judge(evidence.question, *self.retrieve(evidence.standalone.widened()))
         return wider if self.may_answer(wider) else evidence
 
     def look_respelled(self, evidence: Evidence) -> Evidence:
@@ -261,8 +260,7 @@ class Engine:
         corrected = respelled(asked.question, self.library.lexical(), asked.scope.libraries)
         if corrected == asked.question or asked.summary_of is not None:
             return evidence
-        standalone, hits = self.retrieve(replace(asked, question=corrected, respelled=True))
-        again = self.judge(evidence.question, standalone, hits)
+        again = self.judge(evidence.question, *self.retrieve(replace(asked, question=corrected, respelled=True)))
         return max(evidence, again, key=lambda one: one.answerability.probability)
 
     def read_otherwise(self, evidence: Evidence) -> Evidence:
@@ -270,8 +268,8 @@ class Engine:
         asked = evidence.standalone
         found = [evidence]
         for reading in asked.other_readings:
-            standalone, hits = self.retrieve(replace(asked, question=reading, rewritten=f"read as {reading!r}"))
-            found.append(self.judge(evidence.question, standalone, hits))
+            meant = replace(asked, question=reading, rewritten=f"read as {reading!r}")
+            found.append(self.judge(evidence.question, *self.retrieve(meant)))
         best = max(found, key=lambda one: one.answerability.probability)
         return best if best.answerability.probability >= self.threshold + SURER else evidence
 

@@ -228,7 +228,7 @@ def readings_beside(question: str, history: Sequence[Turn], chosen: str) -> tupl
     bare = JOINED.sub("", question.strip())
     joined = len(bare) < len(question.strip())
     points = any(pattern.search(bare) for pattern in (PERSON, POSSESSIVE, THING, WHAT_ABOUT))
-    if not history or BARE_WORD.match(bare) or not (joined or points):
+    if not history or bare_word(question) or not (joined or points):
         return ()
     before = history[-1]
     earlier = (before.standalone_question or before.question).strip()

@@ -81,12 +81,12 @@ def lacks_name(question: str, hits: Sequence[Hit]) -> bool:
 
     Questions of more than MAX_WORDS_NAMED words name outlets and works of their own: of them most such refusals were wrong.
     """
-    if len(question.split()) > MAX_WORDS_NAMED or is_foreign(question):
-        return False
     # The first word is written with a capital whatever it is.
     asked = parse_text(question[:1].lower() + question[1:])
+    if not asked.names or len(question.split()) > MAX_WORDS_NAMED or is_foreign(question):
+        return False
     found = [parse_text(f"{hit.chunk.text} {hit.chunk.title} {hit.chunk.source}") for hit in hits]
-    return bool(asked.names) and has_unknown_name(asked, found)
+    return has_unknown_name(asked, found)
 
 
 def holds_place(chunk: Chunk, place: tuple[str, str, int]) -> bool:

@@ -122,19 +122,20 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Ve
             missing = DENIED
         if number == 0 or candidate is ranked[0]:
             reason = missing
-        if missing == NOT_CLOSE and not contradiction(parsed, candidate.evidence):
+        coverage = claim_coverage(parsed, candidate.stems)
+        may_say_it = missing == NOT_CLOSE and coverage >= HALF_COVERAGE and len(in_other_words) < MAX_READ_SPANS
+        if may_say_it and not contradiction(parsed, candidate.evidence):
             in_other_words.append(candidate)
         # A sentence that says nearly this, but not this, is not outvoted by its neighbours: they may only supply the
         # name that a pronoun refers to.
-        about_same = missing != NOT_CLOSE and claim_coverage(parsed, candidate.stems) >= CLOSE_COVERAGE
+        about_same = missing != NOT_CLOSE and coverage >= CLOSE_COVERAGE
         lacks_name = FOREIGN_NAME in missing and not candidate.evidence.quote.lowercase.isdisjoint(PRONOUNS)
         if candidate.sentences == 1 and about_same and not lacks_name:
             close.append(candidate)
     if quotes := joint_support(parsed, [span for span in ranked if span.passage in cited]):
         return ClaimVerdict(claim, quotes)
-    half = [span for span in in_other_words if claim_coverage(parsed, span.stems) >= HALF_COVERAGE][:MAX_READ_SPANS]
-    if (affirmed := verifier.affirmed(claim.text, [span.text for span in half])) is not None:
-        return ClaimVerdict(claim, (half[affirmed],))
+    if (affirmed := verifier.affirmed(claim.text, [span.text for span in in_other_words])) is not None:
+        return ClaimVerdict(claim, (in_other_words[affirmed],))
     nearest = next((span for span in ranked if not foreign_fact(parsed, span.evidence)), None)
     return ClaimVerdict(claim, reason=reason, repairable=True, nearest=nearest)
 
