@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from bot.cli import ask
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -115,10 +118,16 @@ WRONG_USE = {
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG_USE.values(), ids=WRONG_USE.keys())
 def test_wrong_use_is_one_sentence_and_exit_code_2(arguments: list[str], message: str, home: Path) -> None:
-    wrong = run("ask", *arguments, home=home)
-    assert (wrong.returncode, wrong.stdout) == (2, "")
+    wrong = CliRunner().invoke(ask, arguments, env={"DATELINE_HOME": str(home)})
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert message in wrong.stderr
-    assert "Traceback" not in wrong.stderr
+    assert wrong.stderr.count("\n") == 1
+
+
+def test_wrong_use_ends_the_process_with_exit_code_2(home: Path) -> None:
+    wrong = run("ask", "?!", home=home)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr == "The question holds no word: ask it in words.\n"
 
 
 def test_a_piped_question_of_100_kb_is_refused_in_one_sentence(home: Path) -> None:

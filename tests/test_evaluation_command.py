@@ -41,6 +41,14 @@ def seed_cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def few_cases(seed_cases: Path) -> Path:
+    """Enough for what is printed and how it ends."""
+    path = seed_cases.with_name("few.jsonl")
+    path.write_text("".join(seed_cases.read_text("utf-8").splitlines(keepends=True)[:8]), "utf-8")
+    return path
+
+
 def typed(home: Path, *arguments: str | Path, **variables: str) -> Result:
     environment = {"DATELINE_HOME": str(home), "COLUMNS": "200", **variables}
     return CliRunner().invoke(dateline, [str(argument) for argument in arguments], env=environment)
@@ -79,10 +87,10 @@ def test_evaluation_writes_everything_and_passes_its_own_baseline(home: Path, se
     assert not (home / "ledger.sqlite3").exists()
 
 
-def test_breached_threshold_exits_with_1(home: Path, seed_cases: Path, tmp_path: Path) -> None:
+def test_breached_threshold_exits_with_1(home: Path, few_cases: Path, tmp_path: Path) -> None:
     thresholds = tmp_path / "thresholds.json"
     thresholds.write_text('{"metrics": {"recall_at_10": {"min": 1.0}, "quoted_words": {"max": 1}}}', "utf-8")
-    gated = typed(home, "evaluate", seed_cases, "--corpus", SEED, "--thresholds", thresholds)
+    gated = typed(home, "evaluate", few_cases, "--corpus", SEED, "--thresholds", thresholds)
     assert gated.exit_code == 1
     assert "threshold: quoted_words is" in gated.stdout
     assert "threshold: recall_at_10" not in gated.stdout
@@ -155,13 +163,13 @@ def wait_for_lines(folder: Path, count: int, process: subprocess.Popen[str]) -> 
     raise AssertionError("the run kept nothing for two minutes")
 
 
-def test_grades_of_a_judge_are_printed_apart(home: Path, seed_cases: Path, tmp_path: Path) -> None:
+def test_grades_of_a_judge_are_printed_apart(home: Path, few_cases: Path, tmp_path: Path) -> None:
     with serving(answer("yes"), failure(400, "cannot"), answer("yes")) as standin:
         judged = typed(
             home,
             *(
                 "evaluate",
-                seed_cases,
+                few_cases,
                 "--corpus",
                 SEED,
                 "--judge",

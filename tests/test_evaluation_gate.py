@@ -219,6 +219,7 @@ def timeless(evaluation: Evaluation) -> list[Outcome]:
     return [replace(outcome, timings_ms=None) for outcome in evaluation.outcomes]
 
 
+@pytest.mark.slow
 def test_broken_retrieval_is_blocked(
     home: Path, corpus: Corpus, own_cases: CaseSet, whole: Evaluation, tmp_path: Path
 ) -> None:
