@@ -497,7 +497,7 @@ def passages_to_read(question: str, hits: Sequence[Hit]) -> "list[ReaderPassage]
 
 def newest_first(hits: Sequence[Hit]) -> tuple[Hit, ...]:
     """A preference, not a filter: place by relevance and place by date count alike."""
-    dated = sorted(hits, key=lambda hit: hit.chunk.published.timestamp() if hit.chunk.published else 0.0, reverse=True)
+    dated = sorted(hits, key=lambda hit: hit.chunk.recency, reverse=True)
     by_date = {hit.chunk.id: place for place, hit in enumerate(dated)}
     places = {hit.chunk.id: place + by_date[hit.chunk.id] for place, hit in enumerate(hits)}
     return tuple(sorted(hits, key=lambda hit: places[hit.chunk.id]))

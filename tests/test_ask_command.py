@@ -112,6 +112,7 @@ WRONG_USE = {
     "too long": (["x" * 3_000], "2,000 are the most"),
     "bad date": (["--since", "soonish", "Will Hungary arrest Putin?"], "is no date"),
     "swapped dates": (["--since", "2025-02-01", "--until", "2025-01-01", "Will Hungary arrest Putin?"], "swap them"),
+    "a day to come": (["--since", "2999-01-01", "Who is Putin?"], "the newest article is of 17 October 2025"),
     "unknown outlet": (["--source", "Nobody's Post", "Will Hungary arrest Putin?"], "No article is from"),
 }
 

@@ -211,7 +211,11 @@ WRONG_CALLS = {
     "no date": ("search", {"query": "pier", "since": "soonish"}, "search cannot take 'since'"),
     "no word": ("search", {"query": "?!"}, "holds no word"),
     "swapped days": ("ask", {"question": ANSWERED, "since": "2025-02-01", "until": "2025-01-01"}, "swap them"),
-    "unknown outlet": ("ask", {"question": ANSWERED, "sources": ["The Moon"]}, "the outlets are: Harbour Post."),
+    "unknown outlet": (
+        "ask",
+        {"question": ANSWERED, "sources": ["The Moon"]},
+        "the nearest outlets are: Harbour Post.",
+    ),
     "unknown article": ("passages", {"article_id": "quay"}, "There is no article 'quay'"),
     "unknown tool": ("forget", {}, "There is no tool 'forget'"),
 }

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -61,6 +62,11 @@ class Chunk:
     published: datetime | None
     title_derived: bool = False
     sentences: tuple[Span, ...] = ()
+
+    @property
+    def recency(self) -> float:
+        """What sorting by date compares: epoch seconds of the publication, -inf without a date."""
+        return self.published.timestamp() if self.published else -math.inf
 
     def sentence_text(self, sentence: Span) -> str:
         """The words of one of `sentences`, whose offsets count in the article."""

@@ -1,21 +1,16 @@
-"""The filters of /ask, checked before a question is admitted: days that can be meant, outlets that exist. Pure."""
+"""The filters of /ask, checked before a question is admitted; what is wrong is said in the guild's language. Pure."""
 
-import difflib
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 from bot.discord.admission import Rejected
 from bot.discord.markdown import escape, one_line, shorten
 from bot.discord.translations import Translations
+from bot.scope import FutureDay, SwappedDays, UnknownOutlet, scope_of
 from rag.library import LibraryStatus
 from vectorstore.values import Scope
 
-NAMED = 5
-"""Outlets named where one is not known."""
-SIMILAR = 0.5
-"""Ratio of difflib from which an outlet may be what was meant. A guess."""
-AHEAD = timedelta(days=1)
-"""How far the asker's calendar may be ahead of UTC."""
+MAX_NAME = 80
+"""Characters of an outlet's name in a sentence."""
 
 
 def read_filters(
@@ -24,33 +19,22 @@ def read_filters(
     """The filters as a scope, `until` included, the outlet as its articles write it. Raises Rejected."""
     try:
         first, last = day_of(since), day_of(until)
-        end = last + timedelta(days=1) if last else None
-    except (ValueError, OverflowError):
+    except ValueError:
         raise Rejected("wrong_day") from None
-    if first and last and last < first:
-        raise Rejected("since_after_until", since=first.date(), until=last.date())
-    if first and first > now + AHEAD:
-        raise Rejected("in_the_future", day=first.date(), newest=t.date(status.newest))
-    return Scope(since=first, until=end, sources=(known_outlet(source, status),) if source else ())
+    try:
+        return scope_of(first, last, (source,) if source else (), status, now)
+    except SwappedDays as wrong:
+        raise Rejected("since_after_until", since=wrong.since.date(), until=wrong.until.date()) from None
+    except FutureDay as wrong:
+        raise Rejected("in_the_future", day=wrong.since.date(), newest=t.date(wrong.newest)) from None
+    except UnknownOutlet as wrong:
+        outlets = ", ".join(map(outlet_text, wrong.nearest)) or "-"
+        raise Rejected("unknown_outlet", source=outlet_text(wrong.typed), outlets=outlets) from None
 
 
-def known_outlet(typed: str, status: LibraryStatus) -> str:
-    """The outlet of this name, however it is capitalised. Raises Rejected with those that come nearest."""
-    names = [name for name, _ in status.sources if name]
-    for name in names:
-        if one_line(name).lower() == one_line(typed).lower():
-            return name
-    nearest = nearest_outlets(typed, names)[:NAMED] or names[:NAMED]
-    shown = ", ".join(escape(shorten(one_line(name), 80)) for name in nearest) or "-"
-    raise Rejected("unknown_outlet", source=escape(shorten(one_line(typed), 80)), outlets=shown)
-
-
-def nearest_outlets(typed: str, names: Sequence[str]) -> list[str]:
-    """Outlets whose name holds what was typed, then those with a similar name."""
-    lowered = {name.lower(): name for name in names}
-    holding = [name for name in names if typed.lower() in name.lower()]
-    similar = [lowered[match] for match in difflib.get_close_matches(typed.lower(), lowered, NAMED, SIMILAR)]
-    return list(dict.fromkeys([*holding, *similar]))
+def outlet_text(outlet: str) -> str:
+    """A name as it can stand in a sentence."""
+    return escape(shorten(one_line(outlet), MAX_NAME))
 
 
 def day_of(text: str | None) -> datetime | None:

@@ -149,7 +149,8 @@ async def read_article(engine: Engine, asked: PassagesArguments) -> tuple[dict[s
 
 async def scope_asked(engine: Engine, asked: ScopeArguments) -> Scope:
     """The scope of these arguments. Raises QuestionError where no article can be meant."""
-    return scope_of(begin(asked.since), begin(asked.until), asked.sources or (), await engine.library.status())
+    status, now = await engine.library.status(), datetime.now(UTC)
+    return scope_of(begin(asked.since), begin(asked.until), asked.sources or (), status, now)
 
 
 def begin(day: date | None) -> datetime | None:

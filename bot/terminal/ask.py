@@ -96,7 +96,7 @@ async def prepare(engine: Engine, options: AskOptions) -> Scope:
         unfinished = count_words(status.unfinished, "article")
         notify(f"{unfinished} not finished yet: run `dateline ingest` again to include them.")
     since, until = day_option(options.since, "--since"), day_option(options.until, "--until")
-    return scope_of(since, until, options.sources, status)
+    return scope_of(since, until, options.sources, status, datetime.now(UTC))
 
 
 def day_option(typed: str | None, option: str) -> datetime | None:

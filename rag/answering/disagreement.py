@@ -58,7 +58,7 @@ def disagreement(question: str, hits: Sequence[Hit], readings: Sequence[Reading]
     for figure in (figure for pair in differing for figure in pair):
         if all(differ(figure, other) and articles[figure.hit] != articles[other.hit] for other in shown):
             shown.append(figure)
-    shown.sort(key=lambda figure: -newest(hits[figure.hit]))
+    shown.sort(key=lambda figure: -hits[figure.hit].chunk.recency)
     return tuple(
         citation_of(number, Quote(figure.hit, *figure.sentence, (figure.words,)), hits[figure.hit])
         for number, figure in enumerate(shown[:MAX_SHOWN], 1)
@@ -108,7 +108,3 @@ def differ(one: Figure, other: Figure) -> bool:
     if one.kind != other.kind:
         return False
     return one.key != other.key if one.kind == "day" else abs(one.key - other.key) > ABOUT * max(one.key, other.key)
-
-
-def newest(hit: Hit) -> float:
-    return hit.chunk.published.timestamp() if hit.chunk.published else 0.0

@@ -161,13 +161,7 @@ def leading_sentence(
         if certain is not None:
             return certain
     near = [candidate for candidate, own in pool if own >= probability * NEAR_TIE]
-    return max(near, key=lambda candidate: (age_key(candidate, hits), candidate is best))
-
-
-def age_key(candidate: Candidate, hits: Sequence[Hit]) -> float:
-    """Seconds of its publication, the newest highest; undated ones lowest."""
-    published = hits[candidate.hit].chunk.published
-    return published.timestamp() if published else float("-inf")
+    return max(near, key=lambda candidate: (hits[candidate.hit].chunk.recency, candidate is best))
 
 
 def with_antecedent(
@@ -256,14 +250,8 @@ def leading_quote_first(quotes: Sequence[Quote], hits: Sequence[Hit]) -> list[Qu
     """The quote with the first sentence given, then the others: newest article first, within an article as written."""
     lead = quotes[0].start if quotes else 0
 
-    def order(quote: Quote) -> tuple[bool, float, int, int]:
-        chunk = hits[quote.hit].chunk
-        return (
-            chunk.published is None,
-            -(chunk.published.timestamp() if chunk.published else 0.0),
-            quote.hit,
-            quote.start,
-        )
+    def order(quote: Quote) -> tuple[float, int, int]:
+        return -hits[quote.hit].chunk.recency, quote.hit, quote.start
 
     joined = join_neighbours(sorted(quotes, key=order), hits)
     return sorted(joined, key=lambda quote: not (quote.hit == quotes[0].hit and quote.start <= lead < quote.end))

@@ -8,10 +8,11 @@ from discord.ext import commands
 from bot.discord.admission import Rejected
 from bot.discord.answering import question_from
 from bot.discord.client import DatelineBot, Interaction
-from bot.discord.filters import nearest_outlets, read_filters
+from bot.discord.filters import read_filters
 from bot.discord.render import library_line, notice_page
 from bot.discord.replies import show_privately, tell_privately
 from bot.discord.state import PRIVATE
+from bot.scope import nearest_outlets
 from rag.library import LibraryStatus
 from vectorstore.values import Scope
 
