@@ -258,21 +258,23 @@ def watch_add_command(words: tuple[str, ...], sources: tuple[str, ...]) -> None:
 
 
 @watch_group.command("list")
-def watch_list_command() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line (docs/formats.md).")
+def watch_list_command(as_json: bool) -> None:
     """Every watched question: its id, when it was answered last, the question."""
     settings = settings_now()
     from bot.terminal.watch import list_watches
 
-    run_command(list_watches(settings))
+    run_command(list_watches(settings, as_json))
 
 
 @watch_group.command("run")
-def watch_run_command() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line (docs/formats.md).")
+def watch_run_command(as_json: bool) -> None:
     """Ask those again near which articles arrived, and show each answer that changed with what was said before."""
     settings = settings_now()
     from bot.terminal.watch import run_watches
 
-    run_command(run_watches(settings))
+    run_command(run_watches(settings, as_json))
 
 
 @watch_group.command("stop")

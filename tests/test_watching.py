@@ -206,6 +206,27 @@ def quotes(answer: Answer) -> str:
     return " ".join(citation.quote for citation in answer.citations)
 
 
+def test_a_program_reads_watches_and_changes_as_json(tmp_path: Path) -> None:
+    assert typed("ingest", str(corpus(tmp_path, FIRST)))[0] == 0
+    assert typed("watch", "add", QUESTION)[0] == 0
+    (listed,) = map(json.loads, typed("watch", "list", "--json")[1].splitlines())
+    assert (listed["question"], listed["sources"]) == (QUESTION, [])
+    assert typed("ingest", str(corpus(tmp_path, FIRST, FAR, LATER)))[0] == 0
+    (change,) = map(json.loads, typed("watch", "run", "--json")[1].splitlines())
+    assert change["schema"] == "dateline/change/1"
+    assert change["watch"]["id"] == listed["id"]
+    assert "three people" in change["before"]["answer"]["text"]
+    assert "five people" in change["after"]["answer"]["text"]
+    assert typed("watch", "run", "--json")[1] == ""
+
+
+def test_an_unknown_outlet_is_not_watched(tmp_path: Path) -> None:
+    assert typed("ingest", str(corpus(tmp_path, FIRST)))[0] == 0
+    code, _, err = typed("watch", "add", "--source", "The Moon", QUESTION)
+    assert (code, "No article is from 'The Moon'" in err) == (2, True)
+    assert typed("watch", "list")[1] == ""
+
+
 def test_the_terminal_watches_lists_tells_and_stops(tmp_path: Path) -> None:
     assert typed("ingest", str(corpus(tmp_path, FIRST)))[0] == 0
     code, out, _ = typed("watch", "add", QUESTION)

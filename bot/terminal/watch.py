@@ -1,47 +1,61 @@
 """`dateline watch`: questions that are asked again when something new is near, and what changed since they were answered."""
 
+import json
 import sys
 from datetime import UTC, datetime
 
 import click
 from rich.text import Text
 
+from bot.scope import scope_of
 from bot.terminal.errors import ANSWERED, FAILED, notify
 from bot.terminal.render import answer_lines, count_words, dated, joined, make_console, safe
-from rag.answer import Answer
+from bot.terminal.text_io import writes_unicode
+from rag.answer import Answer, answer_json
 from rag.engine import Engine
 from rag.errors import QuestionError
 from rag.factory import open_engine
 from rag.settings import Settings
 from rag.watched_questions import Changed, WatchedQuestions, as_asked_again, new_watch
 from rag.watching import Arrivals
-from vectorstore.values import SHARED_LIBRARY, Scope
+from vectorstore.values import SHARED_LIBRARY
 from vectorstore.watches import Watch, WatchStore
 
 
 async def add_watch(settings: Settings, question: str, sources: tuple[str, ...]) -> int:
-    """Answer a question and watch it. Raises QuestionError where it is watched already."""
+    """Answer a question and watch it. Raises QuestionError where it is watched already, or an outlet is unknown."""
     async with open_engine(settings, on_wait=notify) as engine:
         watched = watched_by(engine)
-        if any((watch.question, watch.sources) == (question, sources) for watch in await watched.of_terminal()):
+        scope = scope_of(None, None, sources, await engine.library.status(), datetime.now(UTC))
+        if any((watch.question, watch.sources) == (question, scope.sources) for watch in await watched.of_terminal()):
             raise QuestionError("This question is watched already: `dateline watch list` shows it.")
-        answer = await engine.ask(question, scope=Scope(sources=sources))
+        answer = await engine.ask(question, scope=scope)
         make_console().print(joined(answer_lines(answer)))
-        await watched.add(new_watch(question, sources=sources), as_asked_again(answer))
+        await watched.add(new_watch(question, sources=scope.sources), as_asked_again(answer))
         await engine.answers.save(answer)
     notify("Watched: `dateline watch run` asks it again when something new is near.")
     return ANSWERED
 
 
-async def list_watches(settings: Settings) -> int:
+async def list_watches(settings: Settings, as_json: bool) -> int:
     """One watch a line."""
     async with open_engine(settings, on_wait=notify) as engine:
         watches = await watched_by(engine).of_terminal()
     if not watches:
         notify("No question is watched: `dateline watch add` watches one.")
     for watch in watches:
-        click.echo(watch_line(watch))
+        click.echo(as_json_line(watch_json(watch)) if as_json else watch_line(watch))
     return ANSWERED
+
+
+def as_json_line(value: dict[str, object]) -> str:
+    return json.dumps(value, ensure_ascii=not writes_unicode())
+
+
+def watch_json(watch: Watch) -> dict[str, object]:
+    """A watch as `--json` prints it."""
+    answered = datetime.fromtimestamp(watch.said_at, UTC).isoformat() if watch.said_at else None
+    return {"id": watch.id, "question": watch.question, "sources": list(watch.sources), "answered": answered}
 
 
 def watch_line(watch: Watch) -> str:
@@ -51,7 +65,7 @@ def watch_line(watch: Watch) -> str:
     return f"{watch.id} · {answered} · {outlets}{safe(watch.question)}"
 
 
-async def run_watches(settings: Settings) -> int:
+async def run_watches(settings: Settings, as_json: bool) -> int:
     """Ask again what something new is near, then show every change that was not shown yet."""
     async with open_engine(settings, on_wait=notify) as engine:
         watched = watched_by(engine)
@@ -60,7 +74,10 @@ async def run_watches(settings: Settings) -> int:
         for change in changes:
             changed = Changed.of(change)
             if changed is not None:
-                make_console().print(joined(change_lines(change.watch, changed)))
+                if as_json:
+                    click.echo(as_json_line(change_json(change.watch, changed)))
+                else:
+                    make_console().print(joined(change_lines(change.watch, changed)))
                 sys.stdout.flush()
             await watched.note_told(change)
     notify(f"{count_words(asked, 'question')} asked again, {count_words(len(changes), 'answer')} changed.")
@@ -91,6 +108,16 @@ def change_lines(watch: Watch, changed: Changed) -> list[Text]:
         *said_lines(f"Before ({dated(changed.found_before)})", changed.before),
         Text(),
     ]
+
+
+def change_json(watch: Watch, changed: Changed) -> dict[str, object]:
+    """A change as `--json` prints it, with both answers whole."""
+    return {
+        "schema": "dateline/change/1",
+        "watch": watch_json(watch),
+        "before": {"found": changed.found_before.isoformat(), "answer": answer_json(changed.before)},
+        "after": {"found": changed.found_after.isoformat(), "answer": answer_json(changed.after)},
+    }
 
 
 def said_lines(when: str, answer: Answer) -> list[Text]:
