@@ -11,6 +11,7 @@ from pathlib import Path
 from rag.answer import Headline, headline_of
 from rag.digest import Digest, make_digest
 from rag.errors import ArticleError
+from rag.ingestion.documents import Documents
 from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, rebuild, remove
 from rag.ingestion.read_articles import (
     RECORD_SUFFIXES,
@@ -122,10 +123,11 @@ class Library:
         return report
 
     def add_upload(self, name: str, content: bytes, library: str, url: str, stopped: ShouldStop) -> IngestReport:
-        readings: list[ReadResult] = [
-            with_url(reading, url)
-            for reading in read_open_file(io.BytesIO(content), name, library, f"{UPLOAD}{name}", name)
-        ]
+        with Documents() as documents:
+            readings: list[ReadResult] = [
+                with_url(reading, url)
+                for reading in read_open_file(io.BytesIO(content), name, library, f"{UPLOAD}{name}", name, documents)
+            ]
         with self.writing(stopped):
             if not name.lower().endswith(RECORD_SUFFIXES):
                 # A file of many names its articles itself, and means the same ones by the same ids.

@@ -114,7 +114,11 @@ def news_article(story: Story, **more: object) -> dict[str, object]:
         "datePublished": story.published,
         "dateModified": story.updated,
         "author": [{"@type": "Person", "name": story.author}],
-        "publisher": {"@type": "NewsMediaOrganization", "name": story.outlet, "logo": {"url": "https://x.example/l.png"}},
+        "publisher": {
+            "@type": "NewsMediaOrganization",
+            "name": story.outlet,
+            "logo": {"url": "https://x.example/l.png"},
+        },
         "mainEntityOfPage": {"@type": "WebPage", "@id": story.url},
     } | more
 
@@ -154,7 +158,12 @@ def json_ld_graph(story: Story) -> str:
             "publisher": {"@id": "https://x.example/#org"},
             "mainEntityOfPage": {"@id": story.url},
         },
-        {"@type": "WebPage", "url": story.url, "name": f"{story.title} - {story.outlet}", "datePublished": "2001-01-01"},
+        {
+            "@type": "WebPage",
+            "url": story.url,
+            "name": f"{story.title} - {story.outlet}",
+            "datePublished": "2001-01-01",
+        },
     ]
     body = f"""{MENU}<div class="site"><div class="content-area"><header class="entry-header"><h1 class="entry-title">{story.title}</h1>
 </header><div class="entry-content">{p(story)}</div></div>{RELATED}</div>{FOOT}"""

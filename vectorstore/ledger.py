@@ -5,9 +5,10 @@ that a run killed at any moment leaves articles that are either wholly there or 
 """
 
 import hashlib
+import json
 import struct
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, Engine, Label, Row, Select, and_, delete, fun
 from vectorstore.database import put, transaction
 from vectorstore.lexical import LexicalEntry
 from vectorstore.schema import articles, chunks, facts, story_bands
-from vectorstore.values import Article, Chunk, Scope, Span
+from vectorstore.values import GUESSED, Article, Chunk, Origin, Scope, Span
 
 Value = TypeVar("Value")
 
@@ -33,12 +34,16 @@ SPANS = struct.Struct("<ii")
 
 @dataclass(frozen=True, slots=True)
 class KnownArticle:
-    """What the ledger knows of an article without its text. `indexed` is "" while its chunks are unfinished."""
+    """What the ledger knows of an article without its text. `indexed` is "" while its chunks are unfinished.
+
+    field_origins: where its fields came from, as stored.
+    """
 
     id: str
     digest: str
     origin: str
     indexed: str
+    field_origins: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ OF_ARTICLE = and_(articles.c.library == chunks.c.library, articles.c.id == chunk
 
 
 PUBLISHED = (articles.c.published, articles.c.published_offset)
+UPDATED = (articles.c.updated, articles.c.updated_offset)
 
 
 class Ledger:
@@ -133,10 +139,12 @@ class Ledger:
 
     def known(self, library: str) -> dict[str, KnownArticle]:
         """Every article of a library by id, without texts."""
-        columns = select(articles.c.id, articles.c.digest, articles.c.origin, articles.c.indexed)
+        columns = select(articles.c.id, articles.c.digest, articles.c.origin, articles.c.indexed, articles.c.origins)
         with self.transaction() as connection:
             rows = connection.execute(columns.where(articles.c.library == library))
-            return {row.id: KnownArticle(row.id, row.digest, row.origin, row.indexed or "") for row in rows}
+            return {
+                row.id: KnownArticle(row.id, row.digest, row.origin, row.indexed or "", row.origins) for row in rows
+            }
 
     def save(self, incoming: Sequence[IncomingArticle]) -> None:
         """Store articles as unfinished, in the place of earlier ones with their ids."""
@@ -154,11 +162,12 @@ class Ledger:
                         [{"band": band, "library": article.library, "article_id": article.id} for band in entry.bands],
                     )
 
-    def move_origin(self, library: str, article_id: str, origin: str) -> None:
-        """Note that an unchanged article now comes from another file."""
-        key = and_(articles.c.library == library, articles.c.id == article_id)
+    def move_origin(self, article: Article, origin: str) -> None:
+        """Note that an unchanged article now comes from another file, or its fields from other places."""
+        key = and_(articles.c.library == article.library, articles.c.id == article.id)
+        values = {"origin": origin, "origins": stored_origins(article.origins)}
         with self.transaction() as connection:
-            connection.execute(update(articles).where(key).values(origin=origin))
+            connection.execute(update(articles).where(key).values(values))
 
     def unfinished_ids(self, library: str, index_key: str) -> list[str]:
         """Articles whose chunks are not those that the index key asks for."""
@@ -355,7 +364,15 @@ def whole_chunks(chunk_ids: Sequence[str]) -> Select[tuple[object, ...]]:
     """Chunks joined with what their articles say of them, only where the article is finished; as indexed_chunk reads it."""
     chunk, article = chunks.c, articles.c
     place = (chunk.id, chunk.article_id, chunk.library, chunk.position, chunk.start, chunk.end)
-    headline = (article.title, article.source, article.url, *PUBLISHED, article.title_derived)
+    headline = (
+        article.title,
+        article.source,
+        article.url,
+        *PUBLISHED,
+        article.title_derived,
+        *UPDATED,
+        article.origins,
+    )
     return (
         select(*place, passage_text(), *headline, article.story, chunk.sentences, chunk.sentence_vectors)
         .join(articles, OF_ARTICLE)
@@ -372,7 +389,7 @@ def indexed_chunk(row: Row[tuple[object, ...]]) -> IndexedChunk:
     """A chunk from its row. A question reads a hundred of them, so this is written to be fast."""
     (
         chunk_id, article_id, library, position, start, end, text, title, source, url, published, offset, derived,
-        group, sentences, vectors,
+        updated, updated_offset, origins, group, sentences, vectors,
     ) = cast("tuple[Any, ...]", row)  # fmt: skip
     spans: tuple[Span, ...] = tuple(SPANS.iter_unpack(sentences))
     chunk = Chunk(
@@ -389,6 +406,8 @@ def indexed_chunk(row: Row[tuple[object, ...]]) -> IndexedChunk:
         moment(published, offset),
         derived,
         spans,
+        is_guessed(origins),
+        moment(updated, updated_offset),
     )
     return IndexedChunk(chunk, sentence_matrix(vectors, len(spans)), group)
 
@@ -416,7 +435,8 @@ def chunk_row(indexed: IndexedChunk) -> dict[str, object]:
 
 
 def article_row(article: Article) -> dict[str, object]:
-    offset = article.published.utcoffset() if article.published else None
+    published, published_offset = epoch_of(article.published)
+    updated, updated_offset = epoch_of(article.updated)
     return {
         "library": article.library,
         "id": article.id,
@@ -425,10 +445,14 @@ def article_row(article: Article) -> dict[str, object]:
         "text": article.text,
         "source": article.source,
         "url": article.url,
-        "published": article.published.timestamp() if article.published else None,
-        "published_offset": int(offset.total_seconds()) if offset else None,
+        "published": published,
+        "published_offset": published_offset,
         "language": article.language,
         "digest": article.digest,
+        "author": article.author,
+        "updated": updated,
+        "updated_offset": updated_offset,
+        "origins": stored_origins(article.origins),
     }
 
 
@@ -445,7 +469,32 @@ def article_of(row: Row[tuple[object, ...]]) -> Article:
         published=moment(values["published"], values["published_offset"]),
         language=values["language"],
         title_derived=values["title_derived"],
+        author=values["author"],
+        updated=moment(values["updated"], values["updated_offset"]),
+        origins=origins_of(values["origins"]),
     )
+
+
+def stored_origins(origins: Mapping[str, Origin]) -> str:
+    return json.dumps(origins, sort_keys=True) if origins else ""
+
+
+def origins_of(stored: str) -> dict[str, Origin]:
+    return json.loads(stored) if stored else {}
+
+
+def is_guessed(stored: str) -> bool:
+    """True where only a guess says when the article was published."""
+    # Nearly all articles have no guess among their origins, and need no parser.
+    return GUESSED in stored and origins_of(stored).get("published") == GUESSED
+
+
+def epoch_of(moment: datetime | None) -> tuple[float | None, int | None]:
+    """A moment as stored: epoch seconds, and the seconds by which its zone is ahead of UTC, None for UTC."""
+    if moment is None:
+        return None, None
+    offset = moment.utcoffset()
+    return moment.timestamp(), int(offset.total_seconds()) if offset else None
 
 
 def moment(epoch: float | None, offset: int | None) -> datetime | None:

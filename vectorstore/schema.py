@@ -34,7 +34,8 @@ facts = Table("facts", metadata, Column("name", String(64), primary_key=True), C
 # article's present ones means that its chunks are still to be made. `published` is epoch seconds, `published_offset` the
 # seconds by which the article's own zone is ahead of UTC: days are shown in that zone. NULL is UTC.
 # `origin` is the file or corpus it was read from (what `--prune` looks at). `story` names the first article that
-# carried this text: syndicated copies share it. `arrived` orders articles by when they could first be quoted as they are:
+# carried this text: syndicated copies share it. `origins` says where each field came from, as JSON, "" where that was not
+# noted; `updated` and its offset are as `published`. `arrived` orders articles by when they could first be quoted as they are:
 # epoch seconds, each ingest's later than all before; 0 for those that were there before it was noted.
 articles = Table(
     "articles",
@@ -54,6 +55,10 @@ articles = Table(
     Column("story", Text, nullable=False),
     Column("indexed", Text),
     Column("arrived", Float),
+    Column("author", Text, nullable=False, server_default=""),
+    Column("updated", Float),
+    Column("updated_offset", Integer),
+    Column("origins", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("library", "id"),
     Index("articles_by_origin", "library", "origin"),
     Index("articles_by_arrival", "arrived"),
@@ -237,8 +242,28 @@ def add_digest_channel(connection: Connection) -> None:
         connection.execute(text("ALTER TABLE server_settings ADD COLUMN digest_channel BIGINT NOT NULL DEFAULT 0"))
 
 
+def add_origins_of_fields(connection: Connection) -> None:
+    """Who wrote an article, when it was changed, and where each of its fields came from."""
+    there = {column["name"] for column in inspect(connection).get_columns("articles")}
+    added = {
+        "author": "TEXT NOT NULL DEFAULT ''",
+        "updated": "FLOAT",
+        "updated_offset": "INTEGER",
+        "origins": "TEXT NOT NULL DEFAULT ''",
+    }
+    for name, kind in added.items():
+        if name not in there:
+            connection.execute(text(f"ALTER TABLE articles ADD COLUMN {name} {kind}"))
+
+
 # Step n brings version n to n + 1. Only ever append: a database in use is at some version of these.
-MIGRATIONS: Sequence[Migration] = (create_first_version, add_published_offset, add_watches, add_digest_channel)
+MIGRATIONS: Sequence[Migration] = (
+    create_first_version,
+    add_published_offset,
+    add_watches,
+    add_digest_channel,
+    add_origins_of_fields,
+)
 
 
 def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:

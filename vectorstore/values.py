@@ -3,18 +3,31 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal, TypeAlias
 
 SHARED_LIBRARY = "shared"
 
 Span = tuple[int, int]
 """Half-open character range [start, end) into an article's stored text."""
 
+Origin: TypeAlias = Literal["given", "page metadata", "feed", "guessed"]
+"""Where a field of an article came from: the file's own field, what a page says of itself, a feed, or a guess."""
+GIVEN: Origin = "given"
+PAGE_METADATA: Origin = "page metadata"
+FEED: Origin = "feed"
+GUESSED: Origin = "guessed"
+
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One news article as stored. `text` is never changed after ingestion: every offset counts in it."""
+    """One news article as stored. `text` is never changed after ingestion: every offset counts in it.
+
+    updated: when it was last changed, where that is known. origins: where each field that is set came from, by its name;
+    empty for articles that were stored before it was noted.
+    """
 
     id: str
     title: str
@@ -25,16 +38,31 @@ class Article:
     published: datetime | None = None
     language: str = ""
     title_derived: bool = False
+    author: str = ""
+    updated: datetime | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    @property
+    def published_guessed(self) -> bool:
+        """True where nothing but a guess says when it was published: never to be shown as certain."""
+        return self.published is not None and self.origins.get("published") == GUESSED
 
     @property
     def digest(self) -> str:
-        """SHA-256 over every field: two articles with one digest are the same article."""
+        """SHA-256 over every field but where it came from: two articles with one digest are the same article."""
         published: float | str | None = self.published.timestamp() if self.published else None
         if self.published and self.published.utcoffset():
             # Digests of articles in UTC stay what they were before zones were kept.
             published = self.published.isoformat()
         fields = [self.library, self.id, self.title, self.title_derived, self.source, self.url, published]
-        return hashlib.sha256(json.dumps([*fields, self.language, self.text]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([*fields, self.language, self.text, *self.later_fields]).encode()).hexdigest()
+
+    @property
+    def later_fields(self) -> list[object]:
+        """What articles got after digests were stored; nothing for one without, so that its digest stays."""
+        updated = self.updated.isoformat() if self.updated else ""
+        fields: list[object] = [self.author, updated, self.published_guessed]
+        return fields if any(fields) else []
 
 
 def calendar_seconds(moment: datetime) -> float:
@@ -62,6 +90,8 @@ class Chunk:
     published: datetime | None
     title_derived: bool = False
     sentences: tuple[Span, ...] = ()
+    published_guessed: bool = False
+    updated: datetime | None = None
 
     @property
     def recency(self) -> float:

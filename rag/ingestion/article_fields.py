@@ -4,14 +4,15 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from rag.ingestion.dates import BLANK, NoDate, parse_published
 from rag.ingestion.decoding import Unreadable, repaired, storable
-from rag.ingestion.html_text import is_markup, text_of_html, without_tags
-from vectorstore.values import Article
+from rag.ingestion.markup import is_markup, text_of_html, without_tags
+from vectorstore.values import GIVEN, GUESSED, Article, Origin
 
 MAX_CHARACTERS = 5_000_000
 """Longest single article. Larger ones are reported: no newspaper prints them."""
@@ -46,10 +47,18 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
         publicationdate webpublicationdate firstpublished firstpublishedat datepublish pubdate datetime timestamp
         publishedparsed seendate createdat
     """),
+    "updated": in_order("""
+        updated updatedat updatedon modified modifiedat datemodified dateupdated lastmodified lastupdated modifiedtime updatedtime
+        updatedparsed articlemodifiedtime
+    """),
+    "author": in_order("author authors byline creator writer reporter"),
     "language": in_order("language lang"),
 }
 """Our field -> what trafilatura, NewsAPI, news-please, HuffPost, MultiHop-RAG, feedparser, JSON Feed, schema.org, WordPress,
 Guardian, New York Times, MongoDB and Obsidian's clipper call it."""
+HEADLINE = ("title", "source", "author", "url", "published", "updated", "language")
+"""The fields whose origins are kept, in the order in which they are shown."""
+MISSING_DATES = {"published": "a date", "updated": "the date of its change"}
 KNOWN_NAMES = frozenset(name for names in FIELD_NAMES.values() for name in names)
 INNER_NAMES = ("value", "text", "body", "content", "rendered", "main", "name", "$oid", "title", "url", "href")
 """Where the words are in a value that is itself an object: NewsAPI's source, feedparser's content, WordPress's title."""
@@ -69,9 +78,16 @@ class ArticleDraft:
     unknown_fields: tuple[str, ...] = ()
 
 
-def draft_of(written: Mapping[str, object], library: str, own_id: str = "", file: str = "") -> ArticleDraft:
+def draft_of(
+    written: Mapping[str, object],
+    library: str,
+    own_id: str = "",
+    file: str = "",
+    origins: Mapping[str, Origin] = MappingProxyType({}),
+) -> ArticleDraft:
     """The article that these fields describe. Raises Unreadable when they hold no text.
 
+    origins: where fields came from, by our names for them; those that are not named were given.
     own_id: of the only article of its file, whose text keeps its lines. file: where an article among others comes
     from; its text may be HTML, and without an id it gets its address for one, or the file's name and a digest of its words.
     """
@@ -79,7 +95,7 @@ def draft_of(written: Mapping[str, object], library: str, own_id: str = "", file
     if not has_field(written, FIELD_NAMES["text"]):
         raise Unreadable(f"has no text among its fields ({', '.join(written)[:80] or 'none'}): call it `text`.")
     remarks: list[str] = []
-    title, source, url = (first_words(fields, name, remarks) for name in ("title", "source", "url"))
+    title, source, url, author = (first_words(fields, name, remarks) for name in ("title", "source", "url", "author"))
     outlet = first_address = ""
     if is_address(source):
         # Clippers and trafilatura call the address of the page its source.
@@ -100,10 +116,19 @@ def draft_of(written: Mapping[str, object], library: str, own_id: str = "", file
         source=source or outlet,
         url=url,
         language=first_words(fields, "language", remarks)[:35],
-        published=first_date(fields, remarks),
+        published=first_date(fields, "published", remarks),
+        author=author,
+        updated=first_date(fields, "updated", remarks),
     )
+    known = {"source": GUESSED} | dict(origins) if outlet else origins
+    article = replace(article, origins={name: known.get(name, GIVEN) for name in HEADLINE if has_value(article, name)})
     unknown = tuple(str(name) for name in written if plain_name(name) not in KNOWN_NAMES)
     return ArticleDraft(article, tuple(remarks), unknown)
+
+
+def has_value(article: Article, name: str) -> bool:
+    """True where a field was found; a title that was derived from the text was not."""
+    return bool(getattr(article, name)) and not (name == "title" and article.title_derived)
 
 
 def plain_name(name: object) -> str:
@@ -147,15 +172,15 @@ def words_in(value: object, between: str = ", ", depth: int = 0) -> str:
     return str(value)
 
 
-def first_date(fields: Mapping[str, object], remarks: list[str]) -> datetime | None:
-    """The first date that can be read. One that cannot costs the date, not the article."""
+def first_date(fields: Mapping[str, object], ours: str, remarks: list[str]) -> datetime | None:
+    """The first date of this kind that can be read. One that cannot costs the date, not the article."""
     reasons = []
-    for name in FIELD_NAMES["published"]:
+    for name in FIELD_NAMES[ours]:
         try:
-            if published := parse_published(fields.get(name)):
-                return published
+            if moment := parse_published(fields.get(name)):
+                return moment
         except NoDate as why:
-            reasons.append(f"has {why}; it is stored without a date.")
+            reasons.append(f"has {why}; it is stored without {MISSING_DATES[ours]}.")
     remarks += reasons[:1]
     return None
 
@@ -186,6 +211,8 @@ def make_article(
     url: str = "",
     language: str = "",
     published: datetime | None = None,
+    author: str = "",
+    updated: datetime | None = None,
 ) -> Article:
     """An article as it may be stored: repaired, with a title derived from the text when there is none. Raises Unreadable."""
     if len(text) > MAX_CHARACTERS:
@@ -204,6 +231,8 @@ def make_article(
         published=published,
         language=language,
         title_derived=not title,
+        author=repaired_line(author),
+        updated=updated,
     )
 
 

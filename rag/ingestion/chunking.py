@@ -83,6 +83,8 @@ def chunks_of(article: Article, split: Splitter) -> list[Chunk]:
             published=article.published,
             title_derived=article.title_derived,
             sentences=sentences_within(article.text, sentences[bisect_left(ends, start + 1) :], start, end),
+            published_guessed=article.published_guessed,
+            updated=article.updated,
         )
         for position, (start, end) in enumerate(chunk_spans(article.text, split))
     ]

@@ -23,7 +23,7 @@ from rag.models.embedder import Embedder, Passage, PassageVectors
 from rag.models.wordpiece import bert_tokenizer
 from rag.prompt_injection import flagged_texts
 from vectorstore.errors import StoreMismatch, StoreStopped
-from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
+from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger, stored_origins
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import Article, Chunk
@@ -156,8 +156,8 @@ def ingest(
             before = known.get(article.id)
             if before and before.digest == article.digest:
                 unchanged += 1
-                if before.origin != reading.origin:
-                    storage.ledger.move_origin(library, article.id, reading.origin)
+                if (before.origin, before.field_origins) != (reading.origin, stored_origins(article.origins)):
+                    storage.ledger.move_origin(article, reading.origin)
                 continue
             added, changed = (added, changed + 1) if before else (added + 1, changed)
             titles += [article.title] * (len(titles) < REPORTED_TITLES)

@@ -12,18 +12,20 @@ from typing import BinaryIO
 
 from rag.ingestion.article_fields import ArticleDraft, draft_of
 from rag.ingestion.decoding import Unreadable, decode
+from rag.ingestion.document import DocumentFields
+from rag.ingestion.documents import DOCUMENT_SUFFIXES, PAGE_SUFFIXES, Documents
 from rag.ingestion.front_matter import read_head
-from rag.ingestion.html_text import page_fields
 from rag.ingestion.records import records
 from vectorstore.values import SHARED_LIBRARY, Article
 
 TEXT_SUFFIXES = (".txt", ".md", ".markdown")
 RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv")
 """Files that hold many articles, which name themselves."""
-PAGE_SUFFIXES = (".html", ".htm")
-SUFFIXES = TEXT_SUFFIXES + RECORD_SUFFIXES + PAGE_SUFFIXES
+SUFFIXES = TEXT_SUFFIXES + RECORD_SUFFIXES + DOCUMENT_SUFFIXES
 MAX_BYTES = 5_000_000
-"""Largest file of a single article. Larger ones are reported: no newspaper prints them."""
+"""Largest text or page of a single article. Larger ones are reported: no newspaper prints them."""
+MAX_FILE_BYTES = 50_000_000
+"""Largest PDF, Word document or mail, which bring their pictures along."""
 REPEATED = "repeated article"
 LEFT_OUT = ("node_modules", "__pycache__")
 """Folders of programs, left out like all that are hidden (.git, .obsidian)."""
@@ -69,18 +71,19 @@ ReadResults = Iterator[ReadResult]
 
 def read_paths(paths: Sequence[Path], library: str = SHARED_LIBRARY) -> ReadResults:
     """Every article under these files and folders, in an order that is always the same."""
-    for path in paths:
-        if path.is_dir():
-            yield from read_folder(path, library)
-        elif path.suffix.lower() in SUFFIXES or not path.exists():
-            yield from read_file(path, f"{path.resolve().parent.name}/{path.name}", library)
-        else:
-            yield ArticleProblem(
-                path_text(path), f"is not a {', '.join(SUFFIXES)} file: convert it, or give its folder."
-            )
+    with Documents() as documents:
+        for path in paths:
+            if path.is_dir():
+                yield from read_folder(path, library, documents)
+            elif path.suffix.lower() in SUFFIXES or not path.exists():
+                yield from read_file(path, f"{path.resolve().parent.name}/{path.name}", library, documents)
+            else:
+                yield ArticleProblem(
+                    path_text(path), f"is not a {', '.join(SUFFIXES)} file: convert it, or give its folder."
+                )
 
 
-def read_folder(folder: Path, library: str) -> ReadResults:
+def read_folder(folder: Path, library: str, documents: Documents) -> ReadResults:
     """Every article in a folder and those below it."""
     empty = True
     for file in article_files(folder):
@@ -88,7 +91,8 @@ def read_folder(folder: Path, library: str) -> ReadResults:
             yield file
         else:
             empty = False
-            yield from read_file(file, f"{folder.resolve().name}/{file.relative_to(folder).as_posix()}", library)
+            name = f"{folder.resolve().name}/{file.relative_to(folder).as_posix()}"
+            yield from read_file(file, name, library, documents)
     if empty:
         yield ArticleProblem(path_text(folder), f"holds no {', '.join(SUFFIXES)} file.")
 
@@ -139,27 +143,34 @@ def unlisted_folders(paths: Sequence[Path]) -> list[ArticleProblem]:
     return problems + unreadable
 
 
-def read_file(path: Path, name: str, library: str = SHARED_LIBRARY) -> ReadResults:
+def read_file(path: Path, name: str, library: str, documents: Documents) -> ReadResults:
     """The articles of one file; `name` becomes the id of an article that does not bring its own."""
     place, name = path_text(path), path_text(Path(name))
     try:
         with path.open("rb") as file:
-            yield from read_open_file(file, name, library, path_text(path.resolve()), place)
+            yield from read_open_file(file, name, library, path_text(path.resolve()), place, documents)
     except OSError as error:
         yield ArticleProblem(place, f"cannot be read ({error.strerror}).")
 
 
-def read_open_file(file: BinaryIO, name: str, library: str, origin: str, place: str) -> ReadResults:
+def read_open_file(
+    file: BinaryIO, name: str, library: str, origin: str, place: str, documents: Documents
+) -> ReadResults:
     """The articles of one open file, by the suffix of its name."""
     try:
         if name.lower().endswith(RECORD_SUFFIXES):
             yield from read_records(file, name, library, origin, place)
         else:
-            content = file.read(MAX_BYTES + 1)
-            if len(content) > MAX_BYTES:
-                raise Unreadable(f"is longer than {MAX_BYTES // 1_000_000} MB: split it into its articles.")
-            read = page_draft if name.lower().endswith(PAGE_SUFFIXES) else text_draft
-            yield ReadArticle(read(content, name, library), origin, place, name)
+            suffix = next((one for one in DOCUMENT_SUFFIXES if name.lower().endswith(one)), "")
+            most = MAX_BYTES if suffix in ("", *PAGE_SUFFIXES) else MAX_FILE_BYTES
+            content = file.read(most + 1)
+            if len(content) > most:
+                raise Unreadable(f"is longer than {most // 1_000_000} MB: split it into its articles.")
+            if suffix:
+                draft = document_draft(documents.read(suffix, content), name, library)
+            else:
+                draft = text_draft(content, name, library)
+            yield ReadArticle(draft, origin, place, name)
     except Unreadable as error:
         yield ArticleProblem(place, str(error))
 
@@ -182,9 +193,10 @@ def text_draft(content: bytes, name: str, library: str) -> ArticleDraft:
     return ArticleDraft(draft.article, head.remarks + draft.remarks, draft.unknown_fields)
 
 
-def page_draft(content: bytes, name: str, library: str) -> ArticleDraft:
-    """A web page as it was saved."""
-    return draft_of(page_fields(content), library, own_id=name)
+def document_draft(document: DocumentFields, name: str, library: str) -> ArticleDraft:
+    """A web page as it was saved, a PDF, a Word document or a mail. Raises Unreadable when its text is empty."""
+    draft = draft_of(document.fields, library, own_id=name, origins=document.origins)
+    return replace(draft, remarks=(*document.remarks, *draft.remarks))
 
 
 def with_distinct_ids(readings: Iterable[ReadResult]) -> ReadResults:

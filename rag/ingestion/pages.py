@@ -1,0 +1,113 @@
+"""A web page as the fields of an article, or why it holds none: what its head says (page_metadata.py), its main text
+(page_text.py), and the stubs that sites send in place of an article.
+
+Pages are hostile: read them in a process of their own, as documents.py does.
+"""
+
+import re
+from contextlib import suppress
+
+from lxml.etree import ParserError
+from lxml.html import HtmlElement, HTMLParser, document_fromstring
+
+from rag.ingestion.decoding import Unreadable, decode
+from rag.ingestion.document import DocumentFields
+from rag.ingestion.linked_data import is_free
+from rag.ingestion.page_metadata import PageMetadata, page_metadata
+from rag.ingestion.page_text import main_text
+
+CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+HEAD_BYTES = 4_096
+NUL = "\x00"
+XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")
+STUB_WORDS = 120
+"""A page with more words has an article, whatever else it says. A guess: stubs of paywalls show one or two paragraphs."""
+
+
+def any_of(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+NOT_FREE = any_of(
+    r"subscrib\w+ to (?:continue|read|keep)",
+    r"to continue reading",
+    r"(?:for|to) (?:our )?(?:paying )?subscribers only",
+    r"already a subscriber",
+    r"subscriber[- ]only|subscribers? exclusive",
+    r"(?:sign|log) in to (?:continue|read)|register to (?:continue|read)",
+    r"create an? (?:free )?account to (?:continue|read)",
+    r"you have (?:reached|read) your",
+    r"jetzt (?:abonnieren|weiterlesen)|weiterlesen mit|nur für abonnenten",
+    r"réservé (?:aux|à nos) abonnés|abonnez-vous pour",
+    r"suscríb(?:ase|ete) para|solo para suscriptores",
+    r"abbonati per (?:continuare|leggere)",
+)
+ERROR_PAGE = any_of(
+    r"\b(?:page|article|story) (?:was )?not found\b|\b404\b|\b403 forbidden\b|access denied",
+    r"\bjust a moment\b|checking your browser|attention required",
+    r"verify (?:that )?you are (?:a )?human|\bare you a robot\b",
+    r"seite nicht gefunden|page introuvable|página no encontrada",
+)
+NEEDS_SCRIPT = any_of(
+    r"(?:enable|activate|requires?|turn on|aktivieren|activer) (?:\w+ )?javascript",
+    r"javascript (?:is )?(?:required|disabled)",
+)
+
+
+def page_fields(content: bytes, url: str = "") -> DocumentFields:
+    """A web page as an article's fields, each with its origin. `url` is where it was found, "" where that is not known.
+
+    Raises Unreadable for stubs of paywalls, pages that a script has to fill, error pages, and those without any article.
+    """
+    tree = parsed_page(decode_page(content))
+    # Before the main text is cut out: a page is refused for what it says of itself.
+    about = page_metadata(tree, url)
+    text = main_text(tree, about)
+    refuse_stub(tree, about, text)
+    return about.found.with_text(text)
+
+
+def decode_page(content: bytes) -> str:
+    """A page's characters: what its bytes are, else the encoding it names. Raises Unreadable."""
+    named = CHARSET.search(content[:HEAD_BYTES])
+    with suppress(UnicodeDecodeError):
+        return content.decode("utf-8-sig")
+    if named:
+        with suppress(LookupError, UnicodeDecodeError):
+            return content.decode(named[1].decode("ascii"))
+    return decode(content)
+
+
+def parsed_page(markup: str) -> HtmlElement:
+    """Raises Unreadable for what is no page."""
+    # lxml refuses text that names an encoding, and ends a page at a NUL.
+    markup = XML_DECLARATION.sub("", markup).replace(NUL, "")
+    try:
+        return document_fromstring(markup, parser=HTMLParser(encoding=None, remove_comments=True, remove_pis=True))
+    except ParserError:
+        raise Unreadable(no_text(script=False)) from None
+
+
+def refuse_stub(tree: HtmlElement, about: PageMetadata, text: str) -> None:
+    """Raises Unreadable where the page holds no whole article, with the reason."""
+    words = len(text.split())
+    if words > STUB_WORDS:
+        return
+    whole = " ".join(tree.xpath("string(//body)").split())
+    title = " ".join(tree.xpath("string(//title)").split())
+    if not is_free(about.article) or NOT_FREE.search(whole):
+        raise Unreadable(
+            "is the beginning of an article behind a paywall: save the page while you are signed in, or give its text."
+        )
+    if ERROR_PAGE.search(title) or (ERROR_PAGE.search(text) and not about.article):
+        raise Unreadable(
+            "is an error or a check of the site and no article: open it again and save what is shown then."
+        )
+    if not text:
+        raise Unreadable(no_text(script=tree.find(".//script") is not None or bool(NEEDS_SCRIPT.search(whole))))
+
+
+def no_text(script: bool) -> str:
+    if script:
+        return "holds no text without its scripts: open it in a browser and save what is shown, or give its text."
+    return "holds no text outside of scripts and navigation."

@@ -1,0 +1,131 @@
+"""A Word document (.docx) as the fields of an article: the words of its body as they stand there, tables row by row.
+
+Read from the zip by the standard library and defusedxml, nothing unpacked to disk: what is deleted by a tracked change,
+headers, footers, footnotes and comments are left out.
+"""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from rag.ingestion.decoding import Unreadable
+from rag.ingestion.document import DocumentFields, FieldsFound
+from vectorstore.values import GIVEN, GUESSED
+
+BODY = "word/document.xml"
+PROPERTIES = "docProps/core.xml"
+MAX_MEMBER_BYTES = 40_000_000
+"""Of a part of the document, unpacked: the XML of an article is far below a megabyte. A guess."""
+WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+STRICT_WORD = "{http://purl.oclc.org/ooxml/wordprocessingml/main}"
+FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
+TERMS = "{http://purl.org/dc/terms/}"
+DELETED = ("del", "moveFrom", "delText", "instrText")
+BETWEEN_CELLS = " | "
+
+
+def word_fields(content: bytes) -> DocumentFields:
+    """Raises Unreadable for what is no Word document, is encrypted, or unpacks to more than any article."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            body = xml_of(archive, BODY)
+            properties = xml_of(archive, PROPERTIES) if PROPERTIES in archive.namelist() else None
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, zlib.error, EOFError):
+        raise Unreadable(no_word(content)) from None
+    found = FieldsFound()
+    paragraphs = list(paragraphs_of(body))
+    titles = [text for style, text in paragraphs if style == "title"]
+    found.note("title", titles[0] if titles else "", GIVEN)
+    if properties is not None:
+        # Templates and copies carry the title and the day of another document.
+        found.note("title", properties.findtext(f"{DUBLIN_CORE}title") or "", GUESSED)
+        found.note("author", properties.findtext(f"{DUBLIN_CORE}creator") or "", GUESSED)
+        found.note("published", properties.findtext(f"{TERMS}created") or "", GUESSED)
+    text = "\n\n".join(text for style, text in paragraphs if text and style != "title")
+    if not text:
+        raise Unreadable("holds no text: if its pages are pictures, run text recognition (OCR) over them first.")
+    return found.with_text(text)
+
+
+def no_word(content: bytes) -> str:
+    # Word encrypts into the older container, whose first bytes these are.
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        return "is encrypted or in Word's older format: save it as .docx without a password."
+    return "is no Word document, or a damaged one: save it again as .docx."
+
+
+def xml_of(archive: zipfile.ZipFile, name: str) -> Element:
+    """A part of the document. Raises Unreadable for bombs and entities."""
+    with archive.open(name) as member:
+        written = member.read(MAX_MEMBER_BYTES + 1)
+    if len(written) > MAX_MEMBER_BYTES:
+        raise Unreadable(f"unpacks to more than {MAX_MEMBER_BYTES // 1_000_000} MB: give its text.")
+    try:
+        root: Element = fromstring(written, forbid_dtd=True)
+    except DefusedXmlException:
+        raise Unreadable(
+            "declares entities, as no word processor does and attacks do: save it again as .docx."
+        ) from None
+    except ParseError as error:
+        raise Unreadable(f"is a damaged Word document ({error}): save it again as .docx.") from None
+    return root
+
+
+def paragraphs_of(element: Element) -> Iterator[tuple[str, str]]:
+    """(style in lower case, text) of each paragraph and of each row of a table, in reading order."""
+    for child in element:
+        name = local_name(child)
+        if name == "p":
+            yield style_of(child), one_line_a_break(text_of(child))
+        elif name == "tr":
+            yield "", BETWEEN_CELLS.join(cell for cell in map(cell_text, child) if cell)
+        elif child.tag != FALLBACK and name not in DELETED:
+            yield from paragraphs_of(child)
+
+
+def cell_text(cell: Element) -> str:
+    return " ".join(" ".join(text.split()) for _, text in paragraphs_of(cell) if text)
+
+
+def text_of(element: Element) -> str:
+    """The words under an element; Word's breaks and tabs as characters, the text of boxes after its paragraph's own."""
+    pieces: list[str] = []
+    for child in element:
+        name = local_name(child)
+        if name == "t":
+            pieces.append(child.text or "")
+        elif name in ("br", "cr"):
+            pieces.append("\n")
+        elif name == "tab":
+            pieces.append(" ")
+        elif name == "noBreakHyphen":
+            pieces.append("-")
+        elif child.tag != FALLBACK and name not in (*DELETED, "pPr", "rPr"):
+            pieces.append(text_of(child))
+    return "".join(pieces)
+
+
+def one_line_a_break(text: str) -> str:
+    return "\n".join(line for one in text.split("\n") if (line := " ".join(one.split())))
+
+
+def style_of(paragraph: Element) -> str:
+    for space in (WORD, STRICT_WORD):
+        style = paragraph.find(f"{space}pPr/{space}pStyle")
+        if style is not None:
+            return (style.get(f"{space}val") or "").lower()
+    return ""
+
+
+def local_name(element: Element) -> str:
+    """An element's name where it is Word's, "" for others."""
+    for space in (WORD, STRICT_WORD):
+        if element.tag.startswith(space):
+            return element.tag.removeprefix(space)
+    return ""
