@@ -24,7 +24,7 @@ from vectorstore.values import GIVEN, GUESSED, PAGE_METADATA, Origin
 CHILD = "rag.ingestion.document_process"
 PAGE_SUFFIXES = (".html", ".htm")
 DOCUMENT_SUFFIXES = (*PAGE_SUFFIXES, ".pdf", ".docx", ".eml")
-SECONDS = 30.0
+SECONDS_A_DOCUMENT = 30.0
 """For one document. The slowest of the pages and papers it was tried on took under two. A guess."""
 START_SECONDS = 60.0
 """Until the child has loaded its parsers, half a second on a machine that has nothing else to do."""
@@ -42,7 +42,7 @@ INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "SYSTEMROOT", "LD
 class Documents:
     """Reads documents one at a time. The child starts with the first one; close it, or use `with`."""
 
-    def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, seconds: float = SECONDS_A_DOCUMENT, memory_bytes: int = MEMORY_BYTES) -> None:
         self.seconds = seconds
         self.memory_bytes = memory_bytes
         self.child: subprocess.Popen[bytes] | None = None

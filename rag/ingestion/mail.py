@@ -56,7 +56,7 @@ def body_text(message: EmailMessage, found: FieldsFound) -> tuple[str, tuple[str
         if isinstance(markup, bytes) and (text := html_text(markup, html.get_content_charset(), found)):
             return text, ()
     if isinstance(plain, EmailMessage):
-        return plain_text(plain), ()
+        return plain_part_text(plain), ()
     if message.get_content_type().startswith("multipart/encrypted"):
         raise Unreadable("is encrypted: open it in your mail program and save its text.")
     return "", ()
@@ -76,7 +76,7 @@ def html_text(markup: bytes, charset: str | None, found: FieldsFound) -> str:
     return page.fields["text"]
 
 
-def plain_text(part: EmailMessage) -> str:
+def plain_part_text(part: EmailMessage) -> str:
     """Paragraphs without the signature; lines that the mail program broke (format=flowed) are joined again."""
     payload = part.get_payload(decode=True)
     content = payload if isinstance(payload, bytes) else b""

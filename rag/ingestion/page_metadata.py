@@ -78,10 +78,10 @@ def page_metadata(tree: HtmlElement, url: str = "") -> PageMetadata:
     linked = LinkedData([script.text_content() for script in tree.xpath("//script[contains(@type, 'ld+json')]")])
     address = canonical_address(tree, tags, url)
     visible = [heading.text_content() for heading in tree.xpath("//h1")]
-    titles = {same_words(title) for title in (*named(tags, TITLE_NAMES), *visible) if title.strip()}
+    titles = {same_words(title) for title in (*tagged(tags, TITLE_NAMES), *visible) if title.strip()}
     article = linked.article({same_address(one) for one in (address, url) if one}, titles)
     found = FieldsFound()
-    outlets = (linked.words(article.get("publisher")), *named(tags, SOURCE_NAMES), *microdata(tree, "publisher"))
+    outlets = (linked.words(article.get("publisher")), *tagged(tags, SOURCE_NAMES), *microdata(tree, "publisher"))
     for outlet in outlets:
         found.note("source", outlet, PAGE_METADATA)
     title = best_title(
@@ -90,7 +90,7 @@ def page_metadata(tree: HtmlElement, url: str = "") -> PageMetadata:
     found.note("title", title, PAGE_METADATA)
     authors = (
         linked.words(article.get("author")),
-        *named(tags, AUTHOR_NAMES),
+        *tagged(tags, AUTHOR_NAMES),
         *microdata(tree, "author"),
         *bylines(tree),
     )
@@ -116,7 +116,7 @@ def meta_tags(tree: HtmlElement) -> dict[str, str]:
     return tags
 
 
-def named(tags: dict[str, str], names: Sequence[str]) -> Iterator[str]:
+def tagged(tags: dict[str, str], names: Sequence[str]) -> Iterator[str]:
     return (tags[name] for name in names if name in tags)
 
 
@@ -142,7 +142,7 @@ def web_address(value: object, base: str) -> str:
 def best_title(tree: HtmlElement, tags: dict[str, str], linked: str, outlet: str) -> str:
     """The title that most of the places agree on; of several the one of the data, then of the tags, then of the page."""
     headings, whole = headings_of(tree), title_tag(tree)
-    given = [linked, *named(tags, TITLE_NAMES), *microdata(tree, "headline"), *headings[:1], whole]
+    given = [linked, *tagged(tags, TITLE_NAMES), *microdata(tree, "headline"), *headings[:1], whole]
     candidates = [title for one in given if (title := without_outlet(one_line_of(one), outlet, headings))]
     written = [same_words(title) for title in candidates]
     return max(candidates, key=lambda title: written.count(same_words(title)), default="")
@@ -179,7 +179,7 @@ def without_outlet(title: str, outlet: str, headings: Sequence[str]) -> str:
 
 def outlet_beside(title: str, heading: str) -> str:
     """What a page's title has before or after its heading: the name of the site. "" where it has nothing else."""
-    before, found, after = title.partition(heading)
+    before, found, after = title.partition(heading) if heading else (title, "", "")
     if found and not before and (separator := SEPARATORS.match(after)):
         return after[separator.end() :].strip()
     *_, last = [None, *SEPARATORS.finditer(before)]
@@ -215,13 +215,13 @@ def note_times(found: FieldsFound, tree: HtmlElement, tags: dict[str, str], arti
     marked = list(time_elements(tree))
     published = [
         article.get("datePublished"),
-        *named(tags, PUBLISHED_NAMES),
+        *tagged(tags, PUBLISHED_NAMES),
         *microdata(tree, "datePublished"),
         *(moment for moment, is_update in marked if not is_update),
     ]
     updated = [
         article.get("dateModified"),
-        *named(tags, UPDATED_NAMES),
+        *tagged(tags, UPDATED_NAMES),
         *microdata(tree, "dateModified"),
         *(moment for moment, is_update in marked if is_update),
     ]
@@ -241,7 +241,7 @@ def time_elements(tree: HtmlElement) -> Iterator[tuple[str, bool]]:
         moment = (element.get("datetime") or "").strip() or one_line_of(element.text_content())
         if not moment or belongs_elsewhere(element):
             continue
-        classes = parts_of(element) | set((element.get("class") or "").lower().split())
+        classes = class_parts(element) | set((element.get("class") or "").lower().split())
         said = one_line_of((element.getparent().text if element.getparent() is not None else "") or "").lower()
         is_update = not classes.isdisjoint(UPDATED_CLASSES) or "update" in said
         is_marked = not classes.isdisjoint(PUBLISHED_CLASSES) or element.get("pubdate") is not None
@@ -254,14 +254,14 @@ def belongs_elsewhere(element: HtmlElement) -> bool:
     for ancestor in (element, *element.iterancestors()):
         if ancestor.tag in ("body", "html"):
             return False
-        if ancestor.tag in OTHER_PLACES or not OTHER_ARTICLES.isdisjoint(parts_of(ancestor)):
+        if ancestor.tag in OTHER_PLACES or not OTHER_ARTICLES.isdisjoint(class_parts(ancestor)):
             return True
         if (ancestor.get("itemtype") or "").endswith(COMMENT_TYPES):
             return True
     return False
 
 
-def parts_of(element: HtmlElement) -> set[str]:
+def class_parts(element: HtmlElement) -> set[str]:
     """The words that an element's class and id are made of."""
     return set(CLASS_PARTS.split(f"{element.get('class') or ''} {element.get('id') or ''}".lower()))
 

@@ -15,7 +15,7 @@ from trafilatura import bare_extraction
 from rag.ingestion.dates import NoDate, parse_published
 from rag.ingestion.linked_data import LIVE_BLOG, has_type, same_words
 from rag.ingestion.markup import is_markup, text_of_html
-from rag.ingestion.page_metadata import PageMetadata, one_line_of, parts_of
+from rag.ingestion.page_metadata import PageMetadata, class_parts, one_line_of
 from rag.text import word_set
 
 NOT_TEXT_TAGS = word_set("""
@@ -88,7 +88,7 @@ def is_not_text(element: HtmlElement) -> bool:
     if element.tag in NOT_TEXT_TAGS:
         return True
     classes = set(f"{element.get('class') or ''} {element.get('id') or ''}".lower().split())
-    return not (NOT_TEXT_CLASSES.isdisjoint(classes) and NOT_TEXT_PARTS.isdisjoint(parts_of(element)))
+    return not (NOT_TEXT_CLASSES.isdisjoint(classes) and NOT_TEXT_PARTS.isdisjoint(class_parts(element)))
 
 
 def is_teaser(element: HtmlElement) -> bool:
@@ -138,19 +138,19 @@ def data_entries(about: PageMetadata) -> Iterator[tuple[datetime | None, str]]:
 def marked_entries(tree: HtmlElement, about: PageMetadata) -> Iterator[tuple[datetime | None, str]]:
     """Times and texts of neighbours that each begin with a time of their own, in a part of the page that is called live."""
     for live in tree.xpath("//*[@class or @id or @itemtype]"):
-        if LIVE_PARTS.isdisjoint(parts_of(live)) and not (live.get("itemtype") or "").endswith(LIVE_BLOG):
+        if LIVE_PARTS.isdisjoint(class_parts(live)) and not (live.get("itemtype") or "").endswith(LIVE_BLOG):
             continue
         entries = [
             child for child in live if isinstance(child.tag, str) and child.find(".//time[@datetime]") is not None
         ]
-        texts = [(child.find(".//time[@datetime]").get("datetime"), entry_text(child)) for child in entries]
+        texts = [(child.find(".//time[@datetime]").get("datetime"), live_entry_text(child)) for child in entries]
         told = [(read_moment_of(moment), text) for moment, text in texts if len(text.split()) >= FEWEST_ENTRY_WORDS]
         if len(told) >= FEWEST_ENTRIES:
             yield from told
             return
 
 
-def entry_text(element: HtmlElement) -> str:
+def live_entry_text(element: HtmlElement) -> str:
     """An entry's paragraphs without its time."""
     entry = deepcopy(element)
     cut_out(entry)

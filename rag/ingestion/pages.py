@@ -10,7 +10,7 @@ from contextlib import suppress
 from lxml.etree import ParserError
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
-from rag.ingestion.decoding import Unreadable, decode
+from rag.ingestion.decoding import Unreadable, decode, wide_encoding_of
 from rag.ingestion.document import DocumentFields
 from rag.ingestion.linked_data import is_free
 from rag.ingestion.page_metadata import PageMetadata, page_metadata
@@ -20,6 +20,7 @@ CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)", re.IGN
 HEAD_BYTES = 4_096
 NUL = "\x00"
 XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")
+CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 STUB_WORDS = 120
 """A page with more words has an article, whatever else it says. A guess: stubs of paywalls show one or two paragraphs."""
 
@@ -69,6 +70,8 @@ def page_fields(content: bytes, url: str = "") -> DocumentFields:
 
 def decode_page(content: bytes) -> str:
     """A page's characters: what its bytes are, else the encoding it names. Raises Unreadable."""
+    if wide_encoding_of(content):
+        return decode(content)
     named = CHARSET.search(content[:HEAD_BYTES])
     with suppress(UnicodeDecodeError):
         return content.decode("utf-8-sig")
@@ -80,8 +83,8 @@ def decode_page(content: bytes) -> str:
 
 def parsed_page(markup: str) -> HtmlElement:
     """Raises Unreadable for what is no page."""
-    # lxml refuses text that names an encoding, and ends a page at a NUL.
-    markup = XML_DECLARATION.sub("", markup).replace(NUL, "")
+    # lxml refuses text that names an encoding, ends a page at a NUL, and takes <![CDATA[<p> for one comment.
+    markup = CDATA.sub("", XML_DECLARATION.sub("", markup)).replace(NUL, "")
     try:
         return document_fromstring(markup, parser=HTMLParser(encoding=None, remove_comments=True, remove_pis=True))
     except ParserError:

@@ -40,10 +40,10 @@ SHORT_LINE = 0.75
 HEADING_SIZE = 1.25
 MAX_TITLE = 250
 SENTENCE_ENDS = (".", "!", "?", "…", ":", "。", "！", "？")
-CLOSING = "\"'”’»)]"
+CLOSING_MARKS = "\"'”’»)]"
 HYPHENS = ("-", "\u00ad", "\u2010")
 NO_TITLE = re.compile(
-    r"\A(?:untitled|title|document\d*|layout \d+|microsoft (?:word|powerpoint) - .*|.*\.(?:docx?|pdf|indd|html?|odt|pages|txt))\Z",
+    r"\A(?:untitled|title|document\d*|layout \d+|microsoft (?:word|powerpoint) - .*|.*\.(?:docx?|pdf|indd|html?|odt|txt))\Z",
     re.IGNORECASE,
 )
 """What programs write where nobody gave a title."""
@@ -75,7 +75,7 @@ def pdf_fields(content: bytes) -> DocumentFields:
     if not any(pages):
         raise Unreadable("holds pictures of pages and no text: run text recognition (OCR) over it first.")
     lines = without_running_heads(pages)
-    paragraphs = list(paragraphs_of(lines))
+    paragraphs = list(pdf_paragraphs(lines))
     found = FieldsFound()
     note_properties(found, reader)
     found.note("title", heading_of(pages[0]), GUESSED)
@@ -142,7 +142,7 @@ def running_key(line: Line) -> str:
     return re.sub(r"\d+", "#", line.text.casefold())
 
 
-def paragraphs_of(pages: Sequence[Sequence[Line]]) -> Iterator[str]:
+def pdf_paragraphs(pages: Sequence[Sequence[Line]]) -> Iterator[str]:
     """The text of all pages, a paragraph at a time."""
     compounds = {word for page in pages for line in page for word in line.text.lower().split() if "-" in word[:-1]}
     paragraph = ""
@@ -192,7 +192,7 @@ def begins_paragraph(before: Line, line: Line, page: Sequence[Line], leading: fl
 
 
 def ends_sentence(text: str) -> bool:
-    return text.rstrip(CLOSING).endswith(SENTENCE_ENDS)
+    return text.rstrip(CLOSING_MARKS).endswith(SENTENCE_ENDS)
 
 
 def joined_lines(paragraph: str, line: str, compounds: set[str]) -> str:

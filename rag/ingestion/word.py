@@ -17,12 +17,12 @@ from rag.ingestion.decoding import Unreadable
 from rag.ingestion.document import DocumentFields, FieldsFound
 from vectorstore.values import GIVEN, GUESSED
 
-BODY = "word/document.xml"
-PROPERTIES = "docProps/core.xml"
+BODY_PART = "word/document.xml"
+PROPERTIES_PART = "docProps/core.xml"
 MAX_MEMBER_BYTES = 40_000_000
 """Of a part of the document, unpacked: the XML of an article is far below a megabyte. A guess."""
-WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-STRICT_WORD = "{http://purl.oclc.org/ooxml/wordprocessingml/main}"
+WORD_SPACE = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+STRICT_WORD_SPACE = "{http://purl.oclc.org/ooxml/wordprocessingml/main}"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 TERMS = "{http://purl.org/dc/terms/}"
@@ -34,12 +34,12 @@ def word_fields(content: bytes) -> DocumentFields:
     """Raises Unreadable for what is no Word document, is encrypted, or unpacks to more than any article."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            body = xml_of(archive, BODY)
-            properties = xml_of(archive, PROPERTIES) if PROPERTIES in archive.namelist() else None
+            body = xml_of(archive, BODY_PART)
+            properties = xml_of(archive, PROPERTIES_PART) if PROPERTIES_PART in archive.namelist() else None
     except (zipfile.BadZipFile, KeyError, NotImplementedError, zlib.error, EOFError):
         raise Unreadable(no_word(content)) from None
     found = FieldsFound()
-    paragraphs = list(paragraphs_of(body))
+    paragraphs = list(word_paragraphs(body))
     titles = [text for style, text in paragraphs if style == "title"]
     found.note("title", titles[0] if titles else "", GIVEN)
     if properties is not None:
@@ -77,23 +77,23 @@ def xml_of(archive: zipfile.ZipFile, name: str) -> Element:
     return root
 
 
-def paragraphs_of(element: Element) -> Iterator[tuple[str, str]]:
+def word_paragraphs(element: Element) -> Iterator[tuple[str, str]]:
     """(style in lower case, text) of each paragraph and of each row of a table, in reading order."""
     for child in element:
         name = local_name(child)
         if name == "p":
-            yield style_of(child), one_line_a_break(text_of(child))
+            yield style_of(child), one_line_a_break(words_under(child))
         elif name == "tr":
             yield "", BETWEEN_CELLS.join(cell for cell in map(cell_text, child) if cell)
         elif child.tag != FALLBACK and name not in DELETED:
-            yield from paragraphs_of(child)
+            yield from word_paragraphs(child)
 
 
 def cell_text(cell: Element) -> str:
-    return " ".join(" ".join(text.split()) for _, text in paragraphs_of(cell) if text)
+    return " ".join(" ".join(text.split()) for _, text in word_paragraphs(cell) if text)
 
 
-def text_of(element: Element) -> str:
+def words_under(element: Element) -> str:
     """The words under an element; Word's breaks and tabs as characters, the text of boxes after its paragraph's own."""
     pieces: list[str] = []
     for child in element:
@@ -107,7 +107,7 @@ def text_of(element: Element) -> str:
         elif name == "noBreakHyphen":
             pieces.append("-")
         elif child.tag != FALLBACK and name not in (*DELETED, "pPr", "rPr"):
-            pieces.append(text_of(child))
+            pieces.append(words_under(child))
     return "".join(pieces)
 
 
@@ -116,7 +116,7 @@ def one_line_a_break(text: str) -> str:
 
 
 def style_of(paragraph: Element) -> str:
-    for space in (WORD, STRICT_WORD):
+    for space in (WORD_SPACE, STRICT_WORD_SPACE):
         style = paragraph.find(f"{space}pPr/{space}pStyle")
         if style is not None:
             return (style.get(f"{space}val") or "").lower()
@@ -125,7 +125,7 @@ def style_of(paragraph: Element) -> str:
 
 def local_name(element: Element) -> str:
     """An element's name where it is Word's, "" for others."""
-    for space in (WORD, STRICT_WORD):
+    for space in (WORD_SPACE, STRICT_WORD_SPACE):
         if element.tag.startswith(space):
             return element.tag.removeprefix(space)
     return ""
