@@ -24,7 +24,10 @@ EMPTY_LIBRARY = "The library is empty: run `dateline ingest` with a folder of ar
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """An article by name only: what a refusal shows as nearest, and where else a quoted passage appeared."""
+    """An article by name only: what a refusal shows as nearest, and where else a quoted passage appeared.
+
+    published_guessed: nothing but a guess says when it was published. updated: when it was last changed, where known.
+    """
 
     article_id: str
     title: str
@@ -32,6 +35,8 @@ class Headline:
     url: str
     published: datetime | None
     title_derived: bool = False
+    published_guessed: bool = False
+    updated: datetime | None = None
 
 
 def headline_of(article: "Article | Chunk | Citation") -> Headline:
@@ -43,6 +48,8 @@ def headline_of(article: "Article | Chunk | Citation") -> Headline:
         url=article.url,
         published=article.published,
         title_derived=article.title_derived,
+        published_guessed=article.published_guessed,
+        updated=article.updated,
     )
 
 
@@ -67,6 +74,8 @@ class Citation:
     title_derived: bool = False
     emphasis: tuple[Span, ...] = ()
     copies: tuple[Headline, ...] = ()
+    published_guessed: bool = False
+    updated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +137,8 @@ class Draft:
 class Answer:
     """A proven answer or a refusal: every [n] in `text` has citation n, every citation is used, a refusal has none.
 
-    as_of: the newest publication among the cited articles; for a refusal, the newest in scope.
+    as_of: the newest publication among the cited articles; for a refusal, the newest in scope. A guessed one only where
+    no other is known: as_of_guessed.
     model: the chat model that wrote the prose, "extractive" when none did.
     disagreement: where articles give different numbers or dates for what was asked, one citation for each, its value the
     only emphasis; outside the numbers of `citations`.
@@ -150,6 +160,7 @@ class Answer:
     explanation: Explanation = Explanation()
     draft: Draft | None = None
     disagreement: tuple[Citation, ...] = ()
+    as_of_guessed: bool = False
 
     @property
     def refused(self) -> bool:
@@ -213,7 +224,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
                 "title_derived": citation.title_derived,
                 "source": citation.source,
                 "url": citation.url,
-                "published": iso(citation.published),
+                **dates_json(citation),
                 "quote": citation.quote,
                 "start": citation.start,
                 "end": citation.end,
@@ -230,6 +241,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
             "nearest": [nearest_json(headline, answer.refusal.closest) for headline in answer.refusal.nearest],
         },
         "as_of": iso(answer.as_of),
+        "as_of_guessed": answer.as_of_guessed,
         "model": answer.model,
         "note": answer.note,
         "disagreement": [
@@ -261,7 +273,16 @@ def headline_json(headline: Headline) -> dict[str, object]:
         "title_derived": headline.title_derived,
         "source": headline.source,
         "url": headline.url,
+        **dates_json(headline),
+    }
+
+
+def dates_json(headline: Headline | Citation) -> dict[str, object]:
+    """When an article was published, whether that is a guess, and when it was last changed."""
+    return {
         "published": iso(headline.published),
+        "published_guessed": headline.published_guessed,
+        "updated": iso(headline.updated),
     }
 
 
@@ -280,8 +301,7 @@ def disagreement_sentence(differing: Sequence[Citation]) -> str:
         return ""
     said = []
     for citation in differing:
-        day = day_words(citation.published) if citation.published else ""
-        where = ", ".join(filter(None, (citation.source or citation.title, day)))
+        where = ", ".join(filter(None, (citation.source or citation.title, date_words(citation))))
         said.append(f"{' '.join(emphasised_words(citation).split())} ({where})")
     return f"The articles disagree: {', '.join(said)}."
 
@@ -291,9 +311,24 @@ def emphasised_words(citation: Citation) -> str:
     return citation.quote[slice(*citation.emphasis[0])]
 
 
-def day_words(moment: datetime) -> str:
-    """A day as people write it: 17 October 2025."""
-    return f"{moment.day} {moment:%B %Y}"
+def day_words(moment: datetime, guessed: bool = False) -> str:
+    """A day as people write it: 17 October 2025; "about 17 October 2025" where it is a guess."""
+    return f"{'about ' if guessed else ''}{moment.day} {moment:%B %Y}"
+
+
+def date_words(headline: Headline | Citation) -> str:
+    """ "17 October 2025, updated 19 October 2025"; "" for an article without a date."""
+    if headline.published is None:
+        return ""
+    published = day_words(headline.published, headline.published_guessed)
+    changed = updated_later(headline)
+    return f"{published}, updated {day_words(changed)}" if changed else published
+
+
+def updated_later(headline: Headline | Citation) -> datetime | None:
+    """When an article was changed, where that was not on the day it was published."""
+    published, updated = headline.published, headline.updated
+    return updated if updated and published and updated.date() != published.date() else None
 
 
 @lru_cache(maxsize=1)

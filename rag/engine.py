@@ -339,14 +339,14 @@ class Engine:
         """Step 5: the answer, each quote found in its stored article; a refusal names what is nearest."""
         standalone, answerability, ledger = evidence.standalone, evidence.answerability, self.library.storage.ledger
         differing: tuple[Citation, ...] = ()
+        as_of_guessed = False
         if written.refusal:
             refusal, as_of = self.refuse(written.refusal, evidence), ledger.counts(standalone.scope.libraries).newest
         else:
             verify_citations(written.text, written.citations, ledger.article)
             differing = disagreement(standalone.question, evidence.hits, evidence.readings)
             verify_citations("".join(f"[{one.number}]" for one in differing), differing, ledger.article)
-            dates = [citation.published for citation in written.citations if citation.published]
-            refusal, as_of = None, max(dates, default=None)
+            refusal, (as_of, as_of_guessed) = None, newest_publication(written.citations)
         read_as = f"Read as: {standalone.question}" if standalone.respelled else ""
         return Answer(
             id=evidence.id,
@@ -356,6 +356,7 @@ class Engine:
             citations=written.citations,
             refusal=refusal,
             as_of=as_of,
+            as_of_guessed=as_of_guessed,
             hits=evidence.hits,
             model=written.model,
             note=f"{read_as} {written.note}".strip(),
@@ -400,6 +401,13 @@ class Engine:
     async def in_thread(self, function: Callable[[], Result]) -> Result:
         """Where work that computes leaves the event loop; as many at once as the settings allow."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, function)
+
+
+def newest_publication(citations: Sequence[Citation]) -> tuple[datetime | None, bool]:
+    """When the newest of these articles was published, and whether that is a guess; guesses count where all are."""
+    dated = [one for one in citations if one.published]
+    known = [one for one in dated if not one.published_guessed]
+    return max((one.published for one in known or dated if one.published), default=None), bool(dated) and not known
 
 
 def nothing_found(scope: Scope, counts: "LedgerCounts") -> str:

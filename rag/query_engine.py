@@ -116,6 +116,7 @@ def source_node(citation: Citation, hits: tuple[Hit, ...]) -> NodeWithScore:
             "source": citation.source,
             "url": citation.url,
             "published": citation.published.isoformat() if citation.published else "",
+            "published_guessed": citation.published_guessed,
         },
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=citation.article_id)},
     )

@@ -91,7 +91,10 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
-    """What is stored in some libraries. `unfinished`: articles whose chunks are still to be made."""
+    """What is stored in some libraries. `unfinished`: articles whose chunks are still to be made.
+
+    oldest, newest: of the publications that are known; guesses do not count.
+    """
 
     articles: int
     chunks: int
@@ -106,6 +109,8 @@ OF_ARTICLE = and_(articles.c.library == chunks.c.library, articles.c.id == chunk
 
 
 PUBLISHED = (articles.c.published, articles.c.published_offset)
+GUESSED_DAY = f'%"published": "{GUESSED}"%'
+"""Matches the stored origins of an article whose publication is a guess."""
 UPDATED = (articles.c.updated, articles.c.updated_offset)
 
 
@@ -210,7 +215,8 @@ class Ledger:
     def counts(self, libraries: Sequence[str]) -> LedgerCounts:
         here = articles.c.library.in_(libraries)
         totals = select(func.count(), func.count(articles.c.indexed)).where(here)
-        days = select(*PUBLISHED).where(here, articles.c.published.is_not(None))
+        known = articles.c.origins.not_like(GUESSED_DAY)
+        days = select(*PUBLISHED).where(here, articles.c.published.is_not(None), known)
         by_source = select(articles.c.source, func.count().label("articles")).where(here).group_by(articles.c.source)
         with self.transaction() as connection:
             total, finished = connection.execute(totals).one()

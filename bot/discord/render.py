@@ -129,7 +129,7 @@ def footer_line(answer: Answer, t: Translations) -> str:
     """The date of the newest article quoted, how many outlets are quoted, the filter, and the model where one wrote."""
     outlets = {one_line(citation.source) for citation in answer.citations} - {""}
     return dotted(
-        t.as_of.format(date=t.date(answer.as_of)) if answer.as_of else "",
+        t.as_of.format(date=t.date(answer.as_of, answer.as_of_guessed)) if answer.as_of else "",
         t.count(len(outlets), t.outlets) if outlets else "",
         filter_words(answer.explanation, t),
         t.written_by.format(model=shorten(one_line(answer.model), 80)) if answer.model != EXTRACTIVE else "",
@@ -210,7 +210,7 @@ def cited_as(citations: Sequence[Citation], t: Translations) -> str:
     """The numbers of an article's citations, its outlet and date."""
     outlet = shorten_escaped(one_line(citations[0].source), 120)
     numbers = " ".join(f"[{citation.number}]" for citation in citations[:NUMBERS])
-    return f"{numbers} {dotted(outlet, t.date(citations[0].published))}"
+    return f"{numbers} {dotted(outlet, t.dates(citations[0]))}"
 
 
 def copies_line(copies: Sequence[Headline], t: Translations) -> str:
@@ -285,7 +285,7 @@ def headline_line(
 ) -> str:
     """One headline on one line: linked title, outlet, date."""
     outlet = shorten_escaped(one_line(headline.source), outlet_limit)
-    return "• " + dotted(link(headline.title, headline.url, title_limit), outlet, t.date(headline.published))
+    return "• " + dotted(link(headline.title, headline.url, title_limit), outlet, t.dates(headline))
 
 
 def library_line(status: LibraryStatus, t: Translations) -> str:
@@ -328,11 +328,11 @@ def draft_text(text: str, t: Translations) -> str:
 
 def answer_text(answer: Answer, t: Translations) -> str:
     """The whole answer as plain text, for a file."""
-    lines = [t.as_of.format(date=t.date(answer.as_of)), ""]
+    lines = [t.as_of.format(date=t.date(answer.as_of, answer.as_of_guessed)), ""]
     if not quotes_alone(answer):
         lines += [clean(answer.text), ""]
     for citation in answer.citations:
-        published = t.date(citation.published)
+        published = t.dates(citation)
         head = dotted(one_line(citation.title), one_line(citation.source), published, citation.url)
         lines += [f"[{citation.number}] {head}", f"    {one_line(citation.quote)}"]
     return "\n".join(lines) + "\n"
@@ -356,7 +356,7 @@ def passage_pages(passages: Sequence[tuple[Citation, Article | None]], t: Transl
     texts = []
     for citation, article in passages:
         outlet = shorten_escaped(one_line(citation.source), 160)
-        head = dotted(f"**{escape(shorten(one_line(citation.title), 140))}**", outlet, t.date(citation.published))
+        head = dotted(f"**{escape(shorten(one_line(citation.title), 140))}**", outlet, t.dates(citation))
         paragraphs = "\n> \n".join(f"> {paragraph}" for paragraph in in_its_surroundings(citation, article))
         url = safe_url(citation.url)
         whole_article = f"\n[{t.whole_article}]({url})" if url else ""

@@ -50,7 +50,7 @@ def story_text(story: Sequence[DigestEntry], t: Translations) -> str:
 def entry_text(entry: DigestEntry, t: Translations) -> str:
     """An article's key sentence, its linked outlet and its date."""
     outlet = link(entry.headline.source or entry.headline.title, entry.headline.url, 80)
-    source = dotted(outlet, t.date(entry.headline.published)) + copies_line(entry.copies, t)
+    source = dotted(outlet, t.dates(entry.headline)) + copies_line(entry.copies, t)
     sentence = entry.sentence
     quote = set_quote(sentence.quote, (), SENTENCE) if sentence else ""
     return f"> {quote}\n{source}" if quote else source
@@ -63,7 +63,7 @@ def whole_digest(digest: Digest, t: Translations) -> str:
         lines += ["", one_line(story[0].headline.title)]
         for entry in story:
             head = entry.headline
-            sources = dotted(one_line(head.source), t.date(head.published), head.url)
+            sources = dotted(one_line(head.source), t.dates(head), head.url)
             lines += [f"    {one_line(entry.sentence.quote)}"] if entry.sentence else []
             lines += [f"    {dotted(one_line(head.title), sources)}"]
             lines += [f"    {one_line(copy.title)} · {one_line(copy.source)}" for copy in entry.copies]

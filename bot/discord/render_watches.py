@@ -44,7 +44,7 @@ def change_page(question: str, changed: Changed, t: Translations) -> Page:
 
 
 def dated_answer(changed: Changed, t: Translations) -> str:
-    return t.date(changed.before.as_of or changed.found_before)
+    return t.date(changed.before.as_of or changed.found_before, changed.before.as_of_guessed)
 
 
 def said_text(heading: str, answer: Answer, found: datetime, t: Translations) -> str:
@@ -53,7 +53,7 @@ def said_text(heading: str, answer: Answer, found: datetime, t: Translations) ->
         return f"**{heading.format(date=t.date(found))}**\n{t.the_articles_do_not_say}."
     numbers = frozenset(citation.number for citation in answer.citations)
     text = quotes_text(answer.citations) if quotes_alone(answer) else escape_answer(answer.text, numbers)
-    return f"**{heading.format(date=t.date(answer.as_of or found))}**\n{text}"
+    return f"**{heading.format(date=t.date(answer.as_of or found, answer.as_of_guessed))}**\n{text}"
 
 
 def whole_text(answer: Answer, t: Translations) -> str:

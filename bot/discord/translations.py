@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from rag.answer import Citation, Headline, updated_later
+
 
 @dataclass(frozen=True, slots=True)
 class Translations:
@@ -11,6 +13,8 @@ class Translations:
     months: tuple[str, ...] = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     day: str = "{day} {month} {year}"
     as_of: str = "As of {date}"
+    about: str = "about {date}"
+    updated: str = "{date}, updated {changed}"
     outlets: tuple[str, str] = ("{count} outlet", "{count} outlets")
     written_by: str = "written by {model}"
     asked_by: str = "{user} asks"
@@ -203,10 +207,16 @@ not say, I say that, and what comes nearest.
         """A number of things, by the form for one or for another number."""
         return forms[number != 1].format(count=f"{number:,}")
 
-    def date(self, moment: datetime | None) -> str:
+    def date(self, moment: datetime | None, guessed: bool = False) -> str:
         if moment is None:
             return self.undated
-        return self.day.format(day=moment.day, month=self.months[moment.month - 1], year=moment.year)
+        day = self.day.format(day=moment.day, month=self.months[moment.month - 1], year=moment.year)
+        return self.about.format(date=day) if guessed else day
+
+    def dates(self, headline: Headline | Citation) -> str:
+        """When an article was published, "about" where that is a guess, and when it was changed on another day."""
+        published, changed = self.date(headline.published, headline.published_guessed), updated_later(headline)
+        return self.updated.format(date=published, changed=self.date(changed)) if changed else published
 
 
 ENGLISH = Translations()
@@ -215,6 +225,8 @@ GERMAN = Translations(
     months=("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."),
     day="{day}. {month} {year}",
     as_of="Stand {date}",
+    about="etwa {date}",
+    updated="{date}, geändert {changed}",
     outlets=("{count} Medium", "{count} Medien"),
     written_by="geschrieben von {model}",
     asked_by="{user} fragt",

@@ -57,6 +57,8 @@ class HeadlineForm(BaseModel):
     source: str
     url: str
     published: str | None
+    published_guessed: bool
+    updated: str | None
 
 
 class CitationForm(HeadlineForm):
@@ -106,6 +108,7 @@ class AnswerForm(BaseModel):
     refused: bool
     refusal: RefusalForm | None
     as_of: str | None
+    as_of_guessed: bool
     model: str
     note: str
     disagreement: list[DisagreementForm]

@@ -1,7 +1,7 @@
 """Answers and passages as text for an assistant: every quote to the character, between “ and ”. Pure."""
 
 from bot.mcp.passages import Quotable, VerbatimPassage
-from rag.answer import EXTRACTIVE, NOTHING_FOUND, Answer, Citation, Headline, Refusal, day_words
+from rag.answer import EXTRACTIVE, NOTHING_FOUND, Answer, Citation, Headline, Refusal, date_words, day_words
 from rag.text import clean_line
 
 
@@ -10,7 +10,11 @@ def text_of_answer(answer: Answer) -> str:
     remarks = [answer.remarks] if answer.remarks else []
     if answer.refusal is not None:
         return "\n".join([*remarks, *refused_lines(answer.refusal)])
-    when = f"As of {day_words(answer.as_of)}, from the articles:" if answer.as_of else "From the articles:"
+    when = (
+        f"As of {day_words(answer.as_of, answer.as_of_guessed)}, from the articles:"
+        if answer.as_of
+        else "From the articles:"
+    )
     # An extractive text is nothing but the quotes with their numbers, which follow anyway.
     prose = [] if answer.model == EXTRACTIVE else [answer.text]
     return "\n".join([*remarks, when, *prose, *map(cited, answer.citations)])
@@ -62,6 +66,5 @@ def withheld_lines(withheld: int) -> list[str]:
 def source_words(headline: Headline | Citation) -> str:
     """Title, date, outlet, address and id of an article."""
     title = clean_line(headline.title) + (" (title derived)" if headline.title_derived else "")
-    date = day_words(headline.published) if headline.published else "undated"
-    parts = [title, date, clean_line(headline.source), clean_line(headline.url)]
+    parts = [title, date_words(headline) or "undated", clean_line(headline.source), clean_line(headline.url)]
     return " · ".join([*filter(None, parts), f"article_id {headline.article_id}"])

@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 
 from bot.terminal.errors import ANSWERED, FAILED, notify
 from bot.terminal.render import article_lines, count_words, dated, joined, make_console, safe
+from rag.answer import date_words
 from rag.factory import open_library
 from rag.ingestion.indexing import IngestReport, OnProgress, Progress
 from rag.ingestion.read_articles import ArticleProblem
@@ -88,7 +89,7 @@ async def show_articles(settings: Settings, library: str) -> int:
     async with open_library(settings) as stored:
         for headline in await stored.headlines(library):
             outlet, title, article_id = safe(headline.source) or "-", safe(headline.title), safe(headline.article_id)
-            click.echo(f"{dated(headline.published)} · {outlet} · {title} · {article_id}")
+            click.echo(f"{date_words(headline) or '-'} · {outlet} · {title} · {article_id}")
     return ANSWERED
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from rag.answer import Answer, Citation, Headline, day_words, headline_of
+from rag.answer import Answer, Citation, Headline, date_words, day_words, headline_of
 from rag.prompt_injection import flagged_texts
 from rag.text import clean_line
 from vectorstore.values import Article, Chunk
@@ -28,7 +28,7 @@ def answer_lines(answer: Answer, explain: bool = False) -> list[Text]:
         lines += refusal_lines(answer)
     else:
         said = "the articles say:" if answer.model == "extractive" else "from the articles:"
-        when = f"As of {day_words(answer.as_of)} " if answer.as_of else ""
+        when = f"As of {day_words(answer.as_of, answer.as_of_guessed)} " if answer.as_of else ""
         lines.append(Text((when + said)[:1].upper() + (when + said)[1:], style="bold"))
         if answer.model == "extractive":
             lines += [quoted(citation) for citation in answer.citations]
@@ -87,8 +87,12 @@ def copy_line(copy: Headline) -> Text:
 def headline_words(headline: Headline | Citation) -> str:
     """Title · date · outlet or file · link."""
     title = safe(headline.title) + (" (title derived)" if headline.title_derived else "")
-    date = day_words(headline.published) if headline.published else "undated"
-    parts = [title, date, safe(headline.source) or safe(headline.article_id), web_link(headline.url)]
+    parts = [
+        title,
+        date_words(headline) or "undated",
+        safe(headline.source) or safe(headline.article_id),
+        web_link(headline.url),
+    ]
     return " · ".join(part for part in parts if part)
 
 
@@ -138,10 +142,29 @@ def article_lines(article: Article, passages: Sequence[Chunk]) -> list[Text]:
     flagged = flagged_lines(passages) or ["flagged      nothing"]
     return [
         Text(headline_words(headline_of(article)), style="bold"),
+        *(Text(line, style="dim") for line in origin_lines(article)),
         Text(f"passages     {len(passages):,}", style="dim"),
         *(Text(line, style="dim") for line in flagged),
         Text(),
         *(Text(safe(line)) for line in article.text.splitlines()),
+    ]
+
+
+def origin_lines(article: Article) -> list[str]:
+    """Each field of an article with where it came from; articles of older versions do not have that."""
+    told = {
+        "title": "" if article.title_derived else article.title,
+        "source": article.source,
+        "author": article.author,
+        "url": article.url,
+        "published": day_words(article.published) if article.published else "",
+        "updated": day_words(article.updated) if article.updated else "",
+        "language": article.language,
+    }
+    return [
+        f"{name:<12} {safe(value)} ({article.origins.get(name, 'origin not stored')})"
+        for name, value in told.items()
+        if value
     ]
 
 

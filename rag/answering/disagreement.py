@@ -88,7 +88,8 @@ def figure_of(number: int, hit: Hit, reading: Reading, question: str, answer_typ
     if answer_type == "when":
         for day in parsed.quantities.days:
             if day.day is not None and (words := underlined(day.first, day.last)):
-                year = day.year or (chunk.published.year if chunk.published else 0)
+                published = None if chunk.published_guessed else chunk.published
+                year = day.year or (published.year if published else 0)
                 return Figure(number, sentence, words, "day", year * 372 + day.month * 31 + day.day)
         return None
     for quantity in parsed.quantities.numbers:

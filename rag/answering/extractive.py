@@ -301,4 +301,6 @@ def citation_of(number: int, quote: Quote, hit: Hit) -> Citation:
         title_derived=chunk.title_derived,
         emphasis=tuple((start - quote.start, end - quote.start) for start, end in quote.emphasis),
         copies=copies,
+        published_guessed=chunk.published_guessed,
+        updated=chunk.updated,
     )

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 
-from rag.answer import Turn, iso
+from rag.answer import Turn, day_words
 from rag.sentences import sentence_spans
 from rag.text import clean_line
 from vectorstore.values import Hit
@@ -132,7 +132,11 @@ def fenced(passages: Sequence[str], fence: str) -> str:
 def passage_block(number: int, hit: Hit, text: str) -> str:
     """One passage with its number, title, outlet and date; forged numbers in its text are harmless by then."""
     chunk = hit.chunk
-    about = [harmless(clean_line(chunk.title)), harmless(clean_line(chunk.source)), day(chunk.published)]
+    about = [
+        harmless(clean_line(chunk.title)),
+        harmless(clean_line(chunk.source)),
+        day(chunk.published, chunk.published_guessed),
+    ]
     # Small models copy what they see most often: one fence around all passages, not one around each.
     return f"[{number}] {' · '.join(part for part in about if part)}\n{text}\n"
 
@@ -173,6 +177,6 @@ def harmless_but_marks(text: str) -> str:
     return CONTROL_TOKEN.sub("‹", clean_line(" ".join(text.split())))
 
 
-def day(moment: datetime | None) -> str:
+def day(moment: datetime | None, guessed: bool = False) -> str:
     """A date as readers write it, "" when there is none."""
-    return f"{moment.day} {moment:%B %Y}" if moment and iso(moment) else ""
+    return day_words(moment, guessed) if moment else ""

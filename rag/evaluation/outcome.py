@@ -31,6 +31,7 @@ class QuotedPassage:
     library: str
     copies: tuple[str, ...]
     valid: bool
+    published_guessed: bool = False
 
     @property
     def article_ids(self) -> tuple[str, ...]:
@@ -111,6 +112,7 @@ async def quoted_passage(citation: Citation, read_article: FetchArticle) -> Quot
         library=citation.library,
         copies=tuple(copy.article_id for copy in citation.copies),
         valid=article is not None and article.text[citation.start : citation.end] == citation.quote,
+        published_guessed=citation.published_guessed,
     )
 
 

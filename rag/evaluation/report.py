@@ -121,10 +121,16 @@ def shown_article(
         article_id,
         first.title if first else article_id,
         first.source if first else "",
-        (iso(first.published) if first else None) or "",
+        published_words(first) if first else "",
         article_id in case.gold_articles,
         pieces,
     )
+
+
+def published_words(passage: QuotedPassage) -> str:
+    """The day or time of publication, "about" where it is a guess; "" for an article without a date."""
+    published = iso(passage.published) or ""
+    return f"about {published}" if passage.published_guessed else published
 
 
 def gold_spans(text: str, gold_quotes: Sequence[str]) -> list[Span]:

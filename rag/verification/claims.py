@@ -208,7 +208,8 @@ def candidate_spans(passage: int, chunk: Chunk) -> list[CandidateSpan]:
     spans = chunk.sentences or tuple((chunk.start + a, chunk.start + b) for a, b in sentence_spans(chunk.text))
     flagged = flagged_sentences(chunk, spans)
     headline = parse_text(f"{clean_line(chunk.title)}. {clean_line(chunk.source)}")
-    published = chunk.published.date() if chunk.published else None
+    # A guess proves no date.
+    published = chunk.published.date() if chunk.published and not chunk.published_guessed else None
     found: list[CandidateSpan] = []
     for first in range(len(spans)):
         for last in range(first, min(first + MAX_QUOTE_SENTENCES, len(spans))):
@@ -263,4 +264,5 @@ def quote_citation(number: int, hit: Hit, span: Span) -> Citation:
     return Citation(
         number, chunk.article_id, chunk.title, chunk.source, chunk.url, chunk.published,
         chunk.sentence_text(span), *span, chunk.library, chunk.title_derived, copies=copies,
+        published_guessed=chunk.published_guessed, updated=chunk.updated,
     )  # fmt: skip
