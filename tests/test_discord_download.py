@@ -13,6 +13,7 @@ from test_discord_admin import run_command
 
 from bot.discord.download import Download, anywhere, download, is_public
 from rag.errors import ArticleError
+from rag.ingestion.documents import Documents
 from rag.ingestion.read_articles import read_open_file
 from rag.library import with_url
 from tests.fakes.discord_harness import running
@@ -245,7 +246,9 @@ def test_only_the_open_internet_counts_as_public(address: str, public: bool) -> 
 
 def test_the_address_becomes_the_link_of_articles_without_one() -> None:
     lines = b'{"id": "a", "text": "One.", "url": "https://outlet.example/a"}\n{"id": "b", "text": "Two."}\nno json\n'
-    readings = list(read_open_file(io.BytesIO(lines), "many.jsonl", "shared", "upload:many.jsonl", "many.jsonl"))
+    readings = list(
+        read_open_file(io.BytesIO(lines), "many.jsonl", "shared", "upload:many.jsonl", "many.jsonl", Documents())
+    )
     linked = [with_url(reading, "https://example.org/many.jsonl") for reading in readings]
     assert [one.article.url for one in linked[:2]] == ["https://outlet.example/a", "https://example.org/many.jsonl"]
     assert linked[2] is readings[2]
