@@ -183,7 +183,7 @@ HARMFUL = {
     "no mail": (".eml", lambda: b"It rained.", "is no saved mail"),
     "mail of a file": (".eml", lambda: b"From: a@b.example\nContent-Type: application/zip\n\nUEs=", "holds no text"),
     "no page": (".html", lambda: b"\x89PNG\x0d\x0a\x1a\x0a" + bytes(range(256)) * 9, "is binary"),
-    "empty page": (".html", lambda: b"", "holds no text"),
+    "empty page": (".html", lambda: b"", "holds no article"),
 }
 
 

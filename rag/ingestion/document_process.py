@@ -53,7 +53,6 @@ def main() -> None:
             faulthandler.cancel_dump_traceback_later()
         send(answers, answer)
         if "out_of_memory" in answer:
-            # What else is broken by now, nobody knows; the next document gets a new process.
             return
 
 
@@ -74,17 +73,21 @@ def answer_to(suffix: str, content: bytes, url: str) -> dict[str, object]:
     except Unreadable as error:
         return {"problem": str(error)}
     except MemoryError:
-        return {
-            "problem": "needs more memory than a document may: convert it to text, or split it.",
-            "out_of_memory": True,
-        }
+        return out_of_memory()
     except RecursionError:
         return {"problem": "is nested deeper than any article: convert it to text."}
     except PARSER_FAILURES as error:
+        if isinstance(error, LxmlError) and "unknown error" in str(error):
+            # All that libxml2 has to say where it gets no memory.
+            return out_of_memory()
         said = " ".join(str(error).split())[:100]
         named = f"{type(error).__name__}: {said}" if said else type(error).__name__
         return {"problem": f"is a damaged {suffix} file ({named}): save it again, or convert it to text."}
     return {"fields": dict(found.fields), "origins": dict(found.origins), "remarks": list(found.remarks)}
+
+
+def out_of_memory() -> dict[str, object]:
+    return {"problem": "needs more memory than a document may: convert it to text, or split it.", "out_of_memory": True}
 
 
 def fields_of(suffix: str, content: bytes, url: str) -> DocumentFields:

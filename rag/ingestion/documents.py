@@ -74,6 +74,9 @@ class Documents:
         with self.within(self.seconds) as timed_out:
             answer = self.exchange(question, content)
         if answer is not None:
+            if "out_of_memory" in answer:
+                # The child ends by itself: what else is broken in it, nobody knows.
+                self.end()
             return answer
         died_of = self.end()
         if timed_out:

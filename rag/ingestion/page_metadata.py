@@ -59,6 +59,8 @@ MAX_NAME = 80
 """Characters of a byline; what is longer tells more than a name."""
 COMMENT_TYPES = ("Comment", "UserComments", "Review")
 CLASS_PARTS = re.compile(r"[\s_-]+")
+WIDEST_ZONE = timedelta(hours=14)
+"""A time without a zone and the same one with it are at most so far apart."""
 OLDEST_GUESS = "1995-01-01"
 """htmldate's own: no page is older."""
 
@@ -277,7 +279,7 @@ def most_exact(values: Sequence[object]) -> str:
     if not read:
         return ""
     first = read[0][2]
-    close = [one for one in read if abs(one[2] - first) <= timedelta(days=1)]
+    close = [one for one in read if one[2].date() == first.date() or abs(one[2] - first) <= WIDEST_ZONE]
     return max(close, key=lambda one: one[0])[1]
 
 

@@ -16,6 +16,7 @@ from rag.ingestion.dates import NoDate, parse_published
 from rag.ingestion.linked_data import LIVE_BLOG, has_type, same_words
 from rag.ingestion.markup import is_markup, text_of_html
 from rag.ingestion.page_metadata import PageMetadata, class_parts, one_line_of
+from rag.ingestion.word import BETWEEN_CELLS
 from rag.text import word_set
 
 NOT_TEXT_TAGS = word_set("""
@@ -36,6 +37,8 @@ MOST_CUT = 0.5
 LIVE_PARTS = word_set("live liveblog liveticker ticker")
 FEWEST_ENTRIES = 3
 FEWEST_ENTRY_WORDS = 5
+INLINE = word_set("hi ref del graphic span")
+"""trafilatura's names for what stands within a line."""
 BLOCKS_OF_TEXT = word_set(
     "address article blockquote dd div dl dt h1 h2 h3 h4 h5 h6 header li main ol p pre section table td th tr ul"
 )
@@ -61,9 +64,30 @@ def main_text(tree: HtmlElement, about: PageMetadata) -> str:
 def extracted_text(tree: HtmlElement) -> str:
     page = deepcopy(tree)
     cut_out(page)
+    for section in page.iter("section"):
+        # trafilatura would join sections that hold words and no paragraph, end to end.
+        if not any(child.tag in BLOCKS_OF_TEXT for child in section.iterdescendants()):
+            section.tag = "p"
     found = bare_extraction(page, include_comments=False, include_tables=True, with_metadata=False)
-    lines = (found.text or "").splitlines() if found is not None and not isinstance(found, dict) else []
-    return "\n\n".join(line for one in lines if (line := one_line_of(one)))
+    if found is None or isinstance(found, dict) or found.body is None:
+        return ""
+    pieces: list[str] = []
+    collect(found.body, pieces)
+    return "\n\n".join(line for one in "".join(pieces).split("\n") if (line := one_line_of(one)))
+
+
+def collect(element: HtmlElement, pieces: list[str]) -> None:
+    """The words under an element of trafilatura's, a line end around blocks; its own text has marks where lists are."""
+    if element.tag == "row":
+        cells = (one_line_of("".join(cell.itertext())) for cell in element)
+        pieces.append("\n" + BETWEEN_CELLS.join(filter(None, cells)) + "\n")
+    else:
+        inline = element.tag in INLINE
+        pieces.append(("" if inline else "\n") + one_line_within(element.text or ""))
+        for child in element:
+            collect(child, pieces)
+        pieces.append("" if inline else "\n")
+    pieces.append(one_line_within(element.tail or ""))
 
 
 def without_title(text: str, title: str) -> str:

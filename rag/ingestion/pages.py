@@ -14,7 +14,7 @@ from rag.ingestion.decoding import Unreadable, decode, wide_encoding_of
 from rag.ingestion.document import DocumentFields
 from rag.ingestion.linked_data import is_free
 from rag.ingestion.page_metadata import PageMetadata, page_metadata
-from rag.ingestion.page_text import main_text
+from rag.ingestion.page_text import SENTENCE_END, main_text
 
 CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 HEAD_BYTES = 4_096
@@ -23,6 +23,10 @@ XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")
 CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 STUB_WORDS = 120
 """A page with more words has an article, whatever else it says. A guess: stubs of paywalls show one or two paragraphs."""
+PAID_WORDS = 80
+"""The same for a page that says no more than that it is not free: whoever saved it may be a subscriber, and it may be short."""
+FEWEST_HEADLINES = 5
+CONSENT_WORDS = 2
 
 
 def any_of(*patterns: str) -> re.Pattern[str]:
@@ -49,6 +53,7 @@ ERROR_PAGE = any_of(
     r"verify (?:that )?you are (?:a )?human|\bare you a robot\b",
     r"seite nicht gefunden|page introuvable|página no encontrada",
 )
+CONSENT = any_of(r"\bcookies?\b", r"\bconsent\b", "einwilligung", "consentement", "consentimiento")
 NEEDS_SCRIPT = any_of(
     r"(?:enable|activate|requires?|turn on|aktivieren|activer) (?:\w+ )?javascript",
     r"javascript (?:is )?(?:required|disabled)",
@@ -93,12 +98,14 @@ def parsed_page(markup: str) -> HtmlElement:
 
 def refuse_stub(tree: HtmlElement, about: PageMetadata, text: str) -> None:
     """Raises Unreadable where the page holds no whole article, with the reason."""
+    if not about.article and is_list(text):
+        raise Unreadable("is a list of headlines and no article: save the articles it leads to.")
     words = len(text.split())
     if words > STUB_WORDS:
         return
     whole = " ".join(tree.xpath("string(//body)").split())
     title = " ".join(tree.xpath("string(//title)").split())
-    if not is_free(about.article) or NOT_FREE.search(whole):
+    if NOT_FREE.search(whole) or (words <= PAID_WORDS and not is_free(about.article)):
         raise Unreadable(
             "is the beginning of an article behind a paywall: save the page while you are signed in, or give its text."
         )
@@ -106,11 +113,19 @@ def refuse_stub(tree: HtmlElement, about: PageMetadata, text: str) -> None:
         raise Unreadable(
             "is an error or a check of the site and no article: open it again and save what is shown then."
         )
+    if not about.article and len(CONSENT.findall(text)) >= CONSENT_WORDS:
+        raise Unreadable("asks for consent and holds no article: save the page after you have answered.")
     if not text:
         raise Unreadable(no_text(script=tree.find(".//script") is not None or bool(NEEDS_SCRIPT.search(whole))))
+
+
+def is_list(text: str) -> bool:
+    """True for lines of which none ends a sentence: a front page."""
+    lines = text.split("\n\n")
+    return len(lines) >= FEWEST_HEADLINES and not any(SENTENCE_END.search(line) for line in lines)
 
 
 def no_text(script: bool) -> str:
     if script:
         return "holds no text without its scripts: open it in a browser and save what is shown, or give its text."
-    return "holds no text outside of scripts and navigation."
+    return "holds no article outside of menus, teasers and scripts."
