@@ -66,6 +66,7 @@ async def site() -> AsyncIterator[str]:
         "/": text("text/plain"),
         "/page": text("text/html"),
         "/page.txt": text("text/html"),
+        "/paper": text("application/pdf"),
         "/picture": text("image/png"),
         "/large.txt": text("text/plain", b"x" * (LARGEST + 1)),
         "/largest.txt": text("text/plain", b"x" * LARGEST),
@@ -113,6 +114,9 @@ def refusal(path: str, **changes: object) -> str:
         ("/", ".txt"),
         ("/moved.txt", "/court.txt"),
         ("/largest.txt", "/largest.txt"),
+        ("/page", "/page.html"),
+        ("/page.txt", "/page.txt.html"),
+        ("/paper", "/paper.pdf"),
     ],
 )
 def test_article_files_are_fetched_and_named_after_where_they_are(path: str, ending: str) -> None:
@@ -132,8 +136,6 @@ def test_what_may_be_a_key_is_neither_shown_nor_stored() -> None:
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
-        ("/page", "web page"),
-        ("/page.txt", "web page"),
         ("/picture", "holds no .txt"),
         ("/nothing.txt", "answers 404"),
         ("/large.txt", "more than 10,000 bytes"),

@@ -24,8 +24,14 @@ SUFFIX_OF_TYPE = {
     "application/x-ndjson": ".jsonl",
     "application/json": ".json",
     "text/csv": ".csv",
+    "text/html": ".html",
+    "application/xhtml+xml": ".html",
+    "application/pdf": ".pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "message/rfc822": ".eml",
 }
-WEB_PAGE = ("text/html", "application/xhtml+xml")
+BY_TYPE_ALONE = ("text/html", "application/xhtml+xml", "application/pdf")
+"""What is sent as one of these is one, whatever its address ends in: sites answer with a page where a file is gone."""
 UNICAST = ipaddress.ip_network("2000::/3")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -101,14 +107,13 @@ def check_address(url: str) -> None:
 
 def name_of(url: str, content_type: str) -> str:
     """Host and path, ending in a suffix that the reader knows. Raises FileRejected for what cannot be read."""
-    if content_type in WEB_PAGE:
-        raise FileRejected("web_page")
     parts = urlsplit(url)
     name = f"{parts.hostname}{unquote(parts.path, errors='replace')}"
-    if name.lower().endswith(SUFFIXES):
+    if name.lower().endswith(SUFFIXES) and content_type not in BY_TYPE_ALONE:
         return name
     if content_type in SUFFIX_OF_TYPE:
-        return name.rstrip("/") + SUFFIX_OF_TYPE[content_type]
+        suffix = SUFFIX_OF_TYPE[content_type]
+        return name if name.lower().endswith(suffix) else name.rstrip("/") + suffix
     raise FileRejected("no_file_there", suffixes=", ".join(SUFFIXES))
 
 

@@ -158,7 +158,6 @@ class Translations:
     no_address: str = "This is no address: give one like https://example.org/article.txt."
     no_web_address: str = "This is no web address: give one like https://example.org/article.txt."
     address_with_password: str = "The address holds a user name or password: attach the file instead."
-    web_page: str = "That is a web page, which is not fetched: save it as .html and attach that file."
     no_file_there: str = "The address holds no {suffixes} file: save the article as text and attach that."
     writes_closed: str = "I am about to restart: try again in a minute."
     writes_waiting: str = "Many changes are waiting already: try again in some minutes."
@@ -370,7 +369,6 @@ GERMAN = Translations(
     no_address="Das ist keine Adresse: gib eine wie https://example.org/article.txt.",
     no_web_address="Das ist keine Web-Adresse: gib eine wie https://example.org/article.txt.",
     address_with_password="Die Adresse enthält einen Benutzernamen oder ein Passwort: häng die Datei lieber an.",
-    web_page="Das ist eine Webseite, die hole ich nicht: speichere sie als .html und häng diese Datei an.",
     no_file_there="Unter der Adresse liegt keine Datei mit {suffixes}: speichere den Artikel als Text und häng ihn an.",
     writes_closed="Ich starte gleich neu: bitte in einer Minute noch einmal versuchen.",
     writes_waiting="Es warten schon viele Änderungen: bitte in einigen Minuten noch einmal versuchen.",
