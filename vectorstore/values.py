@@ -95,8 +95,8 @@ class Chunk:
 
     @property
     def recency(self) -> float:
-        """What sorting by date compares: epoch seconds of the publication, -inf without a date."""
-        return self.published.timestamp() if self.published else -math.inf
+        """What sorting by date compares: epoch seconds of the publication, -inf without a date and where it is a guess."""
+        return self.published.timestamp() if self.published and not self.published_guessed else -math.inf
 
     def sentence_text(self, sentence: Span) -> str:
         """The words of one of `sentences`, whose offsets count in the article."""

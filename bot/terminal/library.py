@@ -71,7 +71,8 @@ def reading_lines(report: IngestReport) -> list[str]:
         names = ", ".join(safe(name) for name in read.unknown_fields[:UNKNOWN_FIELDS_SHOWN])
         more = len(read.unknown_fields) - UNKNOWN_FIELDS_SHOWN
         lines.append(f"Fields that were not used: {names}{f' and {more:,} more' if more > 0 else ''}.")
-    lines.append(f"{count_words(read.undated, 'article')} without a date.")
+    guessed = f", {read.guessed:,} with a guessed one" if read.guessed else ""
+    lines.append(f"{count_words(read.undated, 'article')} without a date{guessed}.")
     return lines
 
 

@@ -43,7 +43,7 @@ SENTENCE_ENDS = (".", "!", "?", "…", ":", "。", "！", "？")
 CLOSING_MARKS = "\"'”’»)]"
 HYPHENS = ("-", "\u00ad", "\u2010")
 NO_TITLE = re.compile(
-    r"\A(?:untitled|title|document\d*|layout \d+|microsoft (?:word|powerpoint) - .*|.*\.(?:docx?|pdf|indd|html?|odt|txt))\Z",
+    r"\A(?:.{0,3}|untitled|document\d*|layout \d+|microsoft (?:word|powerpoint) - .*|.*\.(?:docx?|pdf|indd|html?|odt|txt))\Z",
     re.IGNORECASE,
 )
 """What programs write where nobody gave a title."""

@@ -10,12 +10,14 @@ from rag.ingestion.read_articles import ArticleProblem, ReadArticle, ReadResult,
 class FilesRead:
     """files: those that gave at least one article; unreadable: those that gave none. Remarks: dates that were lost, say.
 
-    undated: articles without a date. unknown_fields: names that no field of ours goes by, each once.
+    undated: articles without a date; guessed: those whose date is a guess. unknown_fields: names that no field of ours
+    goes by, each once.
     """
 
     files: int = 0
     unreadable: int = 0
     undated: int = 0
+    guessed: int = 0
     skipped: tuple[Skipped, ...] = ()
     remarks: tuple[ArticleProblem, ...] = ()
     unknown_fields: tuple[str, ...] = ()
@@ -28,6 +30,7 @@ class Tally:
     origins: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     undated: int = 0
+    guessed: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     remarks: list[ArticleProblem] = field(default_factory=list)
     unknown_fields: dict[str, None] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class Tally:
     def add(self, reading: ReadArticle) -> None:
         self.origins.add(file_of(reading.place))
         self.undated += reading.article.published is None
+        self.guessed += reading.article.published_guessed
         self.remarks += [ArticleProblem(reading.place, remark) for remark in reading.draft.remarks]
         self.unknown_fields |= dict.fromkeys(reading.draft.unknown_fields)
 
@@ -55,6 +59,7 @@ class Tally:
             len(self.origins),
             len(self.failed - self.origins),
             self.undated,
+            self.guessed,
             tuple(self.skipped),
             tuple(self.remarks),
             tuple(self.unknown_fields),
