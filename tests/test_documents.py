@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 import time
 import zipfile
@@ -16,6 +17,7 @@ from rag.ingestion import documents as documents_module
 from rag.ingestion.decoding import Unreadable
 from rag.ingestion.documents import Documents
 from rag.ingestion.read_articles import ArticleProblem, ReadArticle, read_paths
+from tests.conftest import REPOSITORY
 from tests.made_documents import CONTENT_TYPES, encrypted_pdf, pdf, pdf_of_streams, word
 from tests.made_pages import stories
 from vectorstore.values import GIVEN, GUESSED, Article
@@ -214,6 +216,14 @@ def test_a_document_that_needs_too_much_memory_is_named_and_the_next_one_read() 
         with pytest.raises(Unreadable, match=r"needs more memory|ends the program that reads it"):
             documents.read(".html", page)
         assert documents.read(".pdf", pdf([["It rained."]])).fields["text"] == "It rained."
+
+
+def test_this_program_loads_no_parser_of_documents() -> None:
+    """What parses a hostile document is loaded by the child alone."""
+    parsers = ("trafilatura", "lxml", "pypdf", "defusedxml")
+    loaded = f"import sys, rag.library; print([one for one in {parsers} if one in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert told.stdout.strip() == "[]"
 
 
 def test_a_child_that_dies_is_replaced() -> None:

@@ -44,7 +44,7 @@ BLOCKS_OF_TEXT = word_set(
 )
 LEAST_FOUND = 0.6
 """Share of the data's articleBody below which the text that was found in the page is taken for a part of it."""
-SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’»)]*\Z")
+SENTENCE_END = re.compile(r"[.!?。！？…।؟۔።][\"'”’»)]*\Z")
 MAX_TEASER_WORDS = 25
 MAX_BYLINE_WORDS = 15
 

@@ -25,7 +25,7 @@ STUB_WORDS = 120
 """A page with more words has an article, whatever else it says. A guess: stubs of paywalls show one or two paragraphs."""
 PAID_WORDS = 80
 """The same for a page that says no more than that it is not free: whoever saved it may be a subscriber, and it may be short."""
-FEWEST_HEADLINES = 5
+FEWEST_HEADLINES, MAX_HEADLINE = 5, 150
 CONSENT_WORDS = 2
 
 
@@ -120,9 +120,10 @@ def refuse_stub(tree: HtmlElement, about: PageMetadata, text: str) -> None:
 
 
 def is_list(text: str) -> bool:
-    """True for lines of which none ends a sentence: a front page."""
+    """True for short lines of which none ends a sentence: a front page. Thai ends none, but has longer paragraphs."""
     lines = text.split("\n\n")
-    return len(lines) >= FEWEST_HEADLINES and not any(SENTENCE_END.search(line) for line in lines)
+    short = all(len(line) <= MAX_HEADLINE and not SENTENCE_END.search(line) for line in lines)
+    return len(lines) >= FEWEST_HEADLINES and short
 
 
 def no_text(script: bool) -> str:
