@@ -15,7 +15,7 @@ import pytest
 
 from rag.ingestion import documents as documents_module
 from rag.ingestion.decoding import Unreadable
-from rag.ingestion.documents import Documents
+from rag.ingestion.documents import Documents, fields_in
 from rag.ingestion.read_articles import ArticleProblem, ReadArticle, read_paths
 from tests.conftest import REPOSITORY
 from tests.made_documents import CONTENT_TYPES, encrypted_pdf, pdf, pdf_of_streams, word
@@ -236,6 +236,17 @@ def test_a_child_that_dies_is_replaced() -> None:
         with pytest.raises(Unreadable, match="ends the program that reads it"):
             documents.read(".pdf", pdf([["It rained."]]))
         assert documents.read(".pdf", pdf([["It snowed."]])).fields["text"] == "It snowed."
+
+
+def test_a_child_that_was_taken_over_gives_no_more_than_an_article() -> None:
+    told = {"id": "another", "title": "Rain", "text": "It rained.", "url": 7}
+    answer = {"fields": told, "origins": {"title": "feed", "id": "given"}, "remarks": ["x", 1]}
+    read = fields_in(answer)
+    assert dict(read.fields) == {"title": "Rain", "text": "It rained."}
+    assert (dict(read.origins), read.remarks) == ({}, ("x",))
+    for nonsense in ({}, {"fields": []}, {"problem": 1}):
+        with pytest.raises(Unreadable):
+            fields_in(nonsense)
 
 
 def test_one_child_reads_many_documents_and_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,23 @@ def test_a_short_article_is_stored_whatever_the_site_sells() -> None:
 
 
 @pytest.mark.parametrize(
+    "around",
+    [
+        "<header>Already a subscriber? <a href='/login'>Log in</a></header>",
+        "<script>var gate = 'Subscribe to continue reading';</script>",
+        "<nav>For subscribers only</nav>",
+    ],
+)
+def test_what_stands_around_a_short_article_makes_it_no_stub(around: str) -> None:
+    assert read_page(f"<html><body>{around}<main><p>{SENTENCE}</p></main></body></html>").text == SENTENCE
+
+
+def test_a_number_in_a_title_makes_no_error_page() -> None:
+    page = f"<html><head><title>Yard sells 404 boats</title></head><body><p>{SENTENCE}</p></body></html>"
+    assert read_page(page).title == "Yard sells 404 boats"
+
+
+@pytest.mark.parametrize(
     "script",
     ['<!--\n{"a": 1}\n-->', '//<![CDATA[\n{"a": 1}\n//]]>', '{"a": 1,}', '{"a": 1};', '{"a":\t1}'],
     ids=["comment", "cdata", "comma", "semicolon", "tab"],

@@ -34,6 +34,9 @@ DOCUMENTS_A_CHILD = 1_000
 """A child is then replaced: parsers keep caches, and a later document must not pay for those before it."""
 MAX_ANSWER_BYTES = 50_000_000
 LENGTH_BYTES = 4
+MAX_PROBLEM = 500
+FIELDS = ("title", "source", "author", "url", "published", "updated", "language", "text")
+"""What a document may say of its article; never its id, by which it could take the place of another."""
 ORIGINS: tuple[Origin, ...] = (GIVEN, PAGE_METADATA, GUESSED)
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH")
 """All that the child gets of the environment: keys and tokens are none of its business."""
@@ -187,11 +190,11 @@ def fields_in(answer: dict[str, object]) -> DocumentFields:
     """The fields in a child's message, checked: whoever wrote the document may have taken it over. Raises Unreadable."""
     problem, fields, origins, remarks = (answer.get(name) for name in ("problem", "fields", "origins", "remarks"))
     if isinstance(problem, str):
-        raise Unreadable(problem)
+        raise Unreadable(problem[:MAX_PROBLEM])
     if not (isinstance(fields, dict) and isinstance(origins, dict) and isinstance(remarks, list)):
         raise Unreadable("ends the program that reads it (an answer that is none): convert it to text.")
     return DocumentFields(
-        {name: value for name, value in fields.items() if isinstance(value, str)},
-        {name: origin for name, origin in origins.items() if origin in ORIGINS},
+        {name: value for name, value in fields.items() if isinstance(value, str) and name in FIELDS},
+        {name: origin for name, origin in origins.items() if origin in ORIGINS and name in FIELDS},
         tuple(remark for remark in remarks if isinstance(remark, str)),
     )

@@ -15,6 +15,8 @@ from vectorstore.values import GIVEN, GUESSED
 SIGNATURE = re.compile(r"^-- ?$.*\Z", re.MULTILINE | re.DOTALL)
 FORWARDED = re.compile(r"\A\s*(?:(?:fwd?|wg|tr|rv)\s*:\s*)+", re.IGNORECASE)
 BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
+LEAST_OF_MAIL = 0.4
+"""Share of a mail's words below which a page reader has taken one of its parts for all of it. A guess."""
 FEWEST_HEADERS = ("from", "date", "subject")
 
 
@@ -73,7 +75,8 @@ def html_text(markup: bytes, charset: str | None, found: FieldsFound) -> str:
     except Unreadable:
         return whole
     found.note("language", page.fields.get("language", ""), page.origins.get("language", GUESSED))
-    return page.fields["text"]
+    text = page.fields["text"]
+    return text if len(text.split()) >= LEAST_OF_MAIL * len(whole.split()) else whole
 
 
 def plain_part_text(part: EmailMessage) -> str:

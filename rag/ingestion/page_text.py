@@ -111,6 +111,9 @@ def cut_out(page: HtmlElement) -> None:
 def is_not_text(element: HtmlElement) -> bool:
     if element.tag in NOT_TEXT_TAGS:
         return True
+    if element.tag == "header":
+        # The site's; an article's own may hold its first paragraph.
+        return not any(ancestor.tag in ("article", "main") for ancestor in element.iterancestors())
     classes = set(f"{element.get('class') or ''} {element.get('id') or ''}".lower().split())
     return not (NOT_TEXT_CLASSES.isdisjoint(classes) and NOT_TEXT_PARTS.isdisjoint(class_parts(element)))
 

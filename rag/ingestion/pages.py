@@ -25,6 +25,11 @@ STUB_WORDS = 120
 """A page with more words has an article, whatever else it says. A guess: stubs of paywalls show one or two paragraphs."""
 PAID_WORDS = 80
 """The same for a page that says no more than that it is not free: whoever saved it may be a subscriber, and it may be short."""
+SHOWN = (
+    "//body//text()[not(ancestor::script or ancestor::style or ancestor::template or ancestor::nav"
+    " or ancestor::header[not(ancestor::article)])]"
+)
+"""The words of a page without its menus, where every site asks whether one is a subscriber."""
 FEWEST_HEADLINES, MAX_HEADLINE = 5, 150
 CONSENT_WORDS = 2
 
@@ -48,7 +53,7 @@ NOT_FREE = any_of(
     r"abbonati per (?:continuare|leggere)",
 )
 ERROR_PAGE = any_of(
-    r"\b(?:page|article|story) (?:was )?not found\b|\b404\b|\b403 forbidden\b|access denied",
+    r"\b(?:page|article|story) (?:was )?not found\b|\A404\b|\b404 (?:not found|error)|\b403 forbidden\b|access denied",
     r"\bjust a moment\b|checking your browser|attention required",
     r"verify (?:that )?you are (?:a )?human|\bare you a robot\b",
     r"seite nicht gefunden|page introuvable|página no encontrada",
@@ -103,20 +108,20 @@ def refuse_stub(tree: HtmlElement, about: PageMetadata, text: str) -> None:
     words = len(text.split())
     if words > STUB_WORDS:
         return
-    whole = " ".join(tree.xpath("string(//body)").split())
+    shown = " ".join(" ".join(tree.xpath(SHOWN)).split())
     title = " ".join(tree.xpath("string(//title)").split())
-    if NOT_FREE.search(whole) or (words <= PAID_WORDS and not is_free(about.article)):
+    if NOT_FREE.search(shown) or (words <= PAID_WORDS and not is_free(about.article)):
         raise Unreadable(
             "is the beginning of an article behind a paywall: save the page while you are signed in, or give its text."
         )
-    if ERROR_PAGE.search(title) or (ERROR_PAGE.search(text) and not about.article):
+    if not about.article and (ERROR_PAGE.search(title) or ERROR_PAGE.search(text)):
         raise Unreadable(
             "is an error or a check of the site and no article: open it again and save what is shown then."
         )
     if not about.article and len(CONSENT.findall(text)) >= CONSENT_WORDS:
         raise Unreadable("asks for consent and holds no article: save the page after you have answered.")
     if not text:
-        raise Unreadable(no_text(script=tree.find(".//script") is not None or bool(NEEDS_SCRIPT.search(whole))))
+        raise Unreadable(no_text(script=tree.find(".//script") is not None or bool(NEEDS_SCRIPT.search(shown))))
 
 
 def is_list(text: str) -> bool:
