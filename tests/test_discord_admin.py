@@ -97,7 +97,7 @@ def test_every_admin_command_is_refused_to_others(tmp_path: Path) -> None:
 def test_what_is_no_article_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path, discord_upload_bytes=1_000) as parts:
-            assert "as text" in await upload(parts, "paper.pdf", b"%PDF")
+            assert "as text" in await upload(parts, "paper.odt", b"PK")
             assert "split it" in await upload(parts, "long.txt", b"a" * 1_001)
             assert "discord:50" not in parts.engine.library.storage
 

@@ -225,7 +225,7 @@ def test_what_cannot_be_read_is_named_each_in_a_sentence_and_the_rest_is_stored(
     (folder / "picture.txt").write_bytes(b"\x89PNG\x00\x01")
     (folder / "cyrillic.txt").write_bytes("Министр сказал нет.".encode("cp1251"))
     (folder / "latin.txt").write_bytes("Müller came.".encode("latin-1"))
-    (folder / "notes.pdf").write_bytes(b"%PDF")
+    (folder / "notes.odt").write_bytes(b"PK")
     (folder / os.fsdecode(b"caf\xe9.txt")).write_text("The sun shone.", "utf-8")
     (folder / "never.txt").write_text(" date 2025-99-99 It rained.", "utf-8")
     (folder / "tomorrow.md").write_text("---\npublished: 2999-01-01\n---\nIt rained.", "utf-8")
@@ -238,7 +238,7 @@ def test_what_cannot_be_read_is_named_each_in_a_sentence_and_the_rest_is_stored(
     assert report.returncode == 1
     assert report.stdout.splitlines() == [
         "5 added, 0 changed, 0 unchanged; 5 chunks made.",
-        "5 files read, 3 skipped: 1 .pdf file, 2 files that could not be read.",
+        "5 files read, 3 skipped: 1 .odt file, 2 files that could not be read.",
         "Fields that were not used: mood.",
         "5 articles without a date.",
     ]
