@@ -35,7 +35,7 @@ DOCUMENTS_A_CHILD = 1_000
 MAX_ANSWER_BYTES = 50_000_000
 LENGTH_BYTES = 4
 MAX_PROBLEM = 500
-FIELDS = ("title", "source", "author", "url", "published", "updated", "language", "text")
+DOCUMENT_FIELDS = ("title", "source", "author", "url", "published", "updated", "language", "text")
 """What a document may say of its article; never its id, by which it could take the place of another."""
 ORIGINS: tuple[Origin, ...] = (GIVEN, PAGE_METADATA, GUESSED)
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH")
@@ -194,7 +194,7 @@ def fields_in(answer: dict[str, object]) -> DocumentFields:
     if not (isinstance(fields, dict) and isinstance(origins, dict) and isinstance(remarks, list)):
         raise Unreadable("ends the program that reads it (an answer that is none): convert it to text.")
     return DocumentFields(
-        {name: value for name, value in fields.items() if isinstance(value, str) and name in FIELDS},
-        {name: origin for name, origin in origins.items() if origin in ORIGINS and name in FIELDS},
+        {name: value for name, value in fields.items() if isinstance(value, str) and name in DOCUMENT_FIELDS},
+        {name: origin for name, origin in origins.items() if origin in ORIGINS and name in DOCUMENT_FIELDS},
         tuple(remark for remark in remarks if isinstance(remark, str)),
     )

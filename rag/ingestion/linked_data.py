@@ -8,7 +8,7 @@ from contextlib import suppress
 ARTICLE_TYPES = ("Article", "Posting")
 """Endings: NewsArticle, ReportageNewsArticle, BlogPosting, LiveBlogPosting, SocialMediaPosting, ..."""
 LIVE_BLOG = "LiveBlogPosting"
-PAGE_TYPES = ("WebPage", "ItemPage")
+WEB_PAGE_TYPES = ("WebPage", "ItemPage")
 INSIDE = ("@graph", "mainEntity", "mainEntityOfPage")
 """Where a page's own article may stand within another thing; an ItemList or hasPart holds other articles."""
 DEEPEST_THING = 6
@@ -37,7 +37,7 @@ class LinkedData:
         for thing in articles:
             if same_words(self.words(thing.get("headline"))) in titles:
                 return thing
-        pages = [thing for thing in self.things if has_type(thing, PAGE_TYPES) and thing.get("datePublished")]
+        pages = [thing for thing in self.things if has_type(thing, WEB_PAGE_TYPES) and thing.get("datePublished")]
         return next(iter(articles + pages), {})
 
     def addresses_of(self, thing: Thing) -> set[str]:

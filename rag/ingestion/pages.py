@@ -25,7 +25,7 @@ STUB_WORDS = 120
 """A page with more words has an article, whatever else it says. A guess: stubs of paywalls show one or two paragraphs."""
 PAID_WORDS = 80
 """The same for a page that says no more than that it is not free: whoever saved it may be a subscriber, and it may be short."""
-SHOWN = (
+SHOWN_WORDS = (
     "//body//text()[not(ancestor::script or ancestor::style or ancestor::template or ancestor::nav"
     " or ancestor::header[not(ancestor::article)])]"
 )
@@ -108,7 +108,7 @@ def refuse_stub(tree: HtmlElement, about: PageMetadata, text: str) -> None:
     words = len(text.split())
     if words > STUB_WORDS:
         return
-    shown = " ".join(" ".join(tree.xpath(SHOWN)).split())
+    shown = " ".join(" ".join(tree.xpath(SHOWN_WORDS)).split())
     title = " ".join(tree.xpath("string(//title)").split())
     if NOT_FREE.search(shown) or (words <= PAID_WORDS and not is_free(about.article)):
         raise Unreadable(

@@ -80,7 +80,7 @@ def xml_of(archive: zipfile.ZipFile, name: str) -> Element:
 def word_paragraphs(element: Element) -> Iterator[tuple[str, str]]:
     """(style in lower case, text) of each paragraph and of each row of a table, in reading order."""
     for child in element:
-        name = local_name(child)
+        name = word_name(child)
         if name == "p":
             yield style_of(child), one_line_a_break(words_under(child))
         elif name == "tr":
@@ -97,7 +97,7 @@ def words_under(element: Element) -> str:
     """The words under an element; Word's breaks and tabs as characters, the text of boxes after its paragraph's own."""
     pieces: list[str] = []
     for child in element:
-        name = local_name(child)
+        name = word_name(child)
         if name == "t":
             pieces.append(child.text or "")
         elif name in ("br", "cr"):
@@ -123,7 +123,7 @@ def style_of(paragraph: Element) -> str:
     return ""
 
 
-def local_name(element: Element) -> str:
+def word_name(element: Element) -> str:
     """An element's name where it is Word's, "" for others."""
     for space in (WORD_SPACE, STRICT_WORD_SPACE):
         if element.tag.startswith(space):
