@@ -22,8 +22,9 @@ from vectorstore.values import Span
 MAX_SPAN_TOKENS = 30
 UNREAD = -20.0
 """The score of a sentence that was cut off or holds no token: lower than any that the network gives."""
-REREAD = 3
-"""Passages that the large network reads."""
+REREAD, REREAD_WITHIN = 3, 2.0
+"""Passages that the large network reads: at most so many, and only those that the small one finds as good as the best, within
+so many log-odds. It reads 1.9 of them a question, and decides as well as with three (docs/quality.md)."""
 REREAD_TOKENS = 110
 """Of each of them: whole sentences around the best. All of its 220 tokens cost twice the time and are worth nothing: the
 areas under the curve are the same or lower (docs/quality.md)."""
@@ -98,13 +99,19 @@ class Reader:
         readings = [interpret(*pair) for pair in zip(encoded, self.small.run(encoded), strict=True)]
         if self.large is None:
             return readings
-        best = sorted(range(len(passages)), key=lambda place: -readings[place].answerable)[:REREAD]
-        windows = {place: best_sentences(encoded[place], readings[place].sentence_scores) for place in best}
+        again = to_reread(readings)
+        windows = {place: best_sentences(encoded[place], readings[place].sentence_scores) for place in again}
         narrowed = [narrow(passages[place], window) for place, window in windows.items()]
         closely = [encode(self.large.tokenizer, question, passage) for passage in narrowed]
-        for place, inputs, scores in zip(best, closely, self.large.run(closely), strict=True):
+        for place, inputs, scores in zip(windows, closely, self.large.run(closely), strict=True):
             readings[place] = combine(readings[place], interpret(inputs, scores), windows[place], passages[place])
         return readings
+
+
+def to_reread(readings: Sequence[Reading]) -> list[int]:
+    """The places of the passages that may hold the answer, the most probable first."""
+    ordered = sorted(range(len(readings)), key=lambda place: -readings[place].answerable)[:REREAD]
+    return [place for place in ordered if readings[ordered[0]].answerable - readings[place].answerable <= REREAD_WITHIN]
 
 
 def best_sentences(encoded: Encoded, scores: Sequence[float]) -> tuple[int, int]:
