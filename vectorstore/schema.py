@@ -250,7 +250,8 @@ followed = Table(
 
 # What each source named, by its own key. `content` is the entry as JSON while it is still to be stored, "" afterwards: a feed
 # forgets an entry long before it may be fetched. `fingerprint` tells whether the source says something else of it now;
-# `text_digest` is that of the text that its page had. `gone_since`: when its page was first found to be gone, NULL if not.
+# `text_digest` is that of the text that its page had, `found_at` where the page was found in the end. `gone_since`: when it
+# was first found to be gone, NULL if not.
 followed_entries = Table(
     "followed_entries",
     metadata,
@@ -263,6 +264,7 @@ followed_entries = Table(
     Column("article_id", Text, nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("content", Text, nullable=False),
+    Column("found_at", Text, nullable=False),
     Column("text_digest", String(64), nullable=False),
     Column("etag", Text, nullable=False),
     Column("last_modified", Text, nullable=False),

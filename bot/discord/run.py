@@ -23,8 +23,9 @@ from bot.discord.cogs.settings import SettingsCog
 from bot.discord.cogs.watch import WatchCog
 from bot.discord.metrics import Metrics, serve_metrics
 from bot.discord.state import AsyncState
-from bot.discord.supervisor import DiscordRefused, plain_failure, stop_on_signals, supervise
+from bot.discord.supervisor import DiscordRefused, plain_failure, supervise
 from bot.seeds import load_seeds
+from bot.signals import stop_on_signals
 from rag.engine import Engine
 from rag.errors import SettingsError
 from rag.factory import open_engine

@@ -1,0 +1,67 @@
+"""Which article a page is, whatever address it was found under, and whether its publisher took it back. Pure."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from courlan import clean_url
+from yarl import URL
+
+from rag.following.feeds import canonical_link, site_of
+
+SAME_TEXT = 200
+"""Characters from which two pages with one text are one article; shorter ones may be notices that many pages carry."""
+NOTICE = re.compile(
+    r"\bthis (?:article|story|report|page|post) (?:has been|was|is) (?:withdrawn|retracted|removed|taken down|deleted)\b"
+    r"|\bwe have (?:withdrawn|retracted|removed) this (?:article|story|report)\b",
+    re.IGNORECASE,
+)
+NOTICE_TITLE = re.compile(r"^\W*(?:withdrawn|retracted)\s*[:\]–—-]", re.IGNORECASE)
+NOTICE_WITHIN = 300
+NOTICE_PAGE = 1_500
+"""Characters. What says so further down, or in a longer text, may speak of another article. A guess."""
+RETRACTED = re.compile(r'"creativeWorkStatus"\s*:\s*"(?:withdrawn|retracted|deleted)"', re.IGNORECASE)
+PAYWALL = re.compile(r'"isAccessibleForFree"\s*:\s*"?false', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class PageAddress:
+    """own: where the page is, without tracking. canonical: what it calls its own address, on the same site; else `own`."""
+
+    own: str
+    canonical: str
+
+
+def page_address(url: str, page: str = "") -> PageAddress:
+    """The addresses of a page that was found at `url`."""
+    own = without_tracking(url)
+    named = canonical_link(page, url)
+    canonical = without_tracking(named) if named and site_of(named) == site_of(url) else own
+    # Some sites call their front page the canonical address of everything.
+    if URL(canonical).path in ("", "/") and URL(own).path not in ("", "/"):
+        canonical = own
+    return PageAddress(own, canonical)
+
+
+def without_tracking(url: str) -> str:
+    """The address in one form: no fragment, default port or dots in its path, no parameters that only say who sent us."""
+    parsed = str(URL(url).with_fragment(None))
+    return clean_url(parsed) or parsed
+
+
+def text_digest(text: str) -> str:
+    """The same for one text however its lines are broken; "" for one that is too short to tell."""
+    words = " ".join(text.split())
+    return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest() if len(words) >= SAME_TEXT else ""
+
+
+def is_withdrawal(title: str, text: str, page: str = "") -> bool:
+    """True for a page or entry that says that its article was taken back."""
+    if NOTICE_TITLE.search(title) or RETRACTED.search(page):
+        return True
+    return len(text) <= NOTICE_PAGE and NOTICE.search(text[:NOTICE_WITHIN]) is not None
+
+
+def is_paywalled(page: str) -> bool:
+    """True where a page says that not all of it can be read for free (schema.org)."""
+    return PAYWALL.search(page) is not None
