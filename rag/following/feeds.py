@@ -132,7 +132,7 @@ def read_syndication(content: bytes, url: str, closing: bytes) -> Feed:
     return Feed("feed", plain_line(parsed.feed.get("title", "")), distinct(entries), left_out=left_out)
 
 
-def entry_of(written: Mapping[str, object], url: str) -> Entry:
+def entry_of(written: dict[str, object], url: str) -> Entry:
     """An entry of feedparser's."""
     link = joined_url(url, written_text(written.get("link")))
     contents = written.get("content")
@@ -146,7 +146,8 @@ def entry_of(written: Mapping[str, object], url: str) -> Entry:
         link,
         title,
         written_text(written.get("published")),
-        written_text(written.get("updated")),
+        # Past feedparser's own `get`, which gives the published date where there is no other.
+        written_text(dict.get(written, "updated")),
         plain_line(written_text(written.get("author"))),
         written_text(written.get("summary"))[:MAX_CONTENT],
         content[:MAX_CONTENT],

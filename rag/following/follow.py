@@ -33,7 +33,15 @@ from rag.following.fetching import (
     unusable,
 )
 from rag.following.guard import reachable_addresses
-from rag.following.identity import is_paywalled, is_withdrawal, page_address, text_digest, without_tracking
+from rag.following.identity import (
+    is_another_page,
+    is_paywalled,
+    is_stand_in,
+    is_withdrawal,
+    page_address,
+    text_digest,
+    without_tracking,
+)
 from rag.following.polite import PoliteFetcher
 from rag.following.schedule import DAY, GONE_APART, next_page_check, next_page_try, next_read, next_try
 from rag.ingestion.decoding import Unreadable
@@ -137,9 +145,14 @@ class Follower:
             async with places:
                 return await self.read(source)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(read(source)) for source in due]
-        return [task.result() for task in tasks]
+        tasks = [asyncio.create_task(read(source)) for source in due]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            # The first error of the store ends the others, too: they would meet the same.
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def read(self, source: Source) -> SourceReport:
         """Read one source: its list if that is due, then the pages that are."""
@@ -295,7 +308,8 @@ class Follower:
     async def read_entry(self, entry: FollowedEntry, report: SourceReport, batch: Batch) -> None:
         """Look at one entry: note what became of it, or put its article into the batch."""
         told = entry_kept_as(entry.content, entry.key, entry.address)
-        if entry.status in (STORED, WITHDRAWN) and not await self.is_there(entry):
+        if entry.status in (STORED, WITHDRAWN) and await self.stored_text(entry) is None:
+            # Somebody deleted its article from the library, which is not to be undone by the next look.
             await self.note(replace(with_content_done(entry, FORGOTTEN), next_check=None))
         elif told.withdrawn or is_withdrawal(told.title, ""):
             await self.take_back(entry, report, batch, None)
@@ -315,9 +329,10 @@ class Follower:
             else:
                 await self.page_fetched(entry, told, fetched, report, batch)
 
-    async def is_there(self, entry: FollowedEntry) -> bool:
-        """False if somebody deleted the article of an entry from the library."""
-        return await self.library.article(entry.library, entry.article_id) is not None
+    async def stored_text(self, entry: FollowedEntry) -> str | None:
+        """What the library has as the article of an entry, None where it has none."""
+        article = await self.library.article(entry.library, entry.article_id) if entry.article_id else None
+        return article.text if article else None
 
     async def page_failed(
         self, entry: FollowedEntry, told: Entry, failed: FetchFailed, report: SourceReport, batch: Batch
@@ -325,9 +340,9 @@ class Follower:
         """A page that was not had: gone, refused, or to be tried again."""
         if failed.failure in (Failure.MISSING, Failure.GONE):
             await self.page_missing(entry, failed, report, batch)
-        elif failed.failure is Failure.REFUSED and entry.status == WAITING:
+        elif failed.failure is Failure.REFUSED and entry.status in (WAITING, SKIPPED):
             await self.store_own_text(entry, told, failed.reason, report, batch)
-        elif failed.failure is Failure.UNUSABLE and entry.status == WAITING:
+        elif failed.failure is Failure.UNUSABLE and entry.status in (WAITING, SKIPPED):
             await self.skip(entry, failed.reason, report)
         else:
             await self.try_later(entry, failed, report)
@@ -350,8 +365,11 @@ class Follower:
     async def try_later(self, entry: FollowedEntry, failed: FetchFailed, report: SourceReport) -> None:
         """Try a page again, later each time; one that was never had is given up after a month."""
         now, failures = self.clock.now(), entry.failures + 1
-        if entry.status == WAITING and now - entry.first_seen > LOOKED_FOR:
+        if now - entry.first_seen > LOOKED_FOR and entry.status == WAITING:
             await self.skip(entry, f"could not be had for a month: it {failed.reason}", report)
+            return
+        if now - entry.first_seen > LOOKED_FOR and entry.status == SKIPPED:
+            await self.note(replace(entry, content="", next_check=None))
             return
         report.failed.append((entry.address, failed.reason))
         again = next_page_try(now, failures, failed.retry_after, self.dice)
@@ -362,7 +380,7 @@ class Follower:
     ) -> None:
         """A page that was had."""
         if fetched.content_type and fetched.content_type not in (*PAGE_TYPES, *TEXT_TYPES):
-            await self.skip(entry, f"is {fetched.content_type}, not a page or text", report)
+            await self.skip(entry, f"is {fetched.content_type}, not a page or text", report, again=True)
             return
         page = fetched.content.decode("utf-8", "replace") if fetched.content_type not in TEXT_TYPES else ""
         if is_paywalled(page):
@@ -379,6 +397,13 @@ class Follower:
             return
         if is_withdrawal(reading.article.title, reading.article.text, page):
             await self.take_back(entry, report, batch, self.clock.now() + DAY)
+            return
+        before = await self.stored_text(entry) if entry.status == STORED else None
+        article = reading.article
+        stands_in = before is not None and is_stand_in(before, article.text)
+        if stands_in or is_another_page(told.title, article.title, article.text):
+            failed = FetchFailed(Failure.PASSING, "shows another page in its place, an error or a log-in perhaps")
+            await self.try_later(entry, failed, report)
             return
         read = replace(entry, etag=fetched.etag, last_modified=fetched.last_modified, found_at=address.own)
         await self.identify(read, reading, address.canonical, report, batch)
@@ -398,7 +423,7 @@ class Follower:
                 # What is stored stands until its page says something else.
                 await self.note(self.looked_at(with_content_done(entry, STORED, reason)))
             else:
-                await self.skip(entry, f"{reason}, and it {str(error).rstrip('.')}", report)
+                await self.skip(entry, f"{reason}, and it {str(error).rstrip('.')}", report, again=True)
             return
         await self.identify(entry, reading, own, report, batch)
 
@@ -503,11 +528,17 @@ class Follower:
         withdrawn = replace(entry, status=WITHDRAWN, content="", failures=0, gone_since=since, next_check=next_check)
         await self.note(replace(withdrawn, reason="was withdrawn by its publisher"))
 
-    async def skip(self, entry: FollowedEntry, reason: str, report: SourceReport) -> None:
-        """Name an entry that is not stored, and why; it is looked at again when its source says something new of it."""
+    async def skip(self, entry: FollowedEntry, reason: str, report: SourceReport, again: bool = False) -> None:
+        """Name an entry that is not stored, and why; it is looked at again when its source says something new of it.
+
+        again: also now and then, because the reason may pass; what its feed says of it is kept for then.
+        """
         report.skipped.append((entry.address or entry.key, reason))
         status = entry.status if entry.status in (STORED, WITHDRAWN) else SKIPPED
-        await self.note(replace(with_content_done(entry, status, reason), next_check=None))
+        skipped = with_content_done(entry, status, reason)
+        await self.note(
+            self.looked_at(replace(skipped, content=entry.content)) if again else replace(skipped, next_check=None)
+        )
 
     def looked_at(self, entry: FollowedEntry) -> FollowedEntry:
         """An entry whose page was just looked at: when it is looked at again."""

@@ -8,6 +8,7 @@ from courlan import clean_url
 from yarl import URL
 
 from rag.following.feeds import canonical_link, site_of
+from rag.text import distinct_words, jaccard
 
 SAME_TEXT = 200
 """Characters from which two pages with one text are one article; shorter ones may be notices that many pages carry."""
@@ -21,6 +22,11 @@ NOTICE_WITHIN = 300
 NOTICE_PAGE = 1_500
 """Characters. What says so further down, or in a longer text, may speak of another article. A guess."""
 RETRACTED = re.compile(r'"creativeWorkStatus"\s*:\s*"(?:withdrawn|retracted|deleted)"', re.IGNORECASE)
+SHORT_PAGE = 400
+"""Characters. A shorter page that says nothing of its title may be an error, a consent or a log-in. A guess, like the next."""
+TITLE_WORDS = 0.3
+STAND_IN = 0.2
+"""Jaccard similarity of words up to which a text of less than half the length is no newer form of an article."""
 PAYWALL = re.compile(r'"isAccessibleForFree"\s*:\s*"?false', re.IGNORECASE)
 
 
@@ -60,6 +66,19 @@ def is_withdrawal(title: str, text: str, page: str = "") -> bool:
     if NOTICE_TITLE.search(title) or RETRACTED.search(page):
         return True
     return len(text) <= NOTICE_PAGE and NOTICE.search(text[:NOTICE_WITHIN]) is not None
+
+
+def is_another_page(told_title: str, title: str, text: str) -> bool:
+    """True for a short page that has hardly a word of what its source calls the article."""
+    wanted = distinct_words(told_title)
+    if not wanted or len(text) >= SHORT_PAGE:
+        return False
+    return len(wanted & distinct_words(f"{title} {text}")) < TITLE_WORDS * len(wanted)
+
+
+def is_stand_in(before: str, after: str) -> bool:
+    """True for what a site shows in an article's place for a while, an error or a log-in, to tell it from a correction."""
+    return 2 * len(after) < len(before) and jaccard(distinct_words(before), distinct_words(after)) <= STAND_IN
 
 
 def is_paywalled(page: str) -> bool:
