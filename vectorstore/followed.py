@@ -193,11 +193,14 @@ class FollowedStore:
                     connection.execute(update(followed_entries).where(*here).values(changed))
 
     def due_entries(self, source_id: str, now: float, limit: int) -> list[FollowedEntry]:
-        """What is to be looked at of a source; copies after what they may be copies of."""
+        """What is to be looked at of a source: copies after what they may be copies of, short addresses first.
+
+        Pages for telephones and printers have longer addresses than the page itself.
+        """
         query = select(followed_entries).where(ENTRY.source == source_id, ENTRY.next_check <= now)
-        last = case((ENTRY.status == COPY, 1), else_=0)
+        order = (case((ENTRY.status == COPY, 1), else_=0), ENTRY.next_check, func.length(ENTRY.address), ENTRY.key)
         with transaction(self.database) as connection:
-            rows = connection.execute(query.order_by(last, ENTRY.next_check, ENTRY.key).limit(limit)).mappings()
+            rows = connection.execute(query.order_by(*order).limit(limit)).mappings()
             return [FollowedEntry(**row) for row in rows]
 
     def entry(self, source_id: str, key: str) -> FollowedEntry | None:

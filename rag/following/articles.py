@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from rag.following.feeds import Entry
@@ -23,23 +23,38 @@ LONGER_THAN_SUMMARY = 1.5
 """How much longer than the summary it must be: some feeds give the summary twice."""
 
 
-def article_of_page(
-    fetched: Fetched, article_id: str, url: str, entry: Entry, outlet: str, library: str
-) -> ReadArticle:
-    """The article of a page or text file, with what its feed said of it where the page is silent. Raises Unreadable."""
-    if fetched.content_type in TEXT_TYPES:
-        draft = text_draft(fetched.content, article_id, library)
-    else:
-        draft = page_draft(fetched.content, article_id, library)
-    return reading_of(draft, article_id, url, entry, outlet)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of an article beside its page: by its entry, its feed's title, and as it was stored before, if it was."""
+
+    entry: Entry
+    outlet: str = ""
+    stored: Article | None = None
+
+    @property
+    def source(self) -> str:
+        """The outlet where the page names none: as it was before, so that two feeds of one article do not take turns."""
+        return (self.stored.source if self.stored else "") or self.outlet
+
+    @property
+    def published(self) -> datetime | None:
+        """The date where the page has none."""
+        return entry_date(self.entry) or (self.stored.published if self.stored else None)
 
 
-def article_of_entry(article_id: str, entry: Entry, outlet: str, library: str) -> ReadArticle:
+def article_of_page(fetched: Fetched, article_id: str, url: str, told: Told, library: str) -> ReadArticle:
+    """The article of a page or text file, with what else is known of it where the page is silent. Raises Unreadable."""
+    read = text_draft if fetched.content_type in TEXT_TYPES else page_draft
+    return reading_of(read(fetched.content, article_id, library), article_id, url, told)
+
+
+def article_of_entry(article_id: str, told: Told, library: str) -> ReadArticle:
     """The article as the feed itself carries it. Raises Unreadable where that is not the whole text."""
+    entry = told.entry
     draft = draft_of({"title": entry.title, "text": entry.content}, library, file=article_id)
     if len(draft.article.text) < max(FULL_TEXT_CHARACTERS, LONGER_THAN_SUMMARY * len(summary_text(entry, library))):
         raise Unreadable("has no full text in its feed either.")
-    return reading_of(draft, article_id, entry.url, entry, outlet)
+    return reading_of(draft, article_id, entry.url, told)
 
 
 def summary_text(entry: Entry, library: str) -> str:
@@ -52,17 +67,17 @@ def summary_text(entry: Entry, library: str) -> str:
         return ""
 
 
-def reading_of(draft: ArticleDraft, article_id: str, url: str, entry: Entry, outlet: str) -> ReadArticle:
+def reading_of(draft: ArticleDraft, article_id: str, url: str, told: Told) -> ReadArticle:
     """The article under its identity."""
-    article = draft.article
+    article, entry = draft.article, told.entry
     filled: Article = replace(
         article,
         id=article_id,
         url=url,
         title=entry.title if article.title_derived and entry.title else article.title,
         title_derived=article.title_derived and not entry.title,
-        source=article.source or outlet or host_of(url),
-        published=article.published or entry_date(entry),
+        source=article.source or told.source or host_of(url),
+        published=article.published or told.published,
     )
     return ReadArticle(replace(draft, article=filled), f"{WEB}{url or article_id}", url or article_id, article_id)
 

@@ -286,6 +286,7 @@ def site_of(url: str) -> str:
 
 
 LINK_ELEMENT = re.compile(r"<link\b[^<>]{1,2000}>", re.IGNORECASE)
+PAGE_TITLE = re.compile(r"<title\b[^<>]{0,200}>([^<]{1,1000})</title", re.IGNORECASE)
 ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json")
 PAGE_HEAD = 300_000
@@ -304,6 +305,12 @@ def links_of(page: str, url: str) -> Iterator[tuple[frozenset[str], str, str]]:
 def feed_links(page: str, url: str) -> list[str]:
     """The feeds that a page names, the first first."""
     return [target for rel, kind, target in links_of(page, url) if "alternate" in rel and kind in FEED_TYPES]
+
+
+def page_title(page: str) -> str:
+    """What a page calls itself, "" where it does not."""
+    found = PAGE_TITLE.search(page[:PAGE_HEAD])
+    return plain_line(found[1]) if found else ""
 
 
 def canonical_link(page: str, url: str) -> str:

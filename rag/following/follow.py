@@ -14,6 +14,7 @@ from random import Random
 from rag.following.articles import (
     PAGE_TYPES,
     TEXT_TYPES,
+    Told,
     article_of_entry,
     article_of_page,
     entry_kept_as,
@@ -218,7 +219,7 @@ class Follower:
             await self.note_failure(report, fetched)
             return
         if fetched.unchanged:
-            report.source = self.as_read(source)
+            report.source = self.as_read(self.where_it_is_now(source, fetched, report))
             await asyncio.to_thread(self.store.update, report.source)
             return
         feed = await self.feed_of(fetched)
@@ -228,19 +229,23 @@ class Follower:
         feed, failed = await self.with_sitemaps(feed)
         if feed.left_out:
             report.notes.append(f"lists more than is read at a time: the first {len(feed.entries):,} entries are read")
-        read = self.as_read(source)
+        read = self.as_read(self.where_it_is_now(source, fetched, report))
         if failed is None:
             # An index may be as it was while the sitemaps that it names are not.
             validators = ("", "") if feed.sitemaps else (fetched.etag, fetched.last_modified)
             read = replace(read, etag=validators[0], last_modified=validators[1], title=feed.title or source.title)
-        if fetched.moved_to and fetched.moved_to != source.address:
-            read = replace(read, address=fetched.moved_to, moved_from=source.address)
-            report.notes.append(f"has moved for good and is read at {fetched.moved_to} from now on")
         report.source = read
         entries = [listed_entry(entry) for entry in feed.entries]
         await asyncio.to_thread(self.store.note_list, read, entries, self.clock.now())
         if failed is not None:
             await self.note_failure(report, failed)
+
+    def where_it_is_now(self, source: Source, fetched: Fetched, report: SourceReport) -> Source:
+        """The source under the address that it moved to for good, if it did and is a feed there."""
+        if fetched.moved_to in ("", source.address):
+            return source
+        report.notes.append(f"has moved for good and is read at {fetched.moved_to} from now on")
+        return replace(source, address=fetched.moved_to, moved_from=source.address)
 
     async def feed_of(self, fetched: Fetched) -> Feed | FetchFailed:
         """What a feed or sitemap lists, read in a thread: the largest take seconds."""
@@ -387,10 +392,11 @@ class Follower:
             await self.store_own_text(entry, told, "is for subscribers only, the page says", report, batch)
             return
         address = page_address(fetched.url, page)
-        outlet, library = report.source.title, entry.library
+        stored = await self.library.article(entry.library, entry.article_id or address.own)
+        known = Told(told, outlet_of(report.source), stored)
         try:
             reading = await asyncio.to_thread(
-                article_of_page, fetched, address.own, address.canonical, told, outlet, library
+                article_of_page, fetched, address.own, address.canonical, known, entry.library
             )
         except Unreadable as error:
             await self.try_later(entry, FetchFailed(Failure.PASSING, str(error).rstrip(".")), report)
@@ -398,9 +404,8 @@ class Follower:
         if is_withdrawal(reading.article.title, reading.article.text, page):
             await self.take_back(entry, report, batch, self.clock.now() + DAY)
             return
-        before = await self.stored_text(entry) if entry.status == STORED else None
         article = reading.article
-        stands_in = before is not None and is_stand_in(before, article.text)
+        stands_in = stored is not None and entry.status == STORED and is_stand_in(stored.text, article.text)
         if stands_in or is_another_page(told.title, article.title, article.text):
             failed = FetchFailed(Failure.PASSING, "shows another page in its place, an error or a log-in perhaps")
             await self.try_later(entry, failed, report)
@@ -416,8 +421,8 @@ class Follower:
         try:
             if not told.content:
                 raise Unreadable("has no full text in its feed either.")
-            title = report.source.title
-            reading = await asyncio.to_thread(article_of_entry, own, told, title, entry.library)
+            known = Told(told, outlet_of(report.source))
+            reading = await asyncio.to_thread(article_of_entry, own, known, entry.library)
         except Unreadable as error:
             if entry.status == STORED:
                 # What is stored stands until its page says something else.
@@ -478,6 +483,9 @@ class Follower:
         Pages of one site with one text, and pages that name a canonical address which was read itself. What another
         site printed in the same words is an article of that outlet.
         """
+        others = self.store.of_article(entry.library, own)
+        if any((other.source, other.key) != (entry.source, entry.key) and other.status == STORED for other in others):
+            return None  # It has this very address, and holds it from now on.
         for other in self.store.of_text(entry.library, digest) if digest else ():
             if other.article_id not in (own, canonical) and site_of(other.address) == site_of(entry.address):
                 return other.article_id
@@ -559,6 +567,11 @@ class Follower:
         report.unchanged += stored.unchanged
         await self.note(*batch.entries)
         batch.readings, batch.entries = [], []
+
+
+def outlet_of(source: Source) -> str:
+    """The outlet that a source's name stands for; that of a page is the page's own."""
+    return "" if source.kind == "page" else source.title
 
 
 def listed_entry(entry: Entry) -> ListedEntry:

@@ -63,7 +63,8 @@ class Robots:
         fetched = await self.fetcher.fetch(url, accept="text/plain", size=MAX_ROBOTS_BYTES)
         if isinstance(fetched, FetchFailed):
             # Where there is none, or it is kept from us, everything is allowed; where the server fails, nothing is.
-            absent = fetched.failure in (Failure.MISSING, Failure.GONE, Failure.REFUSED)
+            # What may not be reached at all says so itself when it is fetched.
+            absent = fetched.failure is not Failure.PASSING
             kept = KEPT_SECONDS if absent else max(KEPT_AFTER_FAILURE, fetched.retry_after)
             return Rules(Protego.parse(""), self.clock.now() + kept, "" if absent else fetched.reason)
         text = fetched.content.decode("utf-8", "replace")

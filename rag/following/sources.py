@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.following.articles import PAGE_TYPES, TEXT_TYPES
-from rag.following.feeds import NotAFeed, feed_links, looks_like_feed, read_feed
+from rag.following.feeds import NotAFeed, feed_links, looks_like_feed, page_title, read_feed
 from rag.following.fetching import Failure, FetchFailed, Unfetchable, unpacked
 from rag.following.follow import ACCEPT_LIST
 from rag.following.polite import PoliteFetcher
@@ -51,8 +51,8 @@ async def discover(address: str, fetcher: PoliteFetcher) -> Discovered | FetchFa
     if fetched.content_type not in (*PAGE_TYPES, *TEXT_TYPES):
         kind = fetched.content_type or "of no known type"
         return FetchFailed(Failure.UNUSABLE, f"is {kind}: only feeds, sitemaps and pages can be followed")
-    feeds = feed_links(fetched.content.decode("utf-8", "replace"), fetched.url)
-    return Discovered("page", address, feeds=tuple(dict.fromkeys(feeds)))
+    page = fetched.content.decode("utf-8", "replace")
+    return Discovered("page", address, page_title(page), feeds=tuple(dict.fromkeys(feed_links(page, fetched.url))))
 
 
 def is_web_address(address: str) -> bool:
