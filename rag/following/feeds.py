@@ -33,6 +33,7 @@ TAIL_BYTES = 2_048
 ROOT = re.compile(rb"<(?![?!])(?:[\w.-]+:)?([\w.-]+)")
 DECLARED_ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 ENTRY_END = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
+ROOT_END = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
 FEED_ROOTS = {b"rss": b"</rss>", b"feed": b"</feed>", b"rdf": b"</rdf:RDF>"}
 SITEMAP_ROOTS = (b"urlset", b"sitemapindex")
 
@@ -112,8 +113,7 @@ def read_feed(content: bytes, url: str) -> Feed:
 
 def read_syndication(content: bytes, url: str, closing: bytes) -> Feed:
     """RSS and Atom, as leniently as feedparser reads them, but never one that ends in the middle. Raises NotAFeed."""
-    tail = content[-TAIL_BYTES:].replace(b"\x00", b"").lower()
-    if closing.removeprefix(b"</").removesuffix(b">").split(b":")[-1].lower() + b">" not in tail.replace(b" >", b">"):
+    if not ROOT_END.search(content[-TAIL_BYTES:].replace(b"\x00", b"")):
         raise NotAFeed("ends in the middle")
     ends = [found.end() for found in ENTRY_END.finditer(content)]
     left_out = len(ends) > MAX_ENTRIES
