@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -53,17 +55,38 @@ def make_due(home: Path) -> None:
     database.dispose()
 
 
-def test_a_feed_is_followed_and_its_corrections_change_the_answer(site: FakeSite, own_home: Path) -> None:
-    added = run("follow", "add", f"{site.address}/feed.xml")
-    assert "Feed “Harbour Post”, 1 entry: followed as " in added.output
-    assert "Harbour Post: 1 added." in run("follow", "run", "--once").output
-    before = CliRunner().invoke(ask, ["What will the ferry cost?"])
+def readme_lines() -> list[list[str]]:
+    """The five lines of the README that follow a feed and ask."""
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    block = re.search(r"^ +dateline follow add https.*\n(?: +(?:dateline|ask) .*\n)+", text, re.MULTILINE)
+    assert block is not None
+    return [shlex.split(line) for line in block.group().splitlines()]
+
+
+@pytest.mark.slow
+def test_the_readmes_five_lines_show_the_answer_change(site: FakeSite, own_home: Path) -> None:
+    def type_in(line: list[str]) -> Result:
+        command, *arguments = (word.replace("https://harbour.example", site.address) for word in line)
+        return CliRunner().invoke({"dateline": dateline, "ask": ask}[command], arguments)
+
+    add, first_run, first_ask, second_run, second_ask = readme_lines()
+    assert "Feed “Harbour Post”, 1 entry: followed as " in type_in(add).output
+    assert "Harbour Post: 1 added." in type_in(first_run).output
+    before = type_in(first_ask)
     assert (before.exit_code, "14 million" in before.output, "Harbour Post" in before.output) == (0, True, True)
     site.put_article("/ferry", "Ferry vote", VOTE.replace("14 million", "19 million"))
     make_due(own_home)
-    assert "1 changed" in run("follow", "run", "--once").output
-    after = CliRunner().invoke(ask, ["What will the ferry cost?"])
+    assert "1 changed" in type_in(second_run).output
+    after = type_in(second_ask)
     assert ("19 million" in after.output, "14 million" in after.output) == (True, False)
+
+
+def test_what_an_article_said_before_is_shown(site: FakeSite, own_home: Path) -> None:
+    run("follow", "add", f"{site.address}/feed.xml")
+    run("follow", "run", "--once")
+    site.put_article("/ferry", "Ferry vote", VOTE.replace("14 million", "19 million"))
+    make_due(own_home)
+    run("follow", "run", "--once")
     shown = run("library", "show", f"{site.address}/ferry").output
     assert "1 earlier version" in shown
     assert "+ The ferry will cost 19 million crowns." in shown
@@ -187,6 +210,7 @@ def start(own_home: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
+@pytest.mark.slow
 def test_following_ends_soon_after_a_signal(site: FakeSite, own_home: Path) -> None:
     run("follow", "add", f"{site.address}/feed.xml")
     process = start(own_home, "follow", "run")
@@ -209,6 +233,7 @@ def test_killed_anywhere_nothing_is_lost_or_doubled(site: FakeSite, own_home: Pa
         )
     site.put_feed("/feed.xml", "Harbour Post", [item(site.address + path, f"Ward {path[6:]}") for path in paths])
     run("follow", "add", f"{site.address}/feed.xml")
+    ended = []
     for kill_at in (1, 2, 5, 10, 13):
         make_due(own_home)
         process = start(own_home, "follow", "run", "--once")
@@ -224,8 +249,9 @@ def test_killed_anywhere_nothing_is_lost_or_doubled(site: FakeSite, own_home: Pa
 
         site.requests.clear()
         site.pages = {path: killing(handler) for path, handler in handlers.items()}
-        process.wait(60)
+        ended.append(process.wait(60))
         site.pages = handlers
+    assert ended.count(-signal.SIGKILL) >= 3
     make_due(own_home)
     last = start(own_home, "follow", "run", "--once")
     output, _ = last.communicate(timeout=60)
