@@ -35,11 +35,13 @@ class PathOrUrl(click.Path):
     def __init__(self) -> None:
         super().__init__(exists=True, path_type=Path)
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:  # type: ignore[override]
-        if value.lower().startswith(("http://", "https://")):
-            return value
-        found = super().convert(value, param, ctx)
-        return Path(os.fsdecode(found))
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
+        given = os.fspath(value)
+        if given.lower().startswith(("http://", "https://")):
+            return given
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
 def settings_now() -> "Settings":

@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -24,7 +25,7 @@ from rag.settings import Settings
 from tests.fakes.fake_site import FAULTS, FakeSite, item, running_site
 from tests.fakes.simulated_clock import SimulatedClock
 from vectorstore.database import open_database
-from vectorstore.followed import FORGOTTEN, WITHDRAWN, FollowedStore, Source
+from vectorstore.followed import FORGOTTEN, MAX_WAITING_ENTRIES, WAITING, WITHDRAWN, FollowedStore, ListedEntry, Source
 from vectorstore.ledger import Ledger
 from vectorstore.values import Scope
 from vectorstore.vectors import VectorStore
@@ -53,6 +54,10 @@ class Newsroom:
         source = new_source(found, library, every, self.clock.now())
         self.follower.store.add(source)
         return source
+
+    def source(self, title: str) -> Source:
+        """The source of this name, as it is now."""
+        return next(source for source in self.follower.store.sources() if source.title == title)
 
     def publish(self, path: str, title: str, text: str, **said: str) -> None:
         """Print an article and put it at the top of the feed."""
@@ -265,6 +270,99 @@ def test_a_site_that_gives_every_page_one_canonical_address_loses_none(tmp_path:
     following(tmp_path, embedder, story)
 
 
+def test_a_page_that_names_anothers_address_by_mistake_is_an_article_of_its_own(
+    tmp_path: Path, embedder: Embedder
+) -> None:
+    async def story(room: Newsroom) -> None:
+        mistaken = '<link rel="canonical" href="/1">'
+        room.site.put_article("/longer/2", title_of(2), article_text(2), head=mistaken)
+        room.announce("/longer/2", title_of(2))
+        await room.follow()
+        await room.read()
+        room.publish("/1", title_of(1), article_text(1))
+        room.site.put_article("/longer/3", title_of(3), article_text(3), head=mistaken)
+        room.announce("/longer/3", title_of(3))
+        await room.pass_time(2 * DAY, HOUR)
+        assert room.stored() == {"/1": article_text(1), "/longer/2": article_text(2), "/longer/3": article_text(3)}
+
+    following(tmp_path, embedder, story)
+
+
+def test_a_name_that_a_feed_gives_to_every_article_overwrites_none(tmp_path: Path, embedder: Embedder) -> None:
+    async def story(room: Newsroom) -> None:
+        items = [item(room.url(f"/{number}"), title_of(number), guid="bulletin") for number in range(4)]
+        for number in range(4):
+            room.site.put_article(f"/{number}", title_of(number), article_text(number))
+        room.site.put_feed(FEED, "Harbour Post", items[:1])
+        room.site.put_feed("/all.xml", "City Wire", items[2:])
+        await room.follow()
+        await room.follow("/all.xml")
+        await room.read()
+        room.site.put_feed(FEED, "Harbour Post", items[1:2])
+        await room.pass_time(DAY, HOUR)
+        assert room.stored() == {f"/{number}": article_text(number) for number in range(4)}
+
+    following(tmp_path, embedder, story)
+
+
+def test_a_site_that_leads_everybody_to_a_consent_page_for_a_while_loses_nothing(
+    tmp_path: Path, embedder: Embedder
+) -> None:
+    async def story(room: Newsroom) -> None:
+        room.publish("/1", title_of(1), article_text(1))
+        await room.follow()
+        await room.read()
+        consent = "We and our partners use cookies to show advertisements that suit everybody. " * 12
+        room.site.put_article("/consent", "Your privacy", consent)
+        room.publish("/2", title_of(2), article_text(2))
+        pages = {path: room.site.pages[path] for path in ("/1", "/2")}
+        for path in pages:
+            room.site.put_status(path, 302, Location="/consent")
+        await room.pass_time(DAY, HOUR)
+        assert room.stored() == {"/1": article_text(1)}
+        room.site.pages |= pages
+        await room.pass_time(2 * DAY, HOUR)
+        assert room.stored() == {"/1": article_text(1), "/2": article_text(2)}
+        assert not room.library.storage.ledger.versions("shared", room.url("/1"))
+
+    following(tmp_path, embedder, story)
+
+
+def test_what_was_stored_but_not_noted_before_a_kill_is_stored_once(tmp_path: Path, embedder: Embedder) -> None:
+    async def story(room: Newsroom) -> None:
+        room.publish("/a", "Ferry vote", LONG)
+        source = await room.follow()
+        await room.read()
+        entry = room.follower.store.entry(source.id, key_of(room.url("/a")))
+        assert entry is not None
+        unnoted = {
+            "status": WAITING,
+            "article_id": "",
+            "text_digest": "",
+            "found_at": "",
+            "next_check": room.clock.now(),
+        }
+        room.follower.store.note([replace(entry, **unnoted)])
+        (report,) = await room.pass_time(HALF_AN_HOUR)
+        assert (report.added, report.changed, report.unchanged) == (0, 0, 1)
+        assert room.stored() == {"/a": LONG}
+
+    following(tmp_path, embedder, story)
+
+
+def test_a_feed_that_invents_entries_without_end_is_bounded_and_loses_none(tmp_path: Path, embedder: Embedder) -> None:
+    async def story(room: Newsroom) -> None:
+        room.site.put_feed(FEED, "Harbour Post", [])
+        source = await room.follow()
+        listed = [ListedEntry(f"{n}", "https://h.example/", "f", "{}") for n in range(MAX_WAITING_ENTRIES + 7)]
+        known = replace(source, etag="x")
+        assert room.follower.store.note_list(known, listed, room.clock.now()) == 7
+        assert room.follower.store.counts(source.id).waiting == MAX_WAITING_ENTRIES
+        assert room.follower.store.sources()[0].etag == ""
+
+    following(tmp_path, embedder, story)
+
+
 def test_a_page_that_is_gone_for_a_day_is_withdrawn_until_it_is_back(tmp_path: Path, embedder: Embedder) -> None:
     async def story(room: Newsroom) -> None:
         room.publish("/a", "Ferry vote", LONG)
@@ -440,12 +538,12 @@ def test_a_failing_source_is_asked_less_often_and_does_not_stop_the_others(tmp_p
         await room.pass_time(DAY)
         assert 3 <= room.site.asked("/other") - asked <= 6
         assert room.site.asked(FEED) > 20
-        failing = room.follower.store.sources()[1]
+        failing = room.source("City Wire")
         assert failing.failures > 3
         assert "500" in failing.last_error
         room.site.put_feed("/other", "City Wire", [])
         await room.pass_time(2 * DAY, HOUR)
-        assert (room.follower.store.sources()[1].failures, room.follower.store.sources()[1].last_error) == (0, "")
+        assert (room.source("City Wire").failures, room.source("City Wire").last_error) == (0, "")
 
     following(tmp_path, embedder, story)
 

@@ -107,6 +107,8 @@ class EntryCounts:
 
 ENTRY = followed_entries.c
 MAX_REASONS = 20
+MAX_WAITING_ENTRIES = 5_000
+"""Entries of one source that are kept until they are read: one that makes them up without end would fill the disk."""
 
 
 def new_source_id() -> str:
@@ -169,19 +171,25 @@ class FollowedStore:
             connection.execute(delete(followed_entries).where(ENTRY.source == source_id))
             return bool(connection.execute(delete(followed).where(followed.c.id == source_id)).rowcount)
 
-    def note_list(self, source: Source, entries: Sequence[ListedEntry], now: float) -> None:
+    def note_list(self, source: Source, entries: Sequence[ListedEntry], now: float) -> int:
         """Store a source that was read together with what it lists: new entries, and those of which it says something new.
 
-        Both or neither: a validator that was stored alone would hide the entries for ever.
+        Both or neither: a validator that was stored alone would hide the entries for ever. Returns how many new entries
+        were left out because too many wait; then no validator is stored, so that they are listed again.
         """
+        left_out = 0
         with transaction(self.database) as connection:
-            connection.execute(update(followed).where(followed.c.id == source.id).values(asdict(source)))
+            waiting = select(func.count()).where(ENTRY.source == source.id, ENTRY.content != "")
+            room = MAX_WAITING_ENTRIES - connection.execute(waiting).scalar_one()
             query = select(ENTRY.key, ENTRY.fingerprint, ENTRY.status).where(ENTRY.source == source.id)
             known = {row.key: row for row in connection.execute(query)}
             for entry in entries:
                 before = known.get(entry.key)
                 said = {"address": entry.address, "fingerprint": entry.fingerprint, "content": entry.content}
-                if before is None and not entry.withdrawn:
+                if before is None and not entry.withdrawn and room <= 0:
+                    left_out += 1
+                elif before is None and not entry.withdrawn:
+                    room -= 1
                     new = FollowedEntry(source.id, entry.key, source.library, entry.address, WAITING, now, now)
                     connection.execute(insert(followed_entries).values(asdict(new) | said))
                 elif before is not None and before.fingerprint != entry.fingerprint and before.status != FORGOTTEN:
@@ -191,6 +199,9 @@ class FollowedStore:
                     changed = said | {"status": status, "next_check": now, "failures": 0}
                     here = (ENTRY.source == source.id, ENTRY.key == entry.key)
                     connection.execute(update(followed_entries).where(*here).values(changed))
+            noted = replace(source, etag="", last_modified="") if left_out else source
+            connection.execute(update(followed).where(followed.c.id == source.id).values(asdict(noted)))
+        return left_out
 
     def due_entries(self, source_id: str, now: float, limit: int) -> list[FollowedEntry]:
         """What is to be looked at of a source: copies after what they may be copies of, short addresses first.

@@ -9,7 +9,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from xml.etree.ElementTree import Element, ParseError
 
@@ -236,9 +236,17 @@ def words_of_element(element: Element | None) -> str:
 
 
 def distinct(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Each key once, as it is listed first: feeds put the newest at the top. A tombstone wins."""
+    """Each key once, as it is listed first: feeds put the newest at the top. A tombstone wins.
+
+    Where a feed calls several articles by one name, they are known by their addresses.
+    """
+    urls: dict[str, set[str]] = {}
+    for entry in entries:
+        urls.setdefault(entry.key, set()).add(entry.url)
     by_key: dict[str, Entry] = {}
     for entry in entries:
+        if not entry.withdrawn and entry.url and len(urls[entry.key] - {""}) > 1:
+            entry = replace(entry, key=key_of(entry.url))
         if entry.withdrawn or entry.key not in by_key:
             by_key[entry.key] = entry
     return tuple(by_key.values())

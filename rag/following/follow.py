@@ -39,7 +39,9 @@ from rag.following.identity import (
     is_paywalled,
     is_stand_in,
     is_withdrawal,
+    may_be_newer_form,
     page_address,
+    shows_one_article,
     text_digest,
     without_tracking,
 )
@@ -63,6 +65,7 @@ from vectorstore.followed import (
     with_content_done,
 )
 from vectorstore.lock import ShouldStop, never_stop
+from vectorstore.values import Article
 
 SOURCES_AT_ONCE = 4
 STORED_AT_ONCE = 8
@@ -236,7 +239,9 @@ class Follower:
             read = replace(read, etag=validators[0], last_modified=validators[1], title=feed.title or source.title)
         report.source = read
         entries = [listed_entry(entry) for entry in feed.entries]
-        await asyncio.to_thread(self.store.note_list, read, entries, self.clock.now())
+        left_out = await asyncio.to_thread(self.store.note_list, read, entries, self.clock.now())
+        if left_out:
+            report.notes.append(f"lists {left_out:,} more entries, which wait until those that wait already are read")
         if failed is not None:
             await self.note_failure(report, failed)
 
@@ -305,7 +310,11 @@ class Follower:
                     f"took longer than {self.limits.seconds:.0f} seconds: the rest waits for the next time"
                 )
                 break
-            await self.read_entry(entry, report, batch)
+            # What was found at another entry's address may have changed this one meanwhile.
+            present = await asyncio.to_thread(self.store.entry, entry.source, entry.key)
+            if present is None or present.next_check is None:
+                continue
+            await self.read_entry(present, report, batch)
             if len(batch.readings) >= STORED_AT_ONCE:
                 await self.store_batch(batch, report)
         await self.store_batch(batch, report)
@@ -384,6 +393,7 @@ class Follower:
         self, entry: FollowedEntry, told: Entry, fetched: Fetched, report: SourceReport, batch: Batch
     ) -> None:
         """A page that was had."""
+        known_entry = entry
         if fetched.content_type and fetched.content_type not in (*PAGE_TYPES, *TEXT_TYPES):
             await self.skip(entry, f"is {fetched.content_type}, not a page or text", report, again=True)
             return
@@ -404,11 +414,20 @@ class Follower:
         if is_withdrawal(reading.article.title, reading.article.text, page):
             await self.take_back(entry, report, batch, self.clock.now() + DAY)
             return
-        article = reading.article
-        stands_in = stored is not None and entry.status == STORED and is_stand_in(stored.text, article.text)
-        if stands_in or is_another_page(told.title, article.title, article.text):
+        article, elsewhere = reading.article, without_tracking(entry.address) != address.own
+        if entry.status == STORED and stored is not None:
+            another = is_stand_in(stored.text, article.text)
+            if entry.found_at != address.own:
+                if elsewhere:
+                    another = not may_be_newer_form(stored.text, article.text)
+                elif not shows_one_article(stored.text, article.text):
+                    # Its feed calls another article by the name that it gave to this one.
+                    another, entry = False, replace(entry, status=WAITING, article_id="")
+        else:
+            another = is_another_page(told.title, article.title, article.text, elsewhere)
+        if another:
             failed = FetchFailed(Failure.PASSING, "shows another page in its place, an error or a log-in perhaps")
-            await self.try_later(entry, failed, report)
+            await self.try_later(known_entry, failed, report)
             return
         read = replace(entry, etag=fetched.etag, last_modified=fetched.last_modified, found_at=address.own)
         await self.identify(read, reading, address.canonical, report, batch)
@@ -441,7 +460,7 @@ class Follower:
             await self.store_batch(batch, report)
         article_id = entry.article_id if entry.status in (STORED, WITHDRAWN) and entry.article_id else ""
         if not article_id:
-            original = await asyncio.to_thread(self.original_of, entry, own, canonical, digest)
+            original = await asyncio.to_thread(self.original_of, entry, reading.article, canonical, digest)
             if original is not None:
                 report.copies += 1
                 copied = replace(self.looked_at(with_content_done(entry, COPY)), next_check=None)
@@ -457,8 +476,9 @@ class Follower:
         batch.readings.append(reading.with_article(article))
         stored = self.looked_at(with_content_done(entry, STORED))
         batch.entries.append(replace(stored, article_id=article_id, text_digest=digest))
-        if article_id == own:
-            batch.entries += await asyncio.to_thread(self.other_views, entry, own)
+        if article_id == own and (views := await asyncio.to_thread(self.other_views, entry, article)):
+            batch.entries += views
+            await self.store_batch(batch, report)
 
     async def look_at_original_first(self, entry: FollowedEntry) -> None:
         """A copy says something new: its original may say the same now. Only what then differs is an article of its own."""
@@ -467,40 +487,55 @@ class Follower:
         originals = [replace(other, next_check=now) for other in known if other.status == STORED]
         await self.note(*originals, replace(entry, failures=1, etag="", last_modified="", next_check=now))
 
-    def other_views(self, entry: FollowedEntry, own: str) -> list[FollowedEntry]:
-        """Entries of other addresses that hold this article, which its own page holds from now on: a page for telephones, say."""
-        known = self.store.of_article(entry.library, own)
-        others = [other for other in known if (other.source, other.key) != (entry.source, entry.key)]
+    def other_views(self, entry: FollowedEntry, article: Article) -> list[FollowedEntry]:
+        """Entries of other addresses that hold this article, which its own page holds from now on: a page for telephones, say.
+
+        One that only called itself by this address is looked at again, to get its own.
+        """
+        stored = self.stored_article(entry.library, article.id)
+        views = [
+            other
+            for other in self.others(entry, article.id)
+            if other.status == STORED and other.found_at not in ("", article.id)
+        ]
+        if stored is None or shows_one_article(stored.text, article.text):
+            return [replace(view, status=COPY, next_check=None) for view in views]
+        now = self.clock.now()
         return [
-            replace(other, status=COPY, next_check=None)
-            for other in others
-            if other.status == STORED and other.found_at not in ("", own)
+            replace(view, status=WAITING, article_id="", etag="", last_modified="", next_check=now) for view in views
         ]
 
-    def original_of(self, entry: FollowedEntry, own: str, canonical: str, digest: str) -> str | None:
+    def others(self, entry: FollowedEntry, article_id: str) -> list[FollowedEntry]:
+        """The other entries whose article this is."""
+        known = self.store.of_article(entry.library, article_id)
+        return [other for other in known if (other.source, other.key) != (entry.source, entry.key)]
+
+    def original_of(self, entry: FollowedEntry, article: Article, canonical: str, digest: str) -> str | None:
         """The article that this page shows under another address, None where it is one of its own.
 
-        Pages of one site with one text, and pages that name a canonical address which was read itself. What another
-        site printed in the same words is an article of that outlet.
+        Pages of one site with one text, and pages that name a canonical address which was read itself and says much the
+        same. What another site printed in the same words is an article of that outlet.
         """
-        others = self.store.of_article(entry.library, own)
-        if any((other.source, other.key) != (entry.source, entry.key) and other.status == STORED for other in others):
+        own = article.id
+        if any(other.status == STORED for other in self.others(entry, own)):
             return None  # It has this very address, and holds it from now on.
         for other in self.store.of_text(entry.library, digest) if digest else ():
             if other.article_id not in (own, canonical) and site_of(other.address) == site_of(entry.address):
                 return other.article_id
-        for other in self.store.of_article(entry.library, canonical) if canonical != own else ():
-            is_other = (other.source, other.key) != (entry.source, entry.key)
-            if is_other and other.status == STORED and other.found_at == canonical:
-                return canonical
-        return None
+        stored = self.stored_article(entry.library, canonical) if canonical != own else None
+        if stored is None or not shows_one_article(stored.text, article.text):
+            return None
+        held = any(other.status == STORED and other.found_at == canonical for other in self.others(entry, canonical))
+        return canonical if held else None
+
+    def stored_article(self, library: str, article_id: str) -> Article | None:
+        return self.library.storage.ledger.article(library, article_id)
 
     def free_id(self, entry: FollowedEntry, own: str, canonical: str) -> str:
         """The canonical address, unless another page with another text has it: some sites give all pages one."""
         if canonical == own:
             return own
-        holders = self.store.of_article(entry.library, canonical)
-        others = [other for other in holders if (other.source, other.key) != (entry.source, entry.key)]
+        others = self.others(entry, canonical)
         taken = any(other.status == STORED and other.found_at != own for other in others)
         return own if taken else canonical
 
@@ -512,14 +547,8 @@ class Follower:
         if not entry.article_id or entry.status not in (STORED, WITHDRAWN):
             await self.skip(entry, "was withdrawn by its publisher", report)
             return
-        known = await asyncio.to_thread(self.store.of_article, entry.library, entry.article_id)
-        others = [
-            other
-            for other in known
-            if (other.source, other.key) != (entry.source, entry.key)
-            and other.status in (STORED, COPY)
-            and other.gone_since is None
-        ]
+        known = await asyncio.to_thread(self.others, entry, entry.article_id)
+        others = [other for other in known if other.status in (STORED, COPY) and other.gone_since is None]
         now = self.clock.now()
         since = entry.gone_since if entry.gone_since is not None else now
         if now - since > LOOKED_FOR:

@@ -27,6 +27,9 @@ SHORT_PAGE = 400
 TITLE_WORDS = 0.3
 STAND_IN = 0.2
 """Jaccard similarity of words up to which a text of less than half the length is no newer form of an article."""
+ONE_ARTICLE, NEWER_FORM = 0.8, 0.3
+"""Jaccard similarity of words from which two pages show one article, and from which one may be a newer form of the other.
+Guesses: what differs between a page and its form for telephones is a line or two; weather reports of two days share half."""
 PAYWALL = re.compile(r'"isAccessibleForFree"\s*:\s*"?false', re.IGNORECASE)
 
 
@@ -68,12 +71,25 @@ def is_withdrawal(title: str, text: str, page: str = "") -> bool:
     return len(text) <= NOTICE_PAGE and NOTICE.search(text[:NOTICE_WITHIN]) is not None
 
 
-def is_another_page(told_title: str, title: str, text: str) -> bool:
-    """True for a short page that has hardly a word of what its source calls the article."""
+def is_another_page(told_title: str, title: str, text: str, elsewhere: bool = False) -> bool:
+    """True for a page that has hardly a word of what its source calls the article.
+
+    elsewhere: whether a redirect led to it; where none did, only a short page is held against its title.
+    """
     wanted = distinct_words(told_title)
-    if not wanted or len(text) >= SHORT_PAGE:
+    if not wanted or (len(text) >= SHORT_PAGE and not elsewhere):
         return False
     return len(wanted & distinct_words(f"{title} {text}")) < TITLE_WORDS * len(wanted)
+
+
+def shows_one_article(text: str, other: str) -> bool:
+    """True for the texts of two pages of one article."""
+    return jaccard(distinct_words(text), distinct_words(other)) >= ONE_ARTICLE
+
+
+def may_be_newer_form(before: str, after: str) -> bool:
+    """False for a text that has too little in common with the one before to be a correction of it."""
+    return jaccard(distinct_words(before), distinct_words(after)) >= NEWER_FORM
 
 
 def is_stand_in(before: str, after: str) -> bool:
