@@ -13,8 +13,9 @@ import pytest
 
 from rag.following.feeds import key_of
 from rag.following.fetching import Fetcher, FetchLimits
-from rag.following.follow import Follower, FollowLimits, SourceReport
+from rag.following.follow import Follower
 from rag.following.guard import anywhere
+from rag.following.pages import FollowLimits, PageReader, SourceReport
 from rag.following.polite import PoliteFetcher
 from rag.following.schedule import DAY, HOUR
 from rag.following.sources import Discovered, discover, new_source
@@ -110,7 +111,8 @@ async def newsroom(home: Path, embedder: Embedder, seconds: float = 0.2) -> Asyn
         ):
             site.put("/robots.txt", "User-agent: *\nDisallow: /private\n", "text/plain")
             polite, limits = PoliteFetcher(fetcher, clock, 0.0), FollowLimits(50, 600)
-            follower = Follower(library, FollowedStore(database), polite, clock, limits, Random(7))
+            sources = FollowedStore(database)
+            follower = Follower(library, sources, PageReader(library, sources, polite, clock, limits, Random(7)))
             yield Newsroom(site, library, clock, follower)
     finally:
         store.close()
@@ -571,7 +573,7 @@ def test_an_unchanged_feed_is_not_sent_twice_and_more_than_a_run_takes_waits(
     async def story(room: Newsroom) -> None:
         for number in range(7):
             room.publish(f"/{number}", title_of(number), article_text(number))
-        room.follower.limits = FollowLimits(3, 600)
+        room.follower.pages.limits = FollowLimits(3, 600)
         source = await room.follow()
         await room.read()
         counts = room.follower.store.counts(source.id)

@@ -18,7 +18,8 @@ from bot.terminal.text_io import writes_unicode
 from rag.factory import open_library
 from rag.following.clock import RealClock
 from rag.following.fetching import FetchFailed
-from rag.following.follow import SourceReport, keep_reading, open_fetcher, open_follower
+from rag.following.follow import keep_reading, open_fetcher, open_follower
+from rag.following.pages import SourceReport
 from rag.following.sources import Discovered, discover, new_source, seconds_of
 from rag.settings import Settings
 from vectorstore.database import open_database
