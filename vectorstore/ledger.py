@@ -316,10 +316,16 @@ class Ledger:
         with self.transaction() as connection:
             return list(connection.execute(query).scalars())
 
-    def chunks_by_id(self, chunk_ids: Sequence[str]) -> dict[str, IndexedChunk]:
-        """These chunks with their texts; ids of unfinished, withdrawn or unknown articles are left out."""
+    def chunks_by_id(self, chunk_ids: Sequence[str], withdrawn_too: bool = False) -> dict[str, IndexedChunk]:
+        """These chunks with their texts; ids of unfinished or unknown articles are left out, and of withdrawn ones.
+
+        withdrawn_too: for what keeps the store as it is rather than answers from it.
+        """
+        which = articles.c.indexed.is_not(None) if withdrawn_too else QUOTABLE
         with self.transaction() as connection:
-            rows = [row for batch in slices(chunk_ids) for row in connection.execute(whole_chunks(batch)).all()]
+            rows = [
+                row for batch in slices(chunk_ids) for row in connection.execute(whole_chunks(batch).where(which)).all()
+            ]
         return {row.id: indexed_chunk(row) for row in rows}
 
     def leading_chunks(self, scope: Scope, limit: int) -> list[Chunk]:
@@ -400,14 +406,14 @@ class Ledger:
 
 
 def whole_chunks(chunk_ids: Sequence[str]) -> Select[tuple[object, ...]]:
-    """Chunks joined with what their articles say of them, only where they may be quoted; as indexed_chunk reads it."""
+    """Chunks joined with what their articles say of them, as indexed_chunk reads it."""
     chunk, article = chunks.c, articles.c
     place = (chunk.id, chunk.article_id, chunk.library, chunk.position, chunk.start, chunk.end)
     headline = (article.title, article.source, article.url, *PUBLISHED, article.title_derived)
     return (
         select(*place, passage_text(), *headline, article.story, chunk.sentences, chunk.sentence_vectors)
         .join(articles, OF_ARTICLE)
-        .where(chunk.id.in_(chunk_ids), QUOTABLE)
+        .where(chunk.id.in_(chunk_ids))
     )
 
 
