@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
 from bot.discord.admission import wait_at_most
 from rag.following.follow import keep_reading, open_follower
@@ -22,7 +21,7 @@ async def keep_following(settings: Settings, library: Library, stop: asyncio.Eve
     while not stop.is_set():
         try:
             async with open_follower(settings, library) as follower:
-                await keep_reading(follower, stop, log_reports)
+                await keep_reading(follower, stop, log_report)
         except DatelineError as error:
             log.error("following failed", extra={"failure": type(error).__name__, "reason": str(error)})
             await wait_at_most(stop, READ_AGAIN)
@@ -31,10 +30,9 @@ async def keep_following(settings: Settings, library: Library, stop: asyncio.Eve
             await wait_at_most(stop, READ_AGAIN)
 
 
-def log_reports(reports: Sequence[SourceReport]) -> None:
-    """One line for each source that was read."""
-    for report in reports:
-        counts = {"added": report.added, "changed": report.changed, "withdrawn": len(report.withdrawn)}
-        counts |= {"skipped": len(report.skipped), "failed": len(report.failed)}
-        level = logging.WARNING if report.error else logging.INFO
-        log.log(level, "source read", extra={"source": report.source.id, "reason": report.error, **counts})
+def log_report(report: SourceReport) -> None:
+    """One line for a source that was read."""
+    counts = {"added": report.added, "changed": report.changed, "withdrawn": len(report.withdrawn)}
+    counts |= {"skipped": len(report.skipped), "failed": len(report.failed)}
+    level = logging.WARNING if report.error else logging.INFO
+    log.log(level, "source read", extra={"source": report.source.id, "reason": report.error, **counts})

@@ -150,28 +150,23 @@ async def run_sources(settings: Settings, once: bool) -> int:
     """Read what is due, once or until a signal; FAILED where a source could not be read."""
     stop, failed = asyncio.Event(), False
 
-    def show(reports: Sequence[SourceReport]) -> None:
+    def show(report: SourceReport) -> None:
         nonlocal failed
-        for report in reports:
-            failed = failed or has_failed(report)
-            for line in report_lines(report):
-                click.echo(line)
+        failed = failed or has_failed(report)
+        for line in report_lines(report):
+            click.echo(line)
         sys.stdout.flush()
 
     async with open_library(settings, on_wait=notify) as library, open_follower(settings, library) as follower:
         if not follower.store.sources():
             notify("Nothing is followed: `dateline follow add ADDRESS` follows a feed, sitemap, page or folder.")
-            return ANSWERED
-        if once:
-            reports = await follower.read_due()
-            show(reports)
-            if not reports:
-                notify("Nothing is due: `dateline follow list` says when it is.")
-            return FAILED if failed else ANSWERED
-        stop_on_signals(stop)
-        notify("Reading what is followed until Ctrl-C.")
-        await keep_reading(follower, stop, show)
-    return ANSWERED
+        if not once:
+            stop_on_signals(stop)
+            notify("Reading what is followed until Ctrl-C.")
+            await keep_reading(follower, stop, show)
+        elif not await follower.read_due(show) and follower.store.sources():
+            notify("Nothing is due: `dateline follow list` says when it is.")
+    return FAILED if failed and once else ANSWERED
 
 
 def has_failed(report: SourceReport) -> bool:

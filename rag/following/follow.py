@@ -31,6 +31,13 @@ SHORTEST_REST, LONGEST_REST = 1.0, 60.0
 """Seconds between two looks for what is due: another process may have added a source."""
 
 
+OnReport = Callable[[SourceReport], None]
+
+
+def no_report(_report: SourceReport) -> None:
+    """For whoever takes what `read_due` returns."""
+
+
 class Follower:
     """Reads sources into a library. Raises StoreError, EmbedderError; what fails on the wire is in the reports."""
 
@@ -42,14 +49,16 @@ class Follower:
         self.clock = pages.clock
         self.dice = pages.dice
 
-    async def read_due(self) -> list[SourceReport]:
-        """Read every source that is due, a few at a time."""
+    async def read_due(self, show: OnReport = no_report) -> list[SourceReport]:
+        """Read every source that is due, a few at a time; `show` hears of each as soon as it is read."""
         places = asyncio.Semaphore(SOURCES_AT_ONCE)
         due = await asyncio.to_thread(self.store.due, self.clock.now())
 
         async def read(source: Source) -> SourceReport:
             async with places:
-                return await self.read(source)
+                report = await self.read(source)
+            show(report)
+            return report
 
         tasks = [asyncio.create_task(read(source)) for source in due]
         try:
@@ -223,21 +232,21 @@ async def open_follower(
         yield Follower(library, store, PageReader(library, store, fetcher, clock, limits, dice or Random()))
 
 
-async def keep_reading(follower: Follower, stop: asyncio.Event, show: Callable[[list[SourceReport]], None]) -> None:
+async def keep_reading(follower: Follower, stop: asyncio.Event, show: OnReport) -> None:
     """Read what is due until `stop` is set, which ends it within a second or two: what was begun is begun again next time."""
     ending = threading.Event()
     follower.pages.stopped = ending.is_set
     stopping = asyncio.create_task(stop.wait())
     try:
         while not stop.is_set():
-            reading = asyncio.create_task(follower.read_due())
+            reading = asyncio.create_task(follower.read_due(show))
             await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():
                 ending.set()
                 reading.cancel()
                 await asyncio.wait({reading})
                 return
-            show(reading.result())
+            reading.result()
             due = await asyncio.to_thread(follower.store.next_due)
             rest = LONGEST_REST if due is None else min(max(due - follower.clock.now(), SHORTEST_REST), LONGEST_REST)
             await asyncio.wait({stopping}, timeout=rest)
