@@ -104,11 +104,11 @@ def test_of_a_hundred_thousand_entries_the_first_are_read_in_a_moment() -> None:
 
 @pytest.mark.parametrize("piece", ["<", "<a ", "<a>", "&", "<!--", "<a b='", "<![CDATA[", "]]>", "<item>"])
 def test_no_feed_takes_for_ever(piece: str) -> None:
-    hostile = f"<rss><channel><item><description>{piece * 20_000}</rss>".encode()
+    hostile = f"<rss><channel><item><description>{piece * 8_000}</rss>".encode()
     began = time.perf_counter()
     with suppress(NotAFeed):
         read_feed(hostile, URL)
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 3
 
 
 def test_random_bytes_are_a_feed_or_not_and_nothing_else() -> None:

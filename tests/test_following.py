@@ -147,10 +147,12 @@ def week_of_faults(names: Sequence[str]) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize(
-    ("names", "peace"), [(QUICK, 72), pytest.param(tuple(FAULTS), 216, marks=pytest.mark.slow)], ids=["quick", "all"]
+    ("names", "peace", "articles"),
+    [(QUICK, 56, 6), pytest.param(tuple(FAULTS), 216, 18, marks=pytest.mark.slow)],
+    ids=["quick", "all"],
 )
 def test_a_week_of_news_and_faults_loses_and_doubles_nothing(
-    names: tuple[str, ...], peace: int, tmp_path: Path, embedder: Embedder
+    names: tuple[str, ...], peace: int, articles: int, tmp_path: Path, embedder: Embedder
 ) -> None:
     async def live() -> None:
         async with newsroom(tmp_path, embedder) as room:
@@ -161,7 +163,7 @@ def test_a_week_of_news_and_faults_loses_and_doubles_nothing(
             for half_hour in range(24 + len(names) * 4 + peace):
                 fault = faults.get(half_hour)
                 room.site.fault = FAULTS[fault] if fault else None
-                if half_hour % 6 == 5 and number < 18:
+                if half_hour % 6 == 5 and number < articles:
                     # Within faults and between them.
                     number += 1
                     room.publish(f"/news/{number}", title_of(number), article_text(number))

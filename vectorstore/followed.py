@@ -178,6 +178,7 @@ class FollowedStore:
         were left out because too many wait; then no validator is stored, so that they are listed again.
         """
         left_out = 0
+        added: list[dict[str, object]] = []
         with transaction(self.database) as connection:
             waiting = select(func.count()).where(ENTRY.source == source.id, ENTRY.content != "")
             room = MAX_WAITING_ENTRIES - connection.execute(waiting).scalar_one()
@@ -191,7 +192,7 @@ class FollowedStore:
                 elif before is None and not entry.withdrawn:
                     room -= 1
                     new = FollowedEntry(source.id, entry.key, source.library, entry.address, WAITING, now, now)
-                    connection.execute(insert(followed_entries).values(asdict(new) | said))
+                    added.append(asdict(new) | said)
                 elif before is not None and before.fingerprint != entry.fingerprint and before.status != FORGOTTEN:
                     status = WAITING if before.status == SKIPPED else before.status
                     if not entry.address:
@@ -199,6 +200,8 @@ class FollowedStore:
                     changed = said | {"status": status, "next_check": now, "failures": 0}
                     here = (ENTRY.source == source.id, ENTRY.key == entry.key)
                     connection.execute(update(followed_entries).where(*here).values(changed))
+            if added:
+                connection.execute(insert(followed_entries), added)
             noted = replace(source, etag="", last_modified="") if left_out else source
             connection.execute(update(followed).where(followed.c.id == source.id).values(asdict(noted)))
         return left_out
