@@ -601,7 +601,9 @@ def test_sitemaps_pages_folders_and_json_feeds_are_followed(tmp_path: Path, embe
         listed = "".join(place.format(room.url(f"/{n}"), title_of(n)) for n in range(2))
         head = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:n="{news}">'
         room.site.put("/news.xml.gz", gzip.compress(f"{head}{listed}</urlset>".encode()), "application/gzip")
-        index = f"<sitemapindex><sitemap><loc>{room.url('/news.xml.gz')}</loc></sitemap></sitemapindex>"
+        room.site.put("/again.xml", f"{head}{place.format(room.url('/1'), 'Listed twice')}</urlset>", "text/xml")
+        places = "".join(f"<sitemap><loc>{room.url(path)}</loc></sitemap>" for path in ("/news.xml.gz", "/again.xml"))
+        index = f"<sitemapindex>{places}</sitemapindex>"
         room.site.put("/index.xml", index, "text/xml")
         items = [{"id": "4", "url": "/4", "title": title_of(4)}]
         feed = {"version": "https://jsonfeed.org/version/1.1", "title": "City Wire", "items": items}

@@ -13,7 +13,7 @@ from random import Random
 
 from rag.following.articles import kept_entry
 from rag.following.clock import Clock, RealClock
-from rag.following.feeds import Entry, Feed, NotAFeed, key_of, read_feed
+from rag.following.feeds import Entry, Feed, NotAFeed, distinct, key_of, read_feed
 from rag.following.fetching import Failure, Fetched, Fetcher, FetchFailed, FetchLimits, Seen, Unfetchable, unpacked
 from rag.following.guard import reachable_addresses
 from rag.following.pages import FollowLimits, PageReader, SourceReport
@@ -184,7 +184,7 @@ class Follower:
                 continue
             entries += part.entries
             title, left_out = title or part.title, left_out or part.left_out
-        return replace(feed, title=title, entries=tuple(entries), left_out=left_out), failed
+        return replace(feed, title=title, entries=distinct(entries), left_out=left_out), failed
 
     def as_read(self, source: Source) -> Source:
         """A source that was just read without failure."""
