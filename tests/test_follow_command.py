@@ -179,7 +179,7 @@ def test_a_single_page_is_stored_as_a_followed_one_would_be(site: FakeSite) -> N
     site.put("/paper.pdf", b"%PDF-1.7", "application/pdf")
     result = run("ingest", f"{site.address}/ferry?utm_source=mail", f"{site.address}/paper.pdf")
     assert (result.exit_code, "1 added." in result.output) == (1, True)
-    assert "is application/pdf, not a page or text" in result.output
+    assert f"{site.address}/paper.pdf is application/pdf, not a page or text." in result.output
     run("follow", "add", f"{site.address}/feed.xml")
     assert "Harbour Post: 1 unchanged." in run("follow", "run", "--once").output
     assert run("library", "list").output.count("Ferry vote") == 1
@@ -188,7 +188,9 @@ def test_a_single_page_is_stored_as_a_followed_one_would_be(site: FakeSite) -> N
 def test_what_is_listed_reads_well() -> None:
     failing = {"next_try": 7_300.0, "failures": 3, "last_error": "cannot be had"}
     source = replace(Source("1f", "https://h.example/feed", "feed", "Harbour Post", 5_400.0, 0.0), **failing)
-    lines = source_lines(source, EntryCounts(20, 3, 1, 7, (("https://h.example/a", "is an image"),) * 7), 100.0)
+    lines = source_lines(
+        source, EntryCounts(20, 3, 1, 7, (("skipped", "https://h.example/a", "is an image"),) * 7), 100.0
+    )
     assert lines == [
         "1f  Harbour Post",
         "  feed every 90 minutes · https://h.example/feed",
@@ -197,7 +199,7 @@ def test_what_is_listed_reads_well() -> None:
         "  next try      in 2 hours (1970-01-01 02:01 UTC)",
         "  last error    it cannot be had (3 times in a row)",
         *["  skipped       https://h.example/a is an image"] * 5,
-        "  skipped       and 2 more: --json names up to 20",
+        "  ...           --json names up to 20",
     ]
     assert counted_entries(EntryCounts()) == "0"
     assert [duration(seconds) for seconds in (300.0, 3_600.0, 172_800.0)] == ["5 minutes", "1 hour", "2 days"]

@@ -96,13 +96,16 @@ class FollowedEntry:
 
 @dataclass(frozen=True, slots=True)
 class EntryCounts:
-    """How many entries of a source are in which state. stored: distinct articles. skipped: (address, reason), the newest."""
+    """How many entries of a source are in which state. stored: distinct articles.
+
+    reasons: why the newest of those that are not stored are not, each (status, address, reason).
+    """
 
     stored: int = 0
     waiting: int = 0
     withdrawn: int = 0
     skipped: int = 0
-    reasons: tuple[tuple[str, str], ...] = field(default=())
+    reasons: tuple[tuple[str, str, str], ...] = field(default=())
 
 
 ENTRY = followed_entries.c
@@ -246,16 +249,21 @@ class FollowedStore:
             return [FollowedEntry(**row) for row in rows]
 
     def counts(self, source_id: str) -> EntryCounts:
-        """How many entries of a source are in which state, and why the last ones were skipped."""
+        """How many entries of a source are in which state, and why the last ones are not stored."""
         by_status = select(ENTRY.status, func.count()).where(ENTRY.source == source_id).group_by(ENTRY.status)
         own = (ENTRY.source == source_id, ENTRY.status == STORED)
         distinct = select(func.count(func.distinct(ENTRY.article_id))).where(*own)
-        skipped = select(ENTRY.address, ENTRY.reason).where(ENTRY.source == source_id, ENTRY.status == SKIPPED)
+        unread = (ENTRY.source == source_id, ENTRY.status.in_((WAITING, SKIPPED)), ENTRY.reason != "")
+        why = (
+            select(ENTRY.status, ENTRY.address, ENTRY.reason)
+            .where(*unread)
+            .order_by(ENTRY.first_seen.desc(), ENTRY.key)
+        )
         with transaction(self.database) as connection:
             count: dict[str, int] = {row[0]: row[1] for row in connection.execute(by_status)}
             stored = connection.execute(distinct).scalar_one()
-            rows = connection.execute(skipped.order_by(ENTRY.first_seen.desc()).limit(MAX_REASONS)).all()
-        reasons = tuple((row.address, row.reason) for row in rows)
+            rows = connection.execute(why.limit(MAX_REASONS)).all()
+        reasons = tuple((row.status, row.address, row.reason) for row in rows)
         return EntryCounts(stored, count.get(WAITING, 0), count.get(WITHDRAWN, 0), count.get(SKIPPED, 0), reasons)
 
 

@@ -109,9 +109,11 @@ def source_lines(source: Source, counts: EntryCounts, now: float) -> list[str]:
         lines.append(f"  last error    it {safe(source.last_error)}{times}")
     if source.moved_from:
         lines.append(f"  moved from    {safe(source.moved_from)}")
-    lines += [f"  skipped       {safe(address)} {safe(reason)}" for address, reason in counts.reasons[:NAMED_ENTRIES]]
-    if counts.skipped > NAMED_ENTRIES:
-        lines.append(f"  skipped       and {counts.skipped - NAMED_ENTRIES:,} more: --json names up to 20")
+    lines += [
+        f"  {status:<13} {safe(address)} {safe(reason)}" for status, address, reason in counts.reasons[:NAMED_ENTRIES]
+    ]
+    if len(counts.reasons) > NAMED_ENTRIES:
+        lines.append("  ...           --json names up to 20")
     return lines
 
 
@@ -129,10 +131,10 @@ def source_json(source: Source, counts: EntryCounts) -> dict[str, object]:
         if (value := getattr(source, name)) is not None
     }
     entries = {"articles": counts.stored, "waiting": counts.waiting, "withdrawn": counts.withdrawn}
-    skipped = [{"address": address, "reason": reason} for address, reason in counts.reasons]
+    unread = [{"status": status, "address": address, "reason": reason} for status, address, reason in counts.reasons]
     hidden = {"etag", "last_modified"}
     plain = {name: value for name, value in asdict(source).items() if name not in hidden}
-    return plain | times | entries | {"skipped": counts.skipped, "skipped_latest": skipped}
+    return plain | times | entries | {"skipped": counts.skipped, "not_stored": unread}
 
 
 async def remove_source(settings: Settings, source_id: str) -> int:
@@ -201,9 +203,13 @@ async def store_pages(settings: Settings, addresses: Sequence[str], library: str
     async with open_library(settings, on_wait=notify) as stored, open_follower(settings, stored) as follower:
         for address in addresses:
             report = await follower.read_once(address, library)
-            failed = failed or has_failed(report) or bool(report.skipped)
-            for line in report_lines(report):
-                click.echo(line)
+            # Nothing looks at it again by itself, so that one kind of failure is like the other.
+            unread = [("", report.error)] if report.error else [*report.failed, *report.skipped]
+            failed = failed or bool(unread)
+            for _, reason in unread:
+                notify(f"{safe(address)} {safe(reason)}.")
+            if not unread:
+                click.echo(report_lines(report)[0])
     return FAILED if failed else ANSWERED
 
 
