@@ -5,6 +5,7 @@ A command imports what it runs when it runs: `--help` must not pay for models an
 """
 
 import gc
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,21 @@ MCP_PACKAGES = ("mcp", "mcp_types", "starlette", "uvicorn")
 LIBRARY = click.option(
     "--library", default="shared", show_default=True, help="The library that the articles belong to."
 )
+
+
+class PathOrUrl(click.Path):
+    """A file or folder that exists, or a web address, which stays text."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, path_type=Path)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
+        given = os.fspath(value)
+        if given.lower().startswith(("http://", "https://")):
+            return given
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
 def settings_now() -> "Settings":
@@ -96,16 +112,26 @@ dateline.add_command(ask)
 
 
 @dateline.command("ingest")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("sources", nargs=-1, required=True, metavar="PATH_OR_URL...", type=PathOrUrl())
 @click.option("--prune", is_flag=True, help="Delete articles that were read from these paths and are gone from them.")
 @click.option("--yes", is_flag=True, help="With --prune: delete even more than half of the library, without asking.")
 @LIBRARY
-def ingest_command(paths: tuple[Path, ...], prune: bool, yes: bool, library: str) -> None:
-    """Store the articles in files and folders (.txt, .md, .html, .jsonl, .json, .csv).
+def ingest_command(sources: tuple[Path | str, ...], prune: bool, yes: bool, library: str) -> None:
+    """Store the articles in files and folders (.txt, .md, .html, .jsonl, .json, .csv), or web pages by their URLs.
 
     Doing it again changes nothing; a changed article is replaced; a run that was killed is finished by the next.
     """
+    paths = tuple(source for source in sources if isinstance(source, Path))
+    urls = tuple(source for source in sources if isinstance(source, str))
+    if paths and urls:
+        raise click.UsageError("Give files and folders, or URLs, not both at once.")
+    if urls and prune:
+        raise click.UsageError("--prune is for folders: a URL lists no articles.")
     settings = settings_now()
+    if urls:
+        from bot.terminal.follow import store_pages
+
+        run_command(store_pages(settings, urls, library))
     from bot.terminal.library import ingest_paths
 
     run_command(ingest_paths(settings, paths, prune, yes, library))
@@ -285,6 +311,54 @@ def watch_stop_command(watch_id: str) -> None:
     from bot.terminal.watch import stop_watch
 
     run_command(stop_watch(settings, watch_id))
+
+
+@dateline.group("follow")
+def follow_group() -> None:
+    """Follow feeds, sitemaps, pages and folders: what they bring is stored, what they correct or withdraw, too."""
+
+
+@follow_group.command("add")
+@click.argument("source")
+@click.option("--every", default="30m", show_default=True, metavar="TIME", help="How often to read it: 30m, 2h, 1d.")
+@click.option("--page", "page_itself", is_flag=True, help="Follow a page itself even if it has a feed.")
+@LIBRARY
+def follow_add_command(source: str, every: str, page_itself: bool, library: str) -> None:
+    """Follow a feed, sitemap, page (by URL) or folder; says what it found there."""
+    settings = settings_now()
+    from bot.terminal.follow import add_source
+
+    run_command(add_source(settings, source, library, every, page_itself))
+
+
+@follow_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print the sources as JSON (docs/formats.md).")
+def follow_list_command(as_json: bool) -> None:
+    """Every source: what came of it, when it was and will be read, what is wrong with it."""
+    settings = settings_now()
+    from bot.terminal.follow import list_sources
+
+    run_command(list_sources(settings, as_json))
+
+
+@follow_group.command("remove")
+@click.argument("source_id")
+def follow_remove_command(source_id: str) -> None:
+    """No longer follow a source; its articles stay."""
+    settings = settings_now()
+    from bot.terminal.follow import remove_source
+
+    run_command(remove_source(settings, source_id))
+
+
+@follow_group.command("run")
+@click.option("--once", is_flag=True, help="Read what is due now and end.")
+def follow_run_command(once: bool) -> None:
+    """Read what is due, again and again until Ctrl-C. Exits with 1 where a source could not be read, after all others."""
+    settings = settings_now()
+    from bot.terminal.follow import run_sources
+
+    run_command(run_sources(settings, once))
 
 
 @dateline.group("cases")

@@ -299,7 +299,7 @@ def note_vectors(storage: Storage, expected: Mapping[str, Chunk], faults: Faults
 
 def other_texts_vectors(storage: Storage, stored: Sequence[StoredVector]) -> set[str]:
     """The ids of those whose vector is not their text's. Only what is unlike its own sentences is embedded again."""
-    indexed = storage.ledger.chunks_by_id([one.chunk_id for one in stored])
+    indexed = storage.ledger.chunks_by_id([one.chunk_id for one in stored], withdrawn_too=True)
     wrong: set[str] = set()
     for one in stored:
         if one.chunk_id not in indexed:

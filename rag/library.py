@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from rag.answer import Headline, headline_of
@@ -26,7 +27,7 @@ from rag.ingestion.read_articles import (
 )
 from rag.ingestion.tally import file_of
 from rag.watching import MOST_ARRIVALS, Arrivals
-from vectorstore.ledger import LedgerCounts, News
+from vectorstore.ledger import ArticleVersion, LedgerCounts, News
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop, writer_lock
 from vectorstore.values import SHARED_LIBRARY, Article, Chunk
@@ -144,6 +145,32 @@ class Library:
             return reading
         digest = hashlib.sha256(article.text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         return reading.with_article(replace(article, id=f"{article.id}-{digest}"))
+
+    async def store(
+        self, readings: Sequence[ReadArticle], library: str = SHARED_LIBRARY, stopped: ShouldStop = never_stop
+    ) -> IngestReport:
+        """Store articles that were read elsewhere; one that is there is replaced, one that was withdrawn is back."""
+        return await asyncio.to_thread(self.store_readings, readings, library, stopped)
+
+    def store_readings(self, readings: Sequence[ReadArticle], library: str, stopped: ShouldStop) -> IngestReport:
+        with self.writing(stopped):
+            return ingest(self.storage, readings, library, stopped=stopped)[0]
+
+    async def withdraw(self, library: str, article_ids: Sequence[str], stopped: ShouldStop = never_stop) -> list[str]:
+        """Take articles out of every answer because their publisher did; returns which of them stood until now."""
+        return await asyncio.to_thread(self.withdraw_articles, library, article_ids, stopped)
+
+    def withdraw_articles(self, library: str, article_ids: Sequence[str], stopped: ShouldStop) -> list[str]:
+        with self.writing(stopped):
+            return self.storage.ledger.withdraw(library, article_ids)
+
+    async def withdrawn(self, library: str = SHARED_LIBRARY) -> dict[str, datetime]:
+        """The withdrawn articles of a library by id, and since when they are."""
+        return await asyncio.to_thread(self.storage.ledger.withdrawn, library)
+
+    async def versions(self, library: str, article_id: str) -> list[ArticleVersion]:
+        """What an article said before it was changed, oldest first."""
+        return await asyncio.to_thread(self.storage.ledger.versions, library, article_id)
 
     async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
         """Every article of one library, newest first."""

@@ -20,6 +20,8 @@ from rag.errors import SettingsError
 from rag.ingestion.decoding import encoding_of
 
 PREFIX = "DATELINE_"
+EARLIER_PRIVATE_ADDRESSES = f"{PREFIX}DISCORD_PRIVATE_ADDRESSES"
+"""What `private_addresses` was called while only the bot fetched; still read."""
 
 
 class Settings(BaseSettings):
@@ -52,6 +54,30 @@ class Settings(BaseSettings):
     embedder_base_url: str = Field("", description="Base URL of an OpenAI-compatible /embeddings server.")
     embedder_model: str = Field("", description="Model name to ask that server for.")
     threads: int = Field(2, ge=1, le=64, description="CPU threads for the embedded models.")
+
+    # Fetching from the web
+    private_addresses: bool = Field(
+        False,
+        validation_alias=AliasChoices("private_addresses", f"{PREFIX}PRIVATE_ADDRESSES", EARLIER_PRIVATE_ADDRESSES),
+        description="Fetch from this machine and its own network too, for `dateline follow` and /library add.",
+    )
+    follow_contact: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[\x20-\x7e]*$",
+        description="Who sites may turn to about the fetching: an address they read in every request.",
+    )
+    follow_seconds: float = Field(30.0, gt=0, le=600, description="Longest time to fetch one page or feed.")
+    follow_bytes: int = Field(
+        5_000_000, ge=1_000, le=100_000_000, description="Largest page or feed that is fetched, unpacked."
+    )
+    follow_delay_seconds: float = Field(
+        2.0, ge=0, le=3_600, description="Rest between two requests to one site; its robots.txt may ask for more."
+    )
+    follow_pages: int = Field(50, ge=1, le=10_000, description="Pages fetched for one source each time it is read.")
+    follow_run_seconds: float = Field(
+        600.0, gt=0, le=86_400, description="Longest time one source is read at a time; the rest waits for the next."
+    )
 
     # Finding and answering
     reranker_class: str = Field(
@@ -131,9 +157,6 @@ class Settings(BaseSettings):
         20.0, ge=0, le=600, description="How long running questions may take to finish when the bot is stopped."
     )
     discord_upload_bytes: int = Field(5_000_000, ge=1_000, description="Largest file that /library add takes.")
-    discord_private_addresses: bool = Field(
-        False, description="Let /library add fetch from this machine and its own network too."
-    )
     discord_guild_ready_seconds: float = Field(
         2.0, gt=0, le=60, description="Wait for further servers while connecting; small where there are few."
     )
@@ -269,7 +292,7 @@ def refuse_unknown_names(names: set[str], env: EnvFile) -> None:
     """Raises SettingsError for the first DATELINE_ name that is no setting: a typo must not pass silently."""
     known = [variable_name(field_name) for field_name in Settings.model_fields]
     for name in sorted(names):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
+        if name.upper().startswith(PREFIX) and name.upper() not in (*known, EARLIER_PRIVATE_ADDRESSES):
             near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
             raise SettingsError(
                 f"{env.place_of(name)}{name} is not a setting: did you mean {near[0]}? .env.example lists them all."

@@ -156,6 +156,22 @@ def test_the_backup_of_an_older_program_is_brought_up_to_date(home: Path, tmp_pa
     assert is_well(tmp_path / "new")
 
 
+def test_withdrawn_articles_come_back_as_such(home: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(home, old)
+    database = open_database(old / LEDGER)
+    ledger = Ledger(database)
+    article_id = min(ledger.known("shared"))
+    assert ledger.withdraw("shared", [article_id]) == [article_id]
+    database.dispose()
+    write_backup(old, tmp_path / "old.zip")
+    restore_backup(tmp_path / "old.zip", tmp_path / "new", False)
+    assert is_well(tmp_path / "new")
+    restored = open_database(tmp_path / "new" / LEDGER)
+    assert list(Ledger(restored).withdrawn("shared")) == [article_id]
+    restored.dispose()
+
+
 @pytest.mark.parametrize("place", [0.1, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize("kind", ["flipped", "truncated"])
 def test_a_damaged_backup_is_refused_and_the_library_stays(

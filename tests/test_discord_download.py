@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 from test_discord_admin import run_command
 
-from bot.discord.download import Download, anywhere, download, is_public
+from bot.discord.download import Download, download
 from rag.errors import ArticleError
+from rag.following.guard import anywhere, is_public
 from rag.ingestion.documents import Documents
 from rag.ingestion.read_articles import read_open_file
 from rag.library import with_url
@@ -258,7 +259,7 @@ def test_the_address_becomes_the_link_of_articles_without_one() -> None:
 
 def test_an_admin_adds_an_article_by_its_address(tmp_path: Path) -> None:
     async def check() -> None:
-        async with running(tmp_path, discord_private_addresses=True) as parts:
+        async with running(tmp_path, private_addresses=True) as parts:
             parts.discord.files["court.txt"] = ARTICLE
             url = f"http://127.0.0.1:{parts.discord.port}/files/court.txt"
             assert "1 added" in await run_command(parts, "library add", {"url": url})

@@ -16,7 +16,7 @@ from tests.fakes.fake_discord import FakeDiscord, Interaction, fake_discord
 GUIDE = (ROOT / "docs" / "discord.md").read_text()
 CHANGES: dict[str, str | None] = {
     "DATELINE_DISCORD_TOKEN": None,
-    "DATELINE_DISCORD_PRIVATE_ADDRESSES": "true",
+    "DATELINE_PRIVATE_ADDRESSES": "true",
 }
 """The token is only where the guide has its reader put it; the address to fetch an article from is on loopback."""
 

@@ -303,7 +303,8 @@ from pathlib import Path
 from tests.fakes.discord_harness import FakeEngine, drafting
 from bot.client import create_bot
 from bot.discord.metrics import Metrics
-from bot.discord.supervisor import stop_on_signals, supervise
+from bot.discord.supervisor import supervise
+from bot.signals import stop_on_signals
 from rag.settings import Settings
 
 async def main():

@@ -31,7 +31,8 @@ from rag.models.wordpiece import bert_tokenizer
 from tests.conftest import SEED_ID, SEEDS
 from vectorstore.database import open_database
 from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
-from vectorstore.ledger import IncomingArticle, KnownArticle, Ledger
+from vectorstore.followed import FollowedStore
+from vectorstore.ledger import MAX_VERSIONS, IncomingArticle, KnownArticle, Ledger
 from vectorstore.lock import writer_lock
 from vectorstore.values import Article, Chunk, Scope
 from vectorstore.vectors import VectorStore
@@ -424,6 +425,54 @@ def test_a_ledger_of_the_first_version_gets_the_zone_and_keeps_its_articles(tmp_
     database = open_database(path)
     assert Ledger(database).article("shared", "a") == article
     database.dispose()
+
+
+def test_a_ledger_from_before_sources_were_followed_keeps_its_articles(library: Library, tmp_path: Path) -> None:
+    run(library, write_corpus(tmp_path / "corpus.jsonl", {"a": "One sentence.", "b": "Another sentence."}))
+    database = library.storage.ledger.database
+    with database.begin() as connection:
+        for table in ("article_versions", "followed", "followed_entries"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("ALTER TABLE articles DROP COLUMN withdrawn"))
+        connection.execute(text("UPDATE schema_version SET version = 4"))
+    open_database(library.storage.folder / "ledger.sqlite3").dispose()
+    assert len(stored_state(library)[0]) == 2
+    assert library.storage.ledger.withdraw("shared", ["a"]) == ["a"]
+    assert FollowedStore(database).sources() == []
+
+
+def test_what_an_article_said_before_is_kept_up_to_a_bound_and_goes_with_it(library: Library) -> None:
+    ledger = library.storage.ledger
+    for edition in range(MAX_VERSIONS + 3):
+        ledger.save([IncomingArticle(Article("a", "Title", f"Edition {edition}."), "", "")])
+    ledger.save([IncomingArticle(Article("a", "Title", f"Edition {edition}.", source="Harbour Post"), "", "")])
+    versions = [version.text for version in ledger.versions("shared", "a")]
+    assert versions == [f"Edition {number}." for number in range(2, MAX_VERSIONS + 2)], (
+        "words that stay make no version"
+    )
+    assert asyncio.run(library.forget("shared", "a"))
+    assert ledger.versions("shared", "a") == []
+
+
+def test_a_withdrawn_article_is_stored_and_in_no_search_until_it_is_stored_again(
+    library: Library, tmp_path: Path
+) -> None:
+    corpus = write_corpus(tmp_path / "corpus.jsonl", {"a": "The ferry was sold.", "b": "The bridge was closed."})
+    run(library, corpus)
+    whole, ledger = stored_state(library)[0], library.storage.ledger
+    revision = ledger.revision
+    assert asyncio.run(library.withdraw("shared", ["a", "unknown"])) == ["a"]
+    assert ledger.revision != revision
+    (entry,) = ledger.lexical_entries()
+    assert "bridge" in entry.text
+    assert set(ledger.chunks_by_id(whole)) == {entry.chunk_id}
+    assert set(ledger.chunks_by_id(whole, withdrawn_too=True)) == set(whole)
+    assert [chunk.article_id for chunk in ledger.leading_chunks(Scope(), 10)] == ["b"]
+    assert [arrival.library for arrival in ledger.arrivals(-1.0, 10)] == ["shared"]
+    assert ledger.chunks_of("shared", "a") == []
+    assert asyncio.run(library.withdraw("shared", ["a"])) == [], "it is already"
+    run(library, corpus)
+    assert (stored_state(library)[0], asyncio.run(library.withdrawn())) == (whole, {})
 
 
 def test_text_is_stored_repaired_and_its_chunks_are_exact(library: Library, tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def make_library(folder: Path, manifest: Manifest) -> None:
             while ids := [line.rstrip("\n") for line in islice(lines, VECTORS_IN_MEMORY)]:
                 bytes_of_rows = vectors.read(4 * manifest.dimension * len(ids))
                 rows = np.frombuffer(bytes_of_rows, "<f4").reshape(len(ids), manifest.dimension)
-                known = ledger.chunks_by_id(ids)
+                known = ledger.chunks_by_id(ids, withdrawn_too=True)
                 kept = [place for place, chunk_id in enumerate(ids) if chunk_id in known]
                 store.upsert([known[ids[place]].chunk for place in kept], rows[kept])
         LexicalIndex.build(ledger.revision, ledger.lexical_entries()).save(folder / LEXICAL)

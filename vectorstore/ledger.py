@@ -8,7 +8,7 @@ import hashlib
 import json
 import struct
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -16,11 +16,11 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Label, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Label, Row, Select, and_, delete, func, insert, select, update
 
 from vectorstore.database import put, transaction
 from vectorstore.lexical import LexicalEntry
-from vectorstore.schema import articles, chunks, facts, story_bands
+from vectorstore.schema import article_versions, articles, chunks, facts, story_bands
 from vectorstore.values import GUESSED, Article, Chunk, Origin, Scope, Span
 
 Value = TypeVar("Value")
@@ -28,6 +28,8 @@ Value = TypeVar("Value")
 # SQLite takes 32,766 variables in a statement, PostgreSQL's driver 65,535.
 MAX_IDS_AT_ONCE = 5_000
 ARRIVAL_STEP = 0.001
+MAX_VERSIONS = 100
+"""Earlier texts that are kept of one article, the newest of them: a page that changes with every look would fill the disk."""
 SPANS = struct.Struct("<ii")
 """A sentence's start and end, as stored."""
 
@@ -44,6 +46,7 @@ class KnownArticle:
     origin: str
     indexed: str
     field_origins: str = ""
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,15 @@ class IncomingArticle:
     origin: str
     duplicate_group: str
     bands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleVersion:
+    """What an article said until `replaced_at` (epoch seconds)."""
+
+    title: str
+    text: str
+    replaced_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,8 @@ OF_ARTICLE = and_(articles.c.library == chunks.c.library, articles.c.id == chunk
 """Joins a chunk with its article."""
 
 
+QUOTABLE = and_(articles.c.indexed.is_not(None), articles.c.withdrawn.is_(None))
+"""What may be in an answer: articles whose chunks are whole and which their publishers have not taken back."""
 PUBLISHED = (articles.c.published, articles.c.published_offset)
 GUESSED_DAY = f'%"published": "{GUESSED}"%'
 """Matches the stored origins of an article whose publication is a guess."""
@@ -117,8 +131,9 @@ UPDATED = (articles.c.updated, articles.c.updated_offset)
 class Ledger:
     """Articles and chunks in SQL. Every method raises StoreUnavailable when the database fails."""
 
-    def __init__(self, database: Engine) -> None:
+    def __init__(self, database: Engine, clock: Callable[[], float] = time.time) -> None:
         self.database = database
+        self.clock = clock
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """Everything or nothing; a failing database becomes one sentence."""
@@ -144,20 +159,31 @@ class Ledger:
 
     def known(self, library: str) -> dict[str, KnownArticle]:
         """Every article of a library by id, without texts."""
-        columns = select(articles.c.id, articles.c.digest, articles.c.origin, articles.c.indexed, articles.c.origins)
+        columns = (
+            articles.c.id,
+            articles.c.digest,
+            articles.c.origin,
+            articles.c.indexed,
+            articles.c.origins,
+            articles.c.withdrawn,
+        )
         with self.transaction() as connection:
-            rows = connection.execute(columns.where(articles.c.library == library))
+            rows = connection.execute(select(*columns).where(articles.c.library == library))
             return {
-                row.id: KnownArticle(row.id, row.digest, row.origin, row.indexed or "", row.origins) for row in rows
+                row.id: KnownArticle(
+                    row.id, row.digest, row.origin, row.indexed or "", row.origins, row.withdrawn is not None
+                )
+                for row in rows
             }
 
     def save(self, incoming: Sequence[IncomingArticle]) -> None:
-        """Store articles as unfinished, in the place of earlier ones with their ids."""
+        """Store articles as unfinished, in the place of earlier ones with their ids, whose texts are kept as versions."""
         with self.transaction() as connection:
             for entry in incoming:
                 article = entry.article
                 new = {"origin": entry.origin, "story": entry.duplicate_group, "indexed": None, "arrived": None}
-                row = article_row(article) | new
+                row = article_row(article) | new | {"withdrawn": None}
+                keep_version(connection, article, self.clock())
                 put(connection, articles, row)
                 own = (story_bands.c.library == article.library, story_bands.c.article_id == article.id)
                 connection.execute(delete(story_bands).where(*own))
@@ -212,6 +238,35 @@ class Ledger:
             rows = connection.execute(query.order_by(articles.c.published.desc().nulls_last(), articles.c.id)).all()
         return [article_of(row) for row in rows]
 
+    def versions(self, library: str, article_id: str) -> list[ArticleVersion]:
+        """What an article said before it was changed, oldest first."""
+        query = select(article_versions).where(*version_key(library, article_id)).order_by(article_versions.c.number)
+        with self.transaction() as connection:
+            return [ArticleVersion(row.title, row.text, row.replaced_at) for row in connection.execute(query)]
+
+    def withdraw(self, library: str, article_ids: Sequence[str]) -> list[str]:
+        """Take articles out of every answer because their publisher did; returns which of them stood until now.
+
+        They stay stored. Storing one again, even unchanged, brings it back.
+        """
+        standing = (articles.c.library == library, articles.c.withdrawn.is_(None))
+        withdrawn: list[str] = []
+        with self.transaction() as connection:
+            for batch in slices(article_ids):
+                here = (*standing, articles.c.id.in_(batch))
+                withdrawn += connection.execute(select(articles.c.id).where(*here)).scalars()
+                connection.execute(update(articles).where(*here).values(withdrawn=self.clock()))
+            if withdrawn:
+                raise_revision(connection)
+        return withdrawn
+
+    def withdrawn(self, library: str) -> dict[str, datetime]:
+        """The withdrawn articles of a library by id, and since when they are."""
+        query = select(articles.c.id, articles.c.withdrawn).where(articles.c.library == library)
+        with self.transaction() as connection:
+            rows = connection.execute(query.where(articles.c.withdrawn.is_not(None))).all()
+        return {row.id: datetime.fromtimestamp(row.withdrawn, UTC) for row in rows}
+
     def counts(self, libraries: Sequence[str]) -> LedgerCounts:
         here = articles.c.library.in_(libraries)
         totals = select(func.count(), func.count(articles.c.indexed)).where(here)
@@ -254,7 +309,7 @@ class Ledger:
             rows = [chunk_row(indexed) for _, chunks_of_article in made for indexed in chunks_of_article]
             if rows:
                 connection.execute(insert(chunks), rows)
-            arrived = func.coalesce(articles.c.arrived, next_arrival(connection))
+            arrived = func.coalesce(articles.c.arrived, next_arrival(connection, self.clock()))
             for article, _ in made:
                 # The digest is part of the key: an article that was changed meanwhile stays unfinished.
                 key = (articles.c.library == library, articles.c.id == article.id, articles.c.digest == article.digest)
@@ -265,7 +320,7 @@ class Ledger:
     def remove(self, library: str, article_ids: Sequence[str]) -> None:
         with self.transaction() as connection:
             for batch in slices(article_ids):
-                for table in (chunks, story_bands):
+                for table in (chunks, story_bands, article_versions):
                     connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(batch)))
                 connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(batch)))
             raise_revision(connection)
@@ -283,16 +338,22 @@ class Ledger:
         with self.transaction() as connection:
             return list(connection.execute(query).scalars())
 
-    def chunks_by_id(self, chunk_ids: Sequence[str]) -> dict[str, IndexedChunk]:
-        """These chunks with their texts; ids of unfinished or unknown articles are left out."""
+    def chunks_by_id(self, chunk_ids: Sequence[str], withdrawn_too: bool = False) -> dict[str, IndexedChunk]:
+        """These chunks with their texts; ids of unfinished or unknown articles are left out, and of withdrawn ones.
+
+        withdrawn_too: for what keeps the store as it is rather than answers from it.
+        """
+        which = articles.c.indexed.is_not(None) if withdrawn_too else QUOTABLE
         with self.transaction() as connection:
-            rows = [row for batch in slices(chunk_ids) for row in connection.execute(whole_chunks(batch)).all()]
+            rows = [
+                row for batch in slices(chunk_ids) for row in connection.execute(whole_chunks(batch).where(which)).all()
+            ]
         return {row.id: indexed_chunk(row) for row in rows}
 
     def leading_chunks(self, scope: Scope, limit: int) -> list[Chunk]:
         """The first chunk of each of the newest finished articles in scope, newest first; undated ones last."""
         article = articles.c
-        conditions = [article.library.in_(scope.libraries), article.indexed.is_not(None), chunks.c.position == 0]
+        conditions = [article.library.in_(scope.libraries), QUOTABLE, chunks.c.position == 0]
         if scope.since is not None:
             conditions.append(article.published >= scope.since.timestamp())
         if scope.until is not None:
@@ -308,7 +369,7 @@ class Ledger:
 
     def new_chunks(self, news: News, limit: int) -> list[IndexedChunk]:
         """The first chunk of each of the newest finished articles among the news, newest first; undated ones last."""
-        conditions = [articles.c.library.in_(news.libraries), articles.c.indexed.is_not(None), chunks.c.position == 0]
+        conditions = [articles.c.library.in_(news.libraries), QUOTABLE, chunks.c.position == 0]
         conditions.append(articles.c.arrived > news.after)
         if news.since is not None:
             conditions.append(func.coalesce(articles.c.published, articles.c.arrived) >= news.since.timestamp())
@@ -328,7 +389,7 @@ class Ledger:
         """The chunks of finished articles that arrived later than `after`, at most `limit`, the last to arrive first."""
         fields = (articles.c.library, articles.c.arrived, chunks.c.sentences, chunks.c.sentence_vectors)
         query = select(*fields).join(articles, OF_ARTICLE)
-        query = query.where(articles.c.arrived > after, articles.c.indexed.is_not(None))
+        query = query.where(articles.c.arrived > after, QUOTABLE)
         with self.transaction() as connection:
             rows = connection.execute(query.order_by(articles.c.arrived.desc(), chunks.c.id).limit(limit)).all()
         return [
@@ -356,7 +417,7 @@ class Ledger:
         query = (
             select(chunks.c.id, passage_text(), *fields)
             .join(articles, OF_ARTICLE)
-            .where(articles.c.indexed.is_not(None))
+            .where(QUOTABLE)
             .order_by(chunks.c.library, chunks.c.article_id, chunks.c.position)
         )
         with self.transaction() as connection:
@@ -367,7 +428,7 @@ class Ledger:
 
 
 def whole_chunks(chunk_ids: Sequence[str]) -> Select[tuple[object, ...]]:
-    """Chunks joined with what their articles say of them, only where the article is finished; as indexed_chunk reads it."""
+    """Chunks joined with what their articles say of them, as indexed_chunk reads it."""
     chunk, article = chunks.c, articles.c
     place = (chunk.id, chunk.article_id, chunk.library, chunk.position, chunk.start, chunk.end)
     headline = (
@@ -382,7 +443,7 @@ def whole_chunks(chunk_ids: Sequence[str]) -> Select[tuple[object, ...]]:
     return (
         select(*place, passage_text(), *headline, article.story, chunk.sentences, chunk.sentence_vectors)
         .join(articles, OF_ARTICLE)
-        .where(chunk.id.in_(chunk_ids), article.indexed.is_not(None))
+        .where(chunk.id.in_(chunk_ids))
     )
 
 
@@ -514,10 +575,30 @@ def write_metadata(connection: Connection, name: str, value: str) -> None:
     put(connection, facts, {"name": name, "value": value})
 
 
-def next_arrival(connection: Connection) -> float:
+def version_key(library: str, article_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """What the versions of one article have in common."""
+    return article_versions.c.library == library, article_versions.c.article_id == article_id
+
+
+def keep_version(connection: Connection, article: Article, now: float) -> None:
+    """Keep what the ledger has of this article, if its words are other ones, before it is replaced."""
+    key = (articles.c.library == article.library, articles.c.id == article.id)
+    stored = connection.execute(select(articles.c.title, articles.c.text).where(*key)).first()
+    if stored is None or (stored.title, stored.text) == (article.title, article.text):
+        return
+    of_article = version_key(article.library, article.id)
+    newest = connection.execute(select(func.max(article_versions.c.number)).where(*of_article)).scalar() or 0
+    values = {"title": stored.title, "text": stored.text, "replaced_at": now}
+    place = {"library": article.library, "article_id": article.id, "number": newest + 1}
+    connection.execute(insert(article_versions).values(place | values))
+    too_old = article_versions.c.number <= newest + 1 - MAX_VERSIONS
+    connection.execute(delete(article_versions).where(*of_article, too_old))
+
+
+def next_arrival(connection: Connection, now: float) -> float:
     """Now, or a little more than the last arrival where the clock was set back: what is new must be told from what was."""
     last = connection.execute(select(func.max(articles.c.arrived))).scalar() or 0.0
-    return max(time.time(), last + ARRIVAL_STEP)
+    return max(now, last + ARRIVAL_STEP)
 
 
 def raise_revision(connection: Connection) -> None:

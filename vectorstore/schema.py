@@ -36,7 +36,8 @@ facts = Table("facts", metadata, Column("name", String(64), primary_key=True), C
 # `origin` is the file or corpus it was read from (what `--prune` looks at). `story` names the first article that
 # carried this text: syndicated copies share it. `origins` says where each field came from, as JSON, "" where that was not
 # noted; `updated` and its offset are as `published`. `arrived` orders articles by when they could first be quoted as they are:
-# epoch seconds, each ingest's later than all before; 0 for those that were there before it was noted.
+# epoch seconds, each ingest's later than all before; 0 for those that were there before it was noted. `withdrawn` is when
+# its publisher was found to have taken it back (epoch seconds), NULL while it stands.
 articles = Table(
     "articles",
     metadata,
@@ -59,9 +60,23 @@ articles = Table(
     Column("updated", Float),
     Column("updated_offset", Integer),
     Column("origins", Text, nullable=False, server_default=""),
+    Column("withdrawn", Float),
     PrimaryKeyConstraint("library", "id"),
     Index("articles_by_origin", "library", "origin"),
     Index("articles_by_arrival", "arrived"),
+)
+
+# What an article said before it was changed, the oldest first by `number`; `replaced_at` is epoch seconds.
+article_versions = Table(
+    "article_versions",
+    metadata,
+    Column("library", String(64), nullable=False),
+    Column("article_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("replaced_at", Float, nullable=False),
+    PrimaryKeyConstraint("library", "article_id", "number"),
 )
 
 # One row for each MinHash band of an article: articles that share a band are candidates for being copies.
@@ -215,6 +230,59 @@ watch_changes = Table(
     sqlite_autoincrement=True,
 )
 
+# Where articles are fetched from (vectorstore/followed.py). Times are epoch seconds, 0 for never; `every` is the seconds
+# between two reads, `failures` how many in a row failed. `moved_from` is the address that was followed before it moved.
+followed = Table(
+    "followed",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("library", String(64), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("every", Float, nullable=False),
+    Column("added_at", Float, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("last_modified", Text, nullable=False),
+    Column("moved_from", Text, nullable=False),
+    Column("next_try", Float, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("last_success", Float, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("stopped", Boolean, nullable=False),
+    Index("followed_by_address", "library", "address"),
+)
+
+# What each source named, by its own key. `content` is the entry as JSON while it is still to be stored, "" afterwards: a feed
+# forgets an entry long before it may be fetched. `fingerprint` tells whether the source says something else of it now;
+# `text_digest` is that of the text that its page had, `found_at` where the page was found in the end. `gone_since`: when it
+# was first found to be gone, NULL if not.
+followed_entries = Table(
+    "followed_entries",
+    metadata,
+    Column("source", String(32), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("library", String(64), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("article_id", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("found_at", Text, nullable=False),
+    Column("text_digest", String(64), nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("last_modified", Text, nullable=False),
+    Column("first_seen", Float, nullable=False),
+    Column("next_check", Float),
+    Column("failures", Integer, nullable=False),
+    Column("gone_since", Float),
+    PrimaryKeyConstraint("source", "key"),
+    Index("followed_entries_by_article", "library", "article_id"),
+    Index("followed_entries_by_text", "library", "text_digest"),
+    Index("followed_entries_due", "source", "next_check"),
+)
+
 Migration = Callable[[Connection], None]
 
 
@@ -256,6 +324,13 @@ def add_origins_of_fields(connection: Connection) -> None:
             connection.execute(text(f"ALTER TABLE articles ADD COLUMN {name} {kind}"))
 
 
+def add_followed(connection: Connection) -> None:
+    """Sources that are followed, what articles said before they changed, and which were withdrawn."""
+    if "withdrawn" not in {column["name"] for column in inspect(connection).get_columns("articles")}:
+        connection.execute(text("ALTER TABLE articles ADD COLUMN withdrawn FLOAT"))
+    metadata.create_all(connection, tables=[article_versions, followed, followed_entries])
+
+
 # Step n brings version n to n + 1. Only ever append: a database in use is at some version of these.
 MIGRATIONS: Sequence[Migration] = (
     create_first_version,
@@ -263,6 +338,7 @@ MIGRATIONS: Sequence[Migration] = (
     add_watches,
     add_digest_channel,
     add_origins_of_fields,
+    add_followed,
 )
 
 

@@ -1,15 +1,13 @@
 """Download an article file from a URL that an admin gave: bounded in time and size, never from a private network."""
 
-import ipaddress
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
 from bot.discord.errors import FileRejected
+from rag.following.guard import caused_by_private_address, guarded_connector, is_public
 from rag.ingestion.read_articles import SUFFIXES
 
 SECONDS = 20.0
@@ -32,14 +30,6 @@ SUFFIX_OF_TYPE = {
 }
 BY_TYPE_ALONE = ("text/html", "application/xhtml+xml", "application/pdf")
 """What is sent as one of these is one, whatever its address ends in: sites answer with a page where a file is gone."""
-UNICAST = ipaddress.ip_network("2000::/3")
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
-
-
-class PrivateAddress(OSError):
-    """The connection would have gone to this machine or its own network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +50,7 @@ async def download(
     """
     url = url.strip()
     check_address(url)
-    connector = aiohttp.TCPConnector(socket_factory=partial(open_socket, reachable or is_public))
+    connector = guarded_connector(reachable or is_public)
     timeout = aiohttp.ClientTimeout(total=seconds)
     try:
         async with (
@@ -87,7 +77,7 @@ async def download(
     except aiohttp.TooManyRedirects:
         raise FileRejected("address_leads_on") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        if is_private(error):
+        if caused_by_private_address(error):
             raise FileRejected("address_private") from None
         raise FileRejected("nothing_fetched") from None
 
@@ -115,47 +105,6 @@ def name_of(url: str, content_type: str) -> str:
         suffix = SUFFIX_OF_TYPE[content_type]
         return name if name.lower().endswith(suffix) else name.rstrip("/") + suffix
     raise FileRejected("no_file_there", suffixes=", ".join(SUFFIXES))
-
-
-def open_socket(reachable: Callable[[str], bool], address: AddressInfo) -> socket.socket:
-    """A socket for one resolved address. Checked here, after names are resolved and on every redirect, nothing slips by."""
-    family, kind, protocol, _, target = address
-    if not reachable(str(target[0])):
-        raise PrivateAddress(f"{target[0]} is not to be reached")
-    return socket.socket(family, kind, protocol)
-
-
-def anywhere(address: str) -> bool:
-    """Allow every address: for a bot whose admins run the network it is in."""
-    return bool(address)
-
-
-def is_public(address: str) -> bool:
-    """True if an IP address belongs to the public internet; an IPv4 address embedded in it decides."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed in NAT64:
-            return is_public(str(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)))
-        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
-        if inner is not None:
-            return is_public(str(inner))
-        # Global unicast is the only range of the public internet; others are local or embed an IPv4 address.
-        return parsed in UNICAST and parsed.is_global
-    return parsed.is_global and not parsed.is_multicast
-
-
-def is_private(error: BaseException | None) -> bool:
-    """True if PrivateAddress is the reason of a failed connection; aiohttp wraps it."""
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:
-        if isinstance(error, PrivateAddress) or isinstance(getattr(error, "os_error", None), PrivateAddress):
-            return True
-        seen.append(error)
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def too_large(largest: int) -> FileRejected:

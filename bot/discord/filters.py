@@ -9,7 +9,7 @@ from bot.scope import FutureDay, SwappedDays, UnknownOutlet, scope_of
 from rag.library import LibraryStatus
 from vectorstore.values import Scope
 
-MAX_NAME = 80
+MAX_OUTLET = 80
 """Characters of an outlet's name in a sentence."""
 
 
@@ -34,7 +34,7 @@ def read_filters(
 
 def outlet_text(outlet: str) -> str:
     """A name as it can stand in a sentence."""
-    return escape(shorten(one_line(outlet), MAX_NAME))
+    return escape(shorten(one_line(outlet), MAX_OUTLET))
 
 
 def day_of(text: str | None) -> datetime | None:

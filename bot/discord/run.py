@@ -21,10 +21,12 @@ from bot.discord.cogs.library import LibraryCog
 from bot.discord.cogs.mentions import MentionsCog
 from bot.discord.cogs.settings import SettingsCog
 from bot.discord.cogs.watch import WatchCog
+from bot.discord.following import keep_following
 from bot.discord.metrics import Metrics, serve_metrics
 from bot.discord.state import AsyncState
-from bot.discord.supervisor import DiscordRefused, plain_failure, stop_on_signals, supervise
+from bot.discord.supervisor import DiscordRefused, plain_failure, supervise
 from bot.seeds import load_seeds
+from bot.signals import stop_on_signals
 from rag.engine import Engine
 from rag.errors import SettingsError
 from rag.factory import open_engine
@@ -55,7 +57,12 @@ async def run_bot(settings: Settings) -> int:
     metrics = Metrics()
     async with open_engine(settings) as engine, serve_metrics(metrics, settings.discord_port):
         await fill_empty_library(settings, engine)
-        await supervise(lambda: create_bot(settings, engine, metrics), token, stop, metrics)
+        following = asyncio.create_task(keep_following(settings, engine.library, stop))
+        try:
+            await supervise(lambda: create_bot(settings, engine, metrics), token, stop, metrics)
+        finally:
+            stop.set()
+            await following
     log.info("stopped")
     return DONE
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-import signal
 import time
 from collections.abc import Callable
 
@@ -109,15 +108,3 @@ def plain_failure(failure: BaseException | None) -> str:
     if isinstance(failure, aiohttp.ClientError | OSError | discord.HTTPException | discord.GatewayNotFound):
         return f"Discord cannot be reached ({type(failure).__name__}): check the network and discordstatus.com."
     return f"The client ended ({type(failure).__name__})." if failure else "The client ended."
-
-
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """Let SIGTERM and Ctrl-C set `stop`; a second one kills the process."""
-    loop = asyncio.get_running_loop()
-
-    def on_signal(number: int) -> None:
-        stop.set()
-        loop.remove_signal_handler(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)

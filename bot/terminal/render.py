@@ -1,17 +1,20 @@
 """Render answers for a terminal: pure functions of values. Nothing that an article contains reaches the terminal raw."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.text import Text
 
 from rag.answer import Answer, Citation, Headline, date_words, day_words, headline_of
+from rag.changes import changed_sentences
 from rag.prompt_injection import flagged_texts
 from rag.text import clean_line
+from vectorstore.ledger import ArticleVersion
 from vectorstore.values import Article, Chunk
 
 SHOWN_HITS = 10
+SHOWN_VERSIONS, SHOWN_SENTENCES = 10, 10
 
 
 def make_console() -> Console:
@@ -137,9 +140,11 @@ def flagged_lines(passages: Sequence[Chunk]) -> list[str]:
     return [f"flagged      {counted}, never quoted: they give instructions", *(f"  {safe(text)}" for text in flagged)]
 
 
-def article_lines(article: Article, passages: Sequence[Chunk]) -> list[Text]:
-    """A stored article: its headline, what of it is never quoted, and its text."""
+def article_lines(article: Article, passages: Sequence[Chunk], withdrawn: datetime | None = None) -> list[Text]:
+    """A stored article: its headline, since when it is withdrawn, what of it is never quoted, and its text."""
     flagged = flagged_lines(passages) or ["flagged      nothing"]
+    if withdrawn:
+        flagged = [f"withdrawn    {day_words(withdrawn)}: its publisher took it back, and no answer quotes it"]
     return [
         Text(headline_words(headline_of(article)), style="bold"),
         *(Text(line, style="dim") for line in origin_lines(article)),
@@ -166,6 +171,29 @@ def origin_lines(article: Article) -> list[str]:
         for name, value in told.items()
         if value
     ]
+
+
+def version_lines(article: Article, versions: Sequence[ArticleVersion]) -> list[Text]:
+    """What an article said before: each change, the newest first, by the sentences that came and went."""
+    if not versions:
+        return []
+    lines = [Text(), Text(f"{count_words(len(versions), 'earlier version')}:", style="bold")]
+    later_texts = [*((version.title, version.text) for version in versions[1:]), (article.title, article.text)]
+    changes = list(zip(versions, later_texts, strict=True))
+    for version, (title, text) in reversed(changes[-SHOWN_VERSIONS:]):
+        changed = changed_sentences(version.text, text)
+        when = datetime.fromtimestamp(version.replaced_at, UTC)
+        counted = f"{count_words(len(changed.added), 'sentence')} added, {len(changed.removed):,} removed"
+        lines.append(Text(f"changed {day_words(when)}, {when:%H:%M} UTC: {counted}"))
+        if version.title != title:
+            lines.append(Text(f"  title was “{safe(version.title)}”", style="dim"))
+        lines += [Text(f"  + {safe(sentence)}", style="green") for sentence in changed.added[:SHOWN_SENTENCES]]
+        lines += [Text(f"  - {safe(sentence)}", style="red") for sentence in changed.removed[:SHOWN_SENTENCES]]
+        if max(len(changed.added), len(changed.removed)) > SHOWN_SENTENCES:
+            lines.append(Text("  ...", style="dim"))
+    if len(versions) > SHOWN_VERSIONS:
+        lines.append(Text(f"... and {len(versions) - SHOWN_VERSIONS:,} earlier changes"))
+    return lines
 
 
 def safe(text: str, keep_ends: bool = False) -> str:

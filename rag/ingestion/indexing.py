@@ -154,7 +154,8 @@ def ingest(
             article = reading.article
             seen[article.id] = reading.origin
             before = known.get(article.id)
-            if before and before.digest == article.digest:
+            # One that was withdrawn is stored again: its page is back.
+            if before and before.digest == article.digest and not before.withdrawn:
                 unchanged += 1
                 if (before.origin, before.field_origins) != (reading.origin, stored_origins(article.origins)):
                     storage.ledger.move_origin(article, reading.origin)

@@ -12,7 +12,7 @@ from discord.ext import commands
 
 from bot.discord.admission import check_is_admin
 from bot.discord.client import DatelineBot, Interaction
-from bot.discord.download import Download, anywhere, download, is_public
+from bot.discord.download import Download, download
 from bot.discord.errors import FileRejected, user_message
 from bot.discord.markdown import clean, escape, one_line, shorten_escaped
 from bot.discord.render import Page, headline_line, notice_page
@@ -20,6 +20,7 @@ from bot.discord.replies import SEND_FAILURES, show_privately
 from bot.discord.state import guild_library
 from bot.discord.translations import ENGLISH, Translations
 from rag.answer import Headline
+from rag.following.guard import reachable_addresses
 from rag.ingestion.indexing import IngestReport
 from rag.ingestion.read_articles import SUFFIXES
 from rag.library import LibraryStatus
@@ -148,7 +149,7 @@ async def fetch(file: discord.Attachment | None, url: str | None, settings: Sett
     if (file is None) == (not url):
         raise FileRejected("attach_or_address")
     if file is None:
-        reachable = anywhere if settings.discord_private_addresses else is_public
+        reachable = reachable_addresses(settings.private_addresses)
         return await download(url or "", settings.discord_upload_bytes, reachable)
     if not file.filename.lower().endswith(SUFFIXES):
         raise FileRejected("unknown_suffix", suffixes=", ".join(SUFFIXES))

@@ -1,0 +1,38 @@
+"""Following behind people's questions: what is followed, each guild's own library included, is read while the bot runs."""
+
+import asyncio
+import logging
+
+from bot.discord.admission import wait_at_most
+from rag.following.follow import keep_reading, open_follower
+from rag.following.pages import SourceReport
+from rag.library import Library
+from rag.settings import Settings
+from vectorstore.errors import DatelineError
+
+log = logging.getLogger("dateline.follow")
+
+READ_AGAIN = 300.0
+"""Seconds until reading is tried again after the library failed; what failed on the wire waits for its own time."""
+
+
+async def keep_following(settings: Settings, library: Library, stop: asyncio.Event) -> None:
+    """Read what is due until `stop` is set. What fails is logged, and must not end the bot."""
+    while not stop.is_set():
+        try:
+            async with open_follower(settings, library) as follower:
+                await keep_reading(follower, stop, log_report)
+        except DatelineError as error:
+            log.error("following failed", extra={"failure": type(error).__name__, "reason": str(error)})
+            await wait_at_most(stop, READ_AGAIN)
+        except Exception:
+            log.exception("following failed")
+            await wait_at_most(stop, READ_AGAIN)
+
+
+def log_report(report: SourceReport) -> None:
+    """One line for a source that was read."""
+    counts = {"added": report.added, "changed": report.changed, "withdrawn": len(report.withdrawn)}
+    counts |= {"skipped": len(report.skipped), "failed": len(report.failed)}
+    level = logging.WARNING if report.error else logging.INFO
+    log.log(level, "source read", extra={"source": report.source.id, "reason": report.error, **counts})

@@ -1,0 +1,212 @@
+"""Feeds and sitemaps from bytes, the identity of pages, schedules: pure, and whatever is thrown at them."""
+
+import json
+import time
+from contextlib import suppress
+from random import Random
+
+import pytest
+
+from rag.following.feeds import MAX_ENTRIES, Entry, NotAFeed, canonical_link, feed_links, looks_like_feed, read_feed
+from rag.following.identity import is_another_page, is_stand_in, is_withdrawal, page_address, text_digest
+from rag.following.schedule import DAY, HOUR, next_page_check, next_read, next_try
+from rag.following.sources import seconds_of
+from tests.fakes.fake_site import item, rss
+
+URL = "https://harbour.example/news/feed.xml"
+ATOM = """<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title type="html">Harbour &amp;amp; Post</title>
+<entry><id>urn:1</id><title>Ferry vote</title><link href="../a"/><published>2025-06-01T23:30:00-05:00</published>
+<updated>2025-06-02T08:00:00Z</updated><author><name>Ada Holm</name></author><summary>Soon.</summary>
+<content type="html">&lt;p&gt;The council will vote.&lt;/p&gt;</content></entry></feed>"""
+
+
+def only_entry(content: str | bytes) -> Entry:
+    (entry,) = read_feed(content.encode() if isinstance(content, str) else content, URL).entries
+    return entry
+
+
+def test_an_entry_is_read_as_its_feed_writes_it() -> None:
+    assert read_feed(ATOM.encode(), URL).title == "Harbour & Post"
+    entry = only_entry(ATOM)
+    assert (entry.url, entry.title, entry.author) == ("https://harbour.example/a", "Ferry vote", "Ada Holm")
+    assert (entry.published, entry.updated) == ("2025-06-01T23:30:00-05:00", "2025-06-02T08:00:00Z")
+    assert (entry.summary, entry.content) == ("Soon.", "<p>The council will vote.</p>")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "windows-1252"])
+def test_a_feed_is_read_in_the_encoding_that_it_names(encoding: str) -> None:
+    feed = rss("Zürich", [item("/a", "Café – no")]) if "1252" in encoding else rss("Zürich", [item("/a", "Café")])
+    feed = feed.replace('<?xml version="1.0"?>', f'<?xml version="1.0" encoding="{encoding}"?>')
+    read = read_feed(feed.encode(encoding), URL)
+    assert read.title == "Zürich"
+    assert read.entries[0].title.startswith("Café")
+
+
+def test_an_entry_keeps_its_key_and_shows_when_it_changed() -> None:
+    before = only_entry(rss("H", [item("/a", "Ferry", guid="g1")]))
+    after = only_entry(rss("H", [item("/b", "Ferry, corrected", guid="g1")]))
+    assert before.key == after.key
+    assert before.fingerprint != after.fingerprint
+
+
+def test_a_json_feed_is_read() -> None:
+    items = [{"id": 7, "url": "/a", "title": "A"}, "no item", {"id": "b", "content_html": "<p>B</p>"}]
+    feed = {"version": "https://jsonfeed.org/version/1", "title": "H", "items": items}
+    read = read_feed(json.dumps(feed).encode(), URL)
+    assert [(entry.url, entry.title, entry.content) for entry in read.entries] == [
+        ("https://harbour.example/a", "A", ""),
+        ("", "", "<p>B</p>"),
+    ]
+
+
+def test_a_sitemap_lists_the_newest_first() -> None:
+    places = "".join(f"<url><loc>/{day}</loc><lastmod>2025-06-0{day}</lastmod></url>" for day in (1, 3, 2))
+    read = read_feed(f"<urlset>{places}</urlset>".encode(), URL)
+    assert [entry.url[-1] for entry in read.entries] == ["3", "2", "1"]
+
+
+def test_an_index_names_sitemaps_of_its_own_site_only() -> None:
+    places = "".join(f"<sitemap><loc>{url}</loc></sitemap>" for url in ("/one.xml", "https://other.example/two.xml"))
+    read = read_feed(f"<sitemapindex>{places}</sitemapindex>".encode(), URL)
+    assert read.sitemaps == ("https://harbour.example/one.xml",)
+
+
+BROKEN = {
+    "empty": (b"", "is empty"),
+    "page": (b"<!doctype html><html><body>Log in</body></html>", "a web page"),
+    "cut": (rss("H", [item("/a", "A")]).encode()[:-30], "ends in the middle"),
+    "cut in a text": (b"<rss><channel><item><description>Half a sent", "ends in the middle"),
+    "entities": (b'<!DOCTYPE r [<!ENTITY a "b">]><rss><channel></channel></rss>', "entities"),
+    "outer entity": (b'<!DOCTYPE r [<!ENTITY a SYSTEM "file:///etc/passwd">]><rss>&a;</rss>', "entities"),
+    "entities in UTF-16": ('<!DOCTYPE r [<!ENTITY a "b">]><rss></rss>'.encode("utf-16"), "entities"),
+    "sitemap with a DTD": (b"<!DOCTYPE x><urlset></urlset>", "sitemap"),
+    "cut sitemap": (b"<urlset><url><loc>/a</loc>", "sitemap"),
+    "json": (b'{"items": []}', "no JSON Feed"),
+    "cut json": (b'{"version": "https://jsonfeed.org/version/1", "items": [', "breaks off"),
+    "deep json": (b'{"a":' * 100_000, "breaks off"),
+    "noise": (bytes(range(256)) * 20, "neither RSS"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), BROKEN.values(), ids=BROKEN.keys())
+def test_what_is_no_whole_feed_is_said_to_be_none(content: bytes, words: str) -> None:
+    with pytest.raises(NotAFeed, match=words):
+        read_feed(content, URL)
+
+
+def test_of_a_hundred_thousand_entries_the_first_are_read_in_a_moment() -> None:
+    tiny = "".join(f"<item><guid>{number}</guid></item>" for number in range(100_000))
+    began = time.perf_counter()
+    read = read_feed(rss("H", [tiny]).encode(), URL)
+    assert time.perf_counter() - began < 10
+    assert (len(read.entries), read.left_out) == (MAX_ENTRIES, True)
+
+
+@pytest.mark.parametrize("piece", ["<", "<a ", "<a>", "&", "<!--", "<a b='", "<![CDATA[", "]]>", "<item>"])
+def test_no_feed_takes_for_ever(piece: str) -> None:
+    hostile = f"<rss><channel><item><description>{piece * 8_000}</rss>".encode()
+    began = time.perf_counter()
+    with suppress(NotAFeed):
+        read_feed(hostile, URL)
+    assert time.perf_counter() - began < 3
+
+
+def test_random_bytes_are_a_feed_or_not_and_nothing_else() -> None:
+    dice, whole = Random(5), rss("H", [item(f"/{n}", f"Title {n}", content="<p>Text</p>") for n in range(5)]).encode()
+    for _ in range(150):
+        broken = bytearray(whole)
+        for _ in range(dice.randrange(1, 12)):
+            broken[dice.randrange(len(broken))] = dice.randrange(256)
+        with suppress(NotAFeed):
+            assert len(read_feed(bytes(broken), URL).entries) <= 6
+
+
+def test_a_page_names_its_feeds_and_its_address() -> None:
+    page = (
+        '<html><head><link rel="alternate" type="application/rss+xml" title="x" href="/feed?a=1&amp;b=2">'
+        "<LINK href='/de' rel=alternate hreflang=de><link href=//harbour.example/a rel='Canonical'></head>"
+    )
+    assert feed_links(page, URL) == ["https://harbour.example/feed?a=1&b=2"]
+    assert canonical_link(page, URL) == "https://harbour.example/a"
+    assert not looks_like_feed(page.encode())
+    began = time.perf_counter()
+    assert feed_links("<link " * 200_000 + "x" * 1_000_000, URL) == []
+    assert time.perf_counter() - began < 2
+
+
+ADDRESSES = [
+    ("https://h.example/a?utm_source=x&id=3&fbclid=9#top", "", "https://h.example/a?id=3"),
+    ("HTTPS://H.example:443/b/../a", "", "https://h.example/a"),
+    ("https://www.h.example/amp/a", "https://h.example/a", "https://h.example/a"),
+    ("https://h.example/a", "https://other.example/a", "https://h.example/a"),
+    ("https://h.example/a", "https://h.example/", "https://h.example/a"),
+    ("https://h.example/a", "javascript:alert(1)", "https://h.example/a"),
+    ("http://127.0.0.1:8080/a?utm_medium=rss", "", "http://127.0.0.1:8080/a"),
+]
+
+
+@pytest.mark.parametrize(("url", "named", "canonical"), ADDRESSES)
+def test_an_article_is_known_by_one_address(url: str, named: str, canonical: str) -> None:
+    page = f'<link rel="canonical" href="{named}">' if named else ""
+    assert page_address(url, page).canonical == canonical
+
+
+def test_a_text_is_the_same_however_its_lines_break() -> None:
+    text = "The council will vote on Tuesday. " * 10
+    assert text_digest(text) == text_digest(text.replace(" ", "\n")) != ""
+    assert text_digest("Please log in.") == ""
+
+
+NOTICES = [
+    ("Ferry vote", "This article has been withdrawn because its figures were wrong.", True),
+    ("WITHDRAWN: Ferry vote", "x", True),
+    ("Ferry vote", "The bill was withdrawn on Tuesday. This article explains why.", False),
+    ("Withdrawn troops return", "Troops came home.", False),
+    ("Ferry vote", "The council voted. " * 200 + "This article has been removed.", False),
+]
+
+
+@pytest.mark.parametrize(("title", "text", "withdrawn"), NOTICES)
+def test_a_notice_of_withdrawal_is_told_from_news_of_one(title: str, text: str, withdrawn: bool) -> None:
+    assert is_withdrawal(title, text) is withdrawn
+
+
+def test_a_stand_in_is_told_from_a_correction() -> None:
+    text = "The council will vote on the ferry on Tuesday, the mayor said in the town hall. " * 4
+    assert is_stand_in(text, "Please accept our cookies.")
+    assert not is_stand_in(text, text[:100])
+    assert not is_stand_in("Short.", "Another.")
+    assert is_another_page("Ferry vote on Tuesday", "Sorry", "Please log in.")
+    assert not is_another_page("Ferry vote on Tuesday", "Ferry vote", "It was moved.")
+    assert not is_another_page("", "Sorry", "Please log in.")
+
+
+def test_failures_put_a_source_off_further_each_time_up_to_a_day() -> None:
+    dice = Random(1)
+    waits = [next_try(0.0, HOUR / 2, failures, 0.0, dice) for failures in range(1, 12)]
+    assert waits[0] < waits[1] < waits[2] < waits[3]
+    assert max(waits) <= DAY * 1.1
+    assert next_try(0.0, HOUR, 1, 3 * HOUR, dice) >= 3 * HOUR
+    assert next_try(0.0, HOUR, 1, 10.0**9, dice) <= 8 * DAY
+    assert HOUR <= next_read(0.0, HOUR, dice) <= 1.1 * HOUR
+    assert len({next_read(0.0, HOUR, dice) for _ in range(5)}) == 5
+
+
+def test_a_page_is_looked_at_less_and_less_and_then_left_alone() -> None:
+    now, looks = 0.0, []
+    while (check := next_page_check(now, 0.0)) is not None:
+        looks.append(check)
+        now = check
+    assert looks == sorted(set(looks))
+    assert looks[-1] == 30 * DAY
+
+
+@pytest.mark.parametrize(("words", "seconds"), [("30m", 1_800.0), ("2h", 7_200.0), ("1d", 86_400.0)])
+def test_a_time_is_read(words: str, seconds: float) -> None:
+    assert seconds_of(words) == seconds
+
+
+@pytest.mark.parametrize("words", ["", "m", "1", "1m", "-5m", "1.5h", "99d", "1e3m", "٣h", "soon"])
+def test_an_impossible_time_is_refused(words: str) -> None:
+    with pytest.raises(ValueError, match=r"30m|5 minutes"):
+        seconds_of(words)
