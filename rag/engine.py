@@ -227,7 +227,7 @@ class Engine:
         asked = in_the_articles_words(standalone.question, (hit.chunk.text for hit in hits))
         if asked != standalone.question:
             standalone, hits = replace(standalone, question=asked), retriever.find(asked)
-        if not standalone.scope.sources and (named := named_outlets(asked, lexical.fields.sources.names)):
+        if not standalone.scope.sources and (named := named_outlets(asked, lexical.sources)):
             hits = heard_first(retriever.within(replace(standalone.scope, sources=named)).find(asked), hits)[
                 : limits.total
             ]

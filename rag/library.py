@@ -48,7 +48,6 @@ class Library:
     def __init__(self, storage: Storage, on_wait: Callable[[str], None] | None = None) -> None:
         self.storage = storage
         self.on_wait = on_wait
-        self.lexical_index: LexicalIndex | None = None
 
     @contextmanager
     def writing(self, stopped: ShouldStop = never_stop) -> Iterator[None]:
@@ -56,7 +55,7 @@ class Library:
         with writer_lock(self.storage.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped):
             self.storage.store.reopen()
             yield
-            self.lexical()
+            self.storage.lexical.save()
 
     async def ingest(
         self,
@@ -201,11 +200,8 @@ class Library:
         return await asyncio.to_thread(make_digest, self.storage.ledger, news)
 
     def lexical(self) -> LexicalIndex:
-        """The lexical index of the present revision, kept in memory until the chunks change."""
-        index = self.lexical_index
-        if index is None or index.revision != self.storage.ledger.revision:
-            index = self.lexical_index = self.storage.lexical()
-        return index
+        """The lexical index, in the state that the ledger has or is just about to leave."""
+        return self.storage.lexical.current()
 
 
 def with_url(reading: ReadResult, url: str) -> ReadResult:

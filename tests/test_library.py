@@ -32,6 +32,7 @@ from tests.conftest import SEED_ID, SEEDS
 from vectorstore.database import open_database
 from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
 from vectorstore.ledger import IncomingArticle, KnownArticle, Ledger
+from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import writer_lock
 from vectorstore.values import Article, Chunk, Scope
 from vectorstore.vectors import VectorStore
@@ -458,10 +459,11 @@ def test_files_with_names_that_are_not_utf_8_are_stored_and_pruned_like_others(
 def test_the_lexical_cache_may_be_thrown_away(library: Library) -> None:
     run(library, SEEDS)
     before = library.lexical().search("Who is the Kremlin spokesman?", 3, Scope())
-    for file in library.storage.lexical_folder.iterdir():
+    folder, ledger = library.storage.lexical.folder, library.storage.ledger
+    for file in folder.iterdir():
+        file.unlink()
         file.write_bytes(b"damaged")
-    library.lexical_index = None
-    assert library.lexical().search("Who is the Kremlin spokesman?", 3, Scope()) == before
+    assert LexicalStore(folder, ledger).current().search("Who is the Kremlin spokesman?", 3, Scope()) == before
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(min_size=1, max_size=200), min_size=1, max_size=5))

@@ -25,7 +25,7 @@ import numpy as np
 from vectorstore.database import open_database
 from vectorstore.errors import StoreMismatch, StoreUnavailable
 from vectorstore.ledger import Ledger
-from vectorstore.lexical import LexicalIndex
+from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import writer_lock
 from vectorstore.schema import MIGRATIONS
 from vectorstore.vectors import VectorStore
@@ -209,7 +209,7 @@ def make_library(folder: Path, manifest: Manifest) -> None:
                 known = ledger.chunks_by_id(ids)
                 kept = [place for place, chunk_id in enumerate(ids) if chunk_id in known]
                 store.upsert([known[ids[place]].chunk for place in kept], rows[kept])
-        LexicalIndex.build(ledger.revision, ledger.lexical_entries()).save(folder / LEXICAL)
+        LexicalStore(folder / LEXICAL, ledger).save()
     finally:
         store.close()
         database.dispose()

@@ -210,6 +210,24 @@ watch_changes = Table(
     sqlite_autoincrement=True,
 )
 
+# Every revision of the stored chunks there was, by its number; and for each article the revision at which its chunks changed
+# last, also where the article is gone. An index of any earlier revision can be brought up to date from these.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("revision", String(40), nullable=False),
+)
+changed_articles = Table(
+    "changed_articles",
+    metadata,
+    Column("library", String(64), nullable=False),
+    Column("article_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    PrimaryKeyConstraint("library", "article_id"),
+    Index("changed_articles_by_number", "number"),
+)
+
 Migration = Callable[[Connection], None]
 
 
@@ -237,8 +255,23 @@ def add_digest_channel(connection: Connection) -> None:
         connection.execute(text("ALTER TABLE server_settings ADD COLUMN digest_channel BIGINT NOT NULL DEFAULT 0"))
 
 
+def add_changes(connection: Connection) -> None:
+    """What changed since a revision. The history begins with the present one."""
+    metadata.create_all(connection, tables=[revisions, changed_articles])
+    present = connection.execute(select(facts.c.value).where(facts.c.name == "revision")).scalar()
+    known = connection.execute(select(revisions.c.revision).where(revisions.c.revision == present)).scalar()
+    if present and not known:
+        connection.execute(revisions.insert().values(number=int(present.partition("-")[0]), revision=present))
+
+
 # Step n brings version n to n + 1. Only ever append: a database in use is at some version of these.
-MIGRATIONS: Sequence[Migration] = (create_first_version, add_published_offset, add_watches, add_digest_channel)
+MIGRATIONS: Sequence[Migration] = (
+    create_first_version,
+    add_published_offset,
+    add_watches,
+    add_digest_channel,
+    add_changes,
+)
 
 
 def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
