@@ -65,7 +65,10 @@ class HybridRetriever(BaseRetriever):
         """The hits for a question, best first. Raises StoreError, EmbedderError."""
         vector = self.storage.embedder.embed_question(question)
         lexical, store = self.lexical, self.storage.store
-        neighbours = store.search(vector, CANDIDATES, None if lexical.all_in(self.scope) else self.scope)
+        if lexical.all_in(self.scope):
+            neighbours = store.search(vector, CANDIDATES, None)
+        else:
+            neighbours = store.search(vector, CANDIDATES, self.scope, lexical.selection(self.scope))
         matches = lexical.search(question, CANDIDATES, self.scope)
         candidates = dict.fromkeys(
             [neighbour.chunk_id for neighbour in neighbours] + [match.chunk_id for match in matches]

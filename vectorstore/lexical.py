@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vectorstore.segments import LexicalEntry, Part, article_key, compacted, merged, segment_of
 from vectorstore.stems import stem, word_stems
-from vectorstore.values import Scope
+from vectorstore.values import Scope, Selection
 
 K1, B = 1.5, 0.75
 """bm25s's defaults. Nothing better was found on the public sets."""
@@ -100,6 +100,19 @@ class LexicalIndex:
     def all_in(self, scope: Scope) -> bool:
         """True if every chunk of this revision is in scope."""
         return not scope.narrowed and self.libraries <= set(scope.libraries)
+
+    def selection(self, scope: Scope) -> Selection:
+        """The chunks that are in scope."""
+        allowed = [part.in_scope(scope) for part in self.parts]
+
+        def ids() -> list[str]:
+            return [
+                part.segment.ids[number]
+                for part, some in zip(self.parts, allowed, strict=True)
+                for number in np.flatnonzero(some).tolist()
+            ]
+
+        return Selection(sum(int(np.count_nonzero(some)) for some in allowed), self.texts, ids)
 
     def fingerprint(self) -> str:
         """The same for all indexes that find the same chunks with the same scores, whatever their parts are."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -89,6 +90,15 @@ class Scope:
     def narrowed(self) -> bool:
         """Whether dates or outlets leave something of the libraries out."""
         return self.since is not None or self.until is not None or bool(self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The chunks in a scope: `count` of `total`. Their ids are made when they are needed."""
+
+    count: int
+    total: int
+    ids: Callable[[], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
