@@ -113,7 +113,10 @@ def ingest_command(paths: tuple[Path, ...], prune: bool, yes: bool, library: str
 
 @dateline.command("rebuild")
 def rebuild_command() -> None:
-    """Recompute all vectors and the lexical index from the stored articles, with the configured model."""
+    """Recompute all chunks and vectors from the stored articles, with the configured model, while the old ones answer.
+
+    Stopped or killed, it goes on when it is run again; the library changes over when all is made.
+    """
     settings = settings_now()
     from bot.terminal.library import rebuild_library
 

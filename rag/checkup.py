@@ -41,6 +41,7 @@ from vectorstore.ledger import SPANS, Ledger
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lexical_files import LexicalFolder
 from vectorstore.lock import writer_lock
+from vectorstore.staging import REBUILD
 from vectorstore.values import Chunk
 from vectorstore.vectors import StoredVector, VectorStore, filter_fields
 
@@ -188,6 +189,10 @@ def check_stored(settings: Settings, fix: bool, on_wait: OnWait | None) -> Itera
             yield Finding("embedder", "problem", *sentence_and_fix(error))
             return
         yield Finding("embedder", "ok", wanted)
+        if ledger.metadata(REBUILD):
+            yield Finding(
+                "rebuild", "note", "one was begun and not finished", "run `dateline rebuild`, which goes on with it"
+            )
         try:
             with opened_store(settings.home / "vectors") as store:
                 storage = Storage(settings.home, ledger, store, embedder, settings.chunk_tokens)

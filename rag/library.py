@@ -11,7 +11,7 @@ from pathlib import Path
 from rag.answer import Headline, headline_of
 from rag.digest import Digest, make_digest
 from rag.errors import ArticleError
-from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, rebuild, remove
+from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, remove
 from rag.ingestion.read_articles import (
     RECORD_SUFFIXES,
     SUFFIXES,
@@ -23,6 +23,7 @@ from rag.ingestion.read_articles import (
     read_paths,
     unlisted_folders,
 )
+from rag.ingestion.rebuilding import rebuild
 from rag.ingestion.tally import file_of
 from rag.watching import MOST_ARRIVALS, Arrivals
 from vectorstore.ledger import LedgerCounts, News
@@ -167,7 +168,10 @@ class Library:
         return True
 
     async def rebuild(self, progress: OnProgress | None = None) -> int:
-        """Recompute every vector and the lexical index from the ledger; returns how many chunks there are."""
+        """Make every chunk and vector anew while the old ones answer; returns how many chunks there are.
+
+        Killed, it goes on where it was when it is called again.
+        """
         return await asyncio.to_thread(self.rebuild_all, progress)
 
     def rebuild_all(self, progress: OnProgress | None) -> int:

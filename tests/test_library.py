@@ -213,7 +213,7 @@ def test_forgetting_an_article_leaves_nothing_of_it(library: Library) -> None:
 def test_rebuild_makes_the_same_library_again(library: Library) -> None:
     run(library, SEEDS)
     before = stored_state(library)
-    library.storage.store.clear()
+    library.storage.store.delete(list(library.storage.store.ids()))
     assert asyncio.run(library.rebuild()) == len(before[0])
     assert stored_state(library) == before
 

@@ -15,12 +15,12 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Label, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Label, Row, Select, Table, and_, delete, func, insert, select, update
 
 from vectorstore.database import put, transaction
 from vectorstore.schema import articles, changed_articles, chunks, facts, revisions, story_bands
 from vectorstore.segments import LexicalEntry
-from vectorstore.values import Article, Chunk, Scope, Span
+from vectorstore.values import FIRST_COLLECTION, Article, Chunk, Scope, Span
 
 Value = TypeVar("Value")
 
@@ -140,6 +140,11 @@ class Ledger:
                 return None
             return [(row.library, row.article_id) for row in connection.execute(changed)]
 
+    @property
+    def collection(self) -> str:
+        """The name of the vectors that belong to the stored chunks; a rebuild makes others."""
+        return self.metadata("collection") or FIRST_COLLECTION
+
     # Articles
 
     def known(self, library: str) -> dict[str, KnownArticle]:
@@ -248,10 +253,7 @@ class Ledger:
         """Replace these articles' chunks and mark them as indexed, in one transaction."""
         with self.transaction() as connection:
             ids = [article.id for article, _ in made]
-            connection.execute(delete(chunks).where(chunks.c.library == library, chunks.c.article_id.in_(ids)))
-            rows = [chunk_row(indexed) for _, chunks_of_article in made for indexed in chunks_of_article]
-            if rows:
-                connection.execute(insert(chunks), rows)
+            replace_chunks(connection, chunks, library, made)
             arrived = func.coalesce(articles.c.arrived, next_arrival(connection))
             for article, _ in made:
                 # The digest is part of the key: an article that was changed meanwhile stays unfinished.
@@ -267,14 +269,6 @@ class Ledger:
                     connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(batch)))
                 connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(batch)))
             raise_revision(connection, [(library, article_id) for article_id in article_ids])
-
-    def clear_index(self) -> None:
-        """Mark every article as unfinished and drop all chunks: the first step of a rebuild."""
-        with self.transaction() as connection:
-            every = [(row.library, row.id) for row in connection.execute(select(articles.c.library, articles.c.id))]
-            connection.execute(delete(chunks))
-            connection.execute(update(articles).values(indexed=None))
-            raise_revision(connection, every)
 
     def libraries(self) -> list[str]:
         """The names of all libraries that hold an article."""
@@ -423,6 +417,17 @@ def sentence_matrix(stored: bytes, sentences: int) -> NDArray[np.floating]:
     """Sentence vectors [sentences, dimension] from their stored form."""
     matrix = np.frombuffer(stored, dtype="<f2")
     return matrix.reshape(sentences, -1) if sentences else matrix.reshape(0, 0)
+
+
+def replace_chunks(
+    connection: Connection, table: Table, library: str, made: Sequence[tuple[Article, Sequence[IndexedChunk]]]
+) -> None:
+    """Store these articles' chunks in the place of those they had."""
+    ids = [article.id for article, _ in made]
+    connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(ids)))
+    rows = [chunk_row(indexed) for _, chunks_of_article in made for indexed in chunks_of_article]
+    if rows:
+        connection.execute(insert(table), rows)
 
 
 def chunk_row(indexed: IndexedChunk) -> dict[str, object]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 SHARED_LIBRARY = "shared"
+FIRST_COLLECTION = "chunks"
+"""The name of a library's vectors until they are rebuilt for the first time."""
 
 Span = tuple[int, int]
 """Half-open character range [start, end) into an article's stored text."""

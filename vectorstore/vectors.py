@@ -1,6 +1,6 @@
 """The vectors, in Chroma: ids, unit vectors and what filters need. Texts stay in the ledger. The only door to chromadb."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from pydantic_settings import DotEnvSettingsSource
 
 from vectorstore.errors import StoreUnavailable
-from vectorstore.values import Chunk, Scope, Selection, calendar_seconds
+from vectorstore.values import FIRST_COLLECTION, Chunk, Scope, Selection, calendar_seconds
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
     from chromadb.api.types import GetResult, Metadata, Where
 
 Value = TypeVar("Value")
-COLLECTION = "chunks"
 # SQLite's limit on variables, which Chroma passes on; asked of the client, with this as the most.
 MAX_AT_ONCE = 1_000
 MAX_COMPARED = 300
@@ -53,13 +52,16 @@ class StoredVector:
 class VectorStore:
     """One Chroma collection, cosine space. Every method raises StoreUnavailable when Chroma fails."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = FIRST_COLLECTION) -> None:
         self.folder = folder
+        self.current: Callable[[], str] = lambda: name
+        self.name = name
+        self.opened: Collection | None = None
         self.opening = Lock()
         self.open()
 
     def open(self) -> None:
-        """Open the folder, and make the collection when it is not there."""
+        """Open the folder; the collection is opened when it is used."""
         with chroma_errors(self.folder):
             with no_env_files():
                 import chromadb
@@ -68,7 +70,39 @@ class VectorStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             settings = Settings(_env_file=None, anonymized_telemetry=False, allow_reset=False)
             self.client = chromadb.PersistentClient(str(self.folder), settings=settings)
-            self.collection = self.open_collection()
+            self.name, self.opened = self.current(), None
+
+    def beside(self, name: str) -> "VectorStore":
+        """Another collection in the same folder."""
+        return VectorStore(self.folder, name)
+
+    def follow(self, current: Callable[[], str]) -> None:
+        """Use the collection that is the current one whenever this is opened, or is to catch up."""
+        self.current = current
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Use the current collection: a rebuild makes another one."""
+        name = self.current()
+        with self.opening:
+            if self.name != name:
+                self.name, self.opened = name, None
+
+    @property
+    def collection(self) -> "Collection":
+        """The collection, made where it is not there. Vectors are always ours: Chroma's own function downloads a model."""
+        if self.opened is None:
+            self.opened = self.client.get_or_create_collection(
+                self.name, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+            )
+        return self.opened
+
+    def drop_others(self, kept: Set[str]) -> None:
+        """Delete every collection but these: what a rebuild replaced, or left behind when it was given up."""
+        with chroma_errors(self.folder):
+            for collection in self.client.list_collections():
+                if collection.name not in kept:
+                    self.client.delete_collection(collection.name)
 
     def close(self) -> None:
         with chroma_errors(self.folder):
@@ -96,30 +130,18 @@ class VectorStore:
         with chroma_errors(self.folder):
             from chromadb.errors import InternalError, NotFoundError
 
-            collection = self.collection
+            collection = self.opened
             try:
-                return work(collection)
+                return work(collection or self.collection)
             except Exception as error:
                 with self.opening:
-                    if self.collection is collection:
+                    if self.opened is collection or collection is None:
                         # AttributeError: the client was closed, and could not be opened again on a full disk.
                         if not isinstance(error, InternalError | NotFoundError | AttributeError):
                             raise
                         self.close()
                         self.open()
                 return work(self.collection)
-
-    def open_collection(self) -> "Collection":
-        """The collection. Vectors are always ours: Chroma's own function downloads a model."""
-        return self.client.get_or_create_collection(
-            COLLECTION, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
-        )
-
-    def clear(self) -> None:
-        """Drop every vector: the ledger can make them again."""
-        with chroma_errors(self.folder):
-            self.client.delete_collection(COLLECTION)
-            self.collection = self.open_collection()
 
     def count(self) -> int:
         return self.use(lambda collection: collection.count())
@@ -140,6 +162,11 @@ class VectorStore:
         for start in range(0, len(chunks), MAX_AT_ONCE):
             batch = chunks[start : start + MAX_AT_ONCE]
             self.use(partial(upsert, batch, vectors[start : start + MAX_AT_ONCE]))
+
+    def ids(self) -> Iterator[str]:
+        """The id of every vector."""
+        for start in range(0, self.count(), MAX_AT_ONCE):
+            yield from self.use(partial(read_ids, start))
 
     def ids_of(self, library: str, article_ids: Sequence[str]) -> set[str]:
         """The ids of every chunk stored for these articles."""
@@ -168,7 +195,7 @@ class VectorStore:
             return []
         if selection.count <= MAX_COMPARED:
             cosines = self.similarities(vector, selection.ids())
-            return in_order([Neighbour(chunk_id, cosine) for chunk_id, cosine in cosines.items()])[:limit]
+            return nearest_first([Neighbour(chunk_id, cosine) for chunk_id, cosine in cosines.items()])[:limit]
         fetched = int(limit * SPARE * selection.total / selection.count)
         if fetched <= MAX_FETCHED:
             found = self.nearest_in_scope(vector, fetched, scope)
@@ -189,7 +216,7 @@ class VectorStore:
             lambda c: c.query(query_embeddings=query, n_results=limit, where=where, ids=ids, include=["distances"])
         )
         distances = (found["distances"] or [[]])[0]
-        return in_order(
+        return nearest_first(
             Neighbour(chunk_id, 1.0 - distance) for chunk_id, distance in zip(found["ids"][0], distances, strict=True)
         )
 
@@ -200,7 +227,7 @@ class VectorStore:
             lambda c: c.query(query_embeddings=query, n_results=fetched, include=["distances", "metadatas"])
         )
         rows = zip(found["ids"][0], (found["distances"] or [[]])[0], (found["metadatas"] or [[]])[0], strict=True)
-        return in_order(Neighbour(chunk_id, 1.0 - distance) for chunk_id, distance, fields in rows
+        return nearest_first(Neighbour(chunk_id, 1.0 - distance) for chunk_id, distance, fields in rows
                         if is_in_scope(fields, scope))  # fmt: skip
 
     def similarities(self, vector: NDArray[np.float32], chunk_ids: Sequence[str]) -> dict[str, float]:
@@ -209,13 +236,14 @@ class VectorStore:
             return {}
         found = self.use(lambda collection: collection.get(ids=list(chunk_ids), include=["embeddings"]))
         rows = found["embeddings"]
-        if rows is None or len(rows) == 0:
+        # Vectors of another length are those of a rebuild with another model, which was just done.
+        if rows is None or len(rows) == 0 or len(rows[0]) != len(vector):
             return {}
         cosines = np.asarray(rows, dtype=np.float32) @ vector
         return dict(zip(found["ids"], (float(cosine) for cosine in cosines), strict=True))
 
 
-def in_order(neighbours: Iterable[Neighbour]) -> list[Neighbour]:
+def nearest_first(neighbours: Iterable[Neighbour]) -> list[Neighbour]:
     """Nearest first, ties by id."""
     return sorted(neighbours, key=lambda neighbour: (-neighbour.similarity, neighbour.chunk_id))
 
@@ -223,6 +251,10 @@ def in_order(neighbours: Iterable[Neighbour]) -> list[Neighbour]:
 def upsert(chunks: Sequence[Chunk], vectors: NDArray[np.float32], collection: "Collection") -> None:
     ids, fields = [chunk.id for chunk in chunks], [filter_fields(chunk) for chunk in chunks]
     collection.upsert(ids=ids, embeddings=vectors, metadatas=fields)
+
+
+def read_ids(start: int, collection: "Collection") -> list[str]:
+    return collection.get(limit=MAX_AT_ONCE, offset=start, include=[])["ids"]
 
 
 def read_page(start: int, collection: "Collection") -> "GetResult":

@@ -96,6 +96,7 @@ class Storage:
         self.folder = folder
         self.ledger = ledger
         self.store = store
+        store.follow(lambda: ledger.collection)
         self.lexical = LexicalStore(folder / "lexical", ledger)
         self.embedder = embedder
         self.chunk_tokens = chunk_tokens
@@ -178,6 +179,18 @@ def check_embedder(storage: Storage) -> None:
             f"{storage.folder} was filled by the embedding model {filled_by!r}, the settings say "
             f"{storage.embedder.name!r}: run `dateline rebuild` to embed everything again, or set the old model."
         )
+
+
+def follow_rebuild(storage: Storage) -> str:
+    """Use the vectors that belong to the ledger's chunks; returns their name.
+
+    Raises StoreMismatch when another process rebuilt the library with another model.
+    """
+    collection = storage.ledger.collection
+    if collection != storage.store.name:
+        check_embedder(storage)
+        storage.store.catch_up()
+    return collection
 
 
 def check_storage(storage: Storage) -> None:
@@ -292,14 +305,6 @@ def remove(storage: Storage, library: str, article_ids: Sequence[str]) -> None:
         storage.ledger.mark_unindexed(library, article_ids)
         storage.store.delete(sorted(storage.store.ids_of(library, article_ids)))
         storage.ledger.remove(library, article_ids)
-
-
-def rebuild(storage: Storage, on_progress: OnProgress | None = None) -> int:
-    """Recompute every vector and the lexical index from the ledger; returns how many chunks there are."""
-    storage.ledger.clear_index()
-    storage.store.clear()
-    storage.ledger.set_metadata("embedder", storage.embedder.name)
-    return sum(index_unfinished(storage, library, set(), on_progress).chunks for library in storage.ledger.libraries())
 
 
 def batches(values: Iterable[Value], size: int) -> Iterator[list[Value]]:
