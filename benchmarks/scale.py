@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +142,7 @@ def find_often(storage: Storage, lexical: LexicalIndex, scope: Scope) -> list[fl
     taken = []
     for _ in range(QUESTIONS + 1):
         question = f"What did the {' '.join(chance.choices(WORDS, WEIGHTS, k=4))} say of {chance.choice(WORDS)}?"
-        taken.append(seconds(lambda question=question: retriever.find(question)))  # type: ignore[misc]
+        taken.append(seconds(partial(retriever.find, question)))
     return taken[1:]
 
 
