@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -99,6 +100,9 @@ async def warm(home: Path, count: int) -> None:
         f"finding (stored sentence vectors) / (embedding + Chroma)   {one['finding'] / (one['embed'] + one['chroma']):5.2f}"
         f"   ({one['finding'] * 1e3:.1f} ms; goal 3)"
     )
+    for name in FILTERS:
+        print(f"finding {name:<20} / without filter                    {one[name] / one['finding']:5.2f}   "
+              f"({one[name] * 1e3:.1f} ms; goal 2)")  # fmt: skip
     print(f"whole answer with the reader                               {one['answer'] * 1e3:5.0f} ms   (goal 150 ms)")
 
 
@@ -113,6 +117,11 @@ async def questions(home: Path) -> dict[str, float]:
         embed = median_seconds(lambda: storage.embedder.embed_question(QUESTION), 30)
         chroma = median_seconds(lambda: storage.store.search(raw_vector, 10, Scope()), 30)
         finding = median_seconds(lambda: engine.retrieve(StandaloneQuestion(QUESTION, Scope())), 30)
+        count = storage.store.count()
+        filtered = {
+            name: median_seconds(partial(engine.retrieve, StandaloneQuestion(QUESTION, scope(count))), 15)
+            for name, scope in FILTERS.items()
+        }
         _, hits = engine.retrieve(StandaloneQuestion(QUESTION, Scope()))
         passages = [Passage(hit.chunk.text, hit.chunk.spans_within()) for hit in hits[:5]]
         sentences = [Passage(p.text[a:b]) for p in passages for a, b in p.sentences]
@@ -125,6 +134,7 @@ async def questions(home: Path) -> dict[str, float]:
         "finding": finding,
         "sentences": pass_over,
         "answer": statistics.median(times),
+        **filtered,
         # Linux counts in KiB.
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
     }
@@ -164,16 +174,37 @@ async def fill(home: Path, count: int) -> dict[str, float]:
     return seconds
 
 
+def minute(number: int) -> datetime:
+    """When the article of this number is published: one a minute."""
+    return datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
+
+
+FILTERS: dict[str, Callable[[int], Scope]] = {
+    "since, a half": lambda count: Scope(since=minute(count // 2)),
+    "since, a tenth": lambda count: Scope(since=minute(count - count // 10)),
+    "since, a hundredth": lambda count: Scope(since=minute(count - count // 100)),
+    "since, 200 chunks": lambda count: Scope(since=minute(count - 200)),
+    "until, nine tenths": lambda count: Scope(until=minute(count - count // 10)),
+    "source, a twentieth": lambda _count: Scope(sources=("Outlet 7",)),
+    "source, since": lambda count: Scope(sources=("Outlet 7", "Outlet 8", "Outlet 9"), since=minute(count // 3)),
+}
+"""Scopes of a library of so many chunks, by what is left of it."""
+
+
 def made_up_chunk(texts: random.Random, chance: np.random.Generator, number: int) -> tuple[Article, list[IndexedChunk]]:
     """An article of eight sentences in one chunk, with random unit vectors."""
-    article = Article(f"a{number}", f"Article {number}", made_up_text(texts, 8))
+    outlet = f"Outlet {number % 20}"
+    article = Article(
+        f"a{number}", f"Article {number}", made_up_text(texts, 8), source=outlet, published=minute(number)
+    )
     spans = []
     position = 0
     for sentence in article.text.split("."):
         if sentence.strip():
             spans.append((position + len(sentence) - len(sentence.lstrip()), position + len(sentence) + 1))
         position += len(sentence) + 1
-    chunk = Chunk(f"c{number}", article.id, SHARED_LIBRARY, 0, 0, len(article.text), article.text, article.title, "", "", None,
+    place = (0, 0, len(article.text), article.text)
+    chunk = Chunk(f"c{number}", article.id, SHARED_LIBRARY, *place, article.title, outlet, "", article.published,
                   sentences=tuple(spans))  # fmt: skip
     return article, [IndexedChunk(chunk, unit_rows(chance, len(spans)))]
 

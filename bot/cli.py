@@ -139,7 +139,10 @@ def ingest_command(sources: tuple[Path | str, ...], prune: bool, yes: bool, libr
 
 @dateline.command("rebuild")
 def rebuild_command() -> None:
-    """Recompute all vectors and the lexical index from the stored articles, with the configured model."""
+    """Recompute all chunks and vectors from the stored articles, with the configured model, while the old ones answer.
+
+    Stopped or killed, it goes on when it is run again; the library changes over when all is made.
+    """
     settings = settings_now()
     from bot.terminal.library import rebuild_library
 

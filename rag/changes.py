@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rag.sentences import sentence_spans
 
-MAX_COMPARED = 2_000
+MAX_SENTENCES_COMPARED = 2_000
 """Sentences compared in order, a long book chapter; of longer texts only which sentences are in both is looked at."""
 
 
@@ -20,7 +20,7 @@ class Changes:
 def changed_sentences(before: str, after: str) -> Changes:
     """What a reader of the later text has to know who read the earlier one."""
     old, new = sentences_of(before), sentences_of(after)
-    if len(old) > MAX_COMPARED or len(new) > MAX_COMPARED:
+    if len(old) > MAX_SENTENCES_COMPARED or len(new) > MAX_SENTENCES_COMPARED:
         in_old, in_new = set(old), set(new)
         return Changes(tuple(s for s in new if s not in in_old), tuple(s for s in old if s not in in_new))
     added: list[str] = []

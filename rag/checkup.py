@@ -39,7 +39,9 @@ from vectorstore.integrity import (
 )
 from vectorstore.ledger import SPANS, Ledger
 from vectorstore.lexical import LexicalIndex
+from vectorstore.lexical_files import LexicalFolder
 from vectorstore.lock import writer_lock
+from vectorstore.staging import REBUILD
 from vectorstore.values import Chunk
 from vectorstore.vectors import StoredVector, VectorStore, filter_fields
 
@@ -187,6 +189,10 @@ def check_stored(settings: Settings, fix: bool, on_wait: OnWait | None) -> Itera
             yield Finding("embedder", "problem", *sentence_and_fix(error))
             return
         yield Finding("embedder", "ok", wanted)
+        if ledger.metadata(REBUILD):
+            yield Finding(
+                "rebuild", "note", "one was begun and not finished", "run `dateline rebuild`, which goes on with it"
+            )
         try:
             with opened_store(settings.home / "vectors") as store:
                 storage = Storage(settings.home, ledger, store, embedder, settings.chunk_tokens)
@@ -327,16 +333,18 @@ def note_once(articles: dict[str, list[str]], chunk: Chunk) -> None:
 def lexical_fault(storage: Storage) -> str:
     """Why the saved lexical index is not the one that the ledger's chunks make, "" where it is."""
     made = LexicalIndex.build(storage.ledger.revision, storage.ledger.lexical_entries())
-    if made.bm25 is None:
+    if not made.texts:
         return ""
-    saved = LexicalIndex.load(storage.lexical_folder, storage.ledger.revision)
-    if saved is None:
+    saved = LexicalFolder(storage.lexical.folder).load()
+    if saved is None or saved.revision != made.revision:
         return "it is missing, damaged or of an older state of the library"
-    return "" if saved.is_same_as(made) else "it is not what the articles say"
+    return "" if saved.fingerprint() == made.fingerprint() else "it is not what the articles say"
 
 
 def repair(storage: Storage, faults: Faults) -> None:
     """Make again what the articles' texts give: chunks, vectors, lexical index. Raises StoreError, EmbedderError."""
+    if faults.lexical:
+        storage.lexical.discard()
     if faults.orphan_chunks:
         remove_chunks(storage.ledger, faults.orphan_chunks)
     storage.store.delete(faults.orphan_vectors)
@@ -345,9 +353,7 @@ def repair(storage: Storage, faults: Faults) -> None:
             storage.ledger.mark_unindexed(library, article_ids)
     for library in storage.ledger.libraries():
         index_unfinished(storage, library, set(storage.ledger.known(library)))
-    if faults.lexical:
-        shutil.rmtree(storage.lexical_folder, ignore_errors=True)
-    storage.lexical()
+    storage.lexical.save()
 
 
 def findings_of(faults: Faults) -> Iterator[Finding]:

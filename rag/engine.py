@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
 from rag.abbreviations import in_the_articles_words
@@ -227,10 +228,9 @@ class Engine:
         asked = in_the_articles_words(standalone.question, (hit.chunk.text for hit in hits))
         if asked != standalone.question:
             standalone, hits = replace(standalone, question=asked), retriever.find(asked)
-        if not standalone.scope.sources and (named := named_outlets(asked, lexical.fields.sources.names)):
-            hits = heard_first(retriever.within(replace(standalone.scope, sources=named)).find(asked), hits)[
-                : limits.total
-            ]
+        if not standalone.scope.sources:
+            scopes = [replace(standalone.scope, sources=(one,)) for one in named_outlets(asked, lexical.sources)]
+            hits = heard_first([retriever.within(scope).find(asked) for scope in scopes], hits)[: limits.total]
         return standalone, newest_first(hits) if standalone.prefers_newest else tuple(hits)
 
     def beginning_of(self, hits: Sequence[Hit], subject: str) -> tuple[Hit, ...]:
@@ -475,16 +475,11 @@ def checked_question(question: str, limit: int) -> str:
     return question
 
 
-def heard_first(named: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
+def heard_first(of_outlets: Sequence[Sequence[Hit]], others: Sequence[Hit]) -> list[Hit]:
     """Hits of the outlets that a question names, the outlets in turn, before others, of which some are read all the same."""
-    known = {hit.chunk.id for hit in named}
-    turns: dict[str, int] = {}
-    in_turn = []
-    for hit in named:
-        turns[hit.chunk.source] = turns.get(hit.chunk.source, 0) + 1
-        in_turn.append((turns[hit.chunk.source], hit))
-    first = [hit for _, hit in sorted(in_turn, key=lambda pair: pair[0])]
-    return [*first[:READ_NAMED], *(hit for hit in others if hit.chunk.id not in known), *first[READ_NAMED:]]
+    in_turn = [hit for turn in zip_longest(*of_outlets) for hit in turn if hit is not None]
+    known = {hit.chunk.id for hit in in_turn}
+    return [*in_turn[:READ_NAMED], *(hit for hit in others if hit.chunk.id not in known), *in_turn[READ_NAMED:]]
 
 
 def passages_to_read(question: str, hits: Sequence[Hit]) -> "list[ReaderPassage]":

@@ -13,7 +13,7 @@ from rag.answer import Headline, headline_of
 from rag.digest import Digest, make_digest
 from rag.errors import ArticleError
 from rag.ingestion.documents import Documents
-from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, rebuild, remove
+from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, remove
 from rag.ingestion.read_articles import (
     RECORD_SUFFIXES,
     SUFFIXES,
@@ -25,6 +25,7 @@ from rag.ingestion.read_articles import (
     read_paths,
     unlisted_folders,
 )
+from rag.ingestion.rebuilding import rebuild
 from rag.ingestion.tally import file_of
 from rag.watching import MOST_ARRIVALS, Arrivals
 from vectorstore.ledger import ArticleVersion, LedgerCounts, News
@@ -50,7 +51,6 @@ class Library:
     def __init__(self, storage: Storage, on_wait: Callable[[str], None] | None = None) -> None:
         self.storage = storage
         self.on_wait = on_wait
-        self.lexical_index: LexicalIndex | None = None
 
     @contextmanager
     def writing(self, stopped: ShouldStop = never_stop) -> Iterator[None]:
@@ -58,7 +58,7 @@ class Library:
         with writer_lock(self.storage.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped):
             self.storage.store.reopen()
             yield
-            self.lexical()
+            self.storage.lexical.save()
 
     async def ingest(
         self,
@@ -197,7 +197,10 @@ class Library:
         return True
 
     async def rebuild(self, progress: OnProgress | None = None) -> int:
-        """Recompute every vector and the lexical index from the ledger; returns how many chunks there are."""
+        """Make every chunk and vector anew while the old ones answer; returns how many chunks there are.
+
+        Killed, it goes on where it was when it is called again.
+        """
         return await asyncio.to_thread(self.rebuild_all, progress)
 
     def rebuild_all(self, progress: OnProgress | None) -> int:
@@ -230,11 +233,8 @@ class Library:
         return await asyncio.to_thread(make_digest, self.storage.ledger, news)
 
     def lexical(self) -> LexicalIndex:
-        """The lexical index of the present revision, kept in memory until the chunks change."""
-        index = self.lexical_index
-        if index is None or index.revision != self.storage.ledger.revision:
-            index = self.lexical_index = self.storage.lexical()
-        return index
+        """The lexical index, in the state that the ledger has or is just about to leave."""
+        return self.storage.lexical.current()
 
 
 def with_url(reading: ReadResult, url: str) -> ReadResult:

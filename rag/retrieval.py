@@ -12,8 +12,9 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from rag.ingestion.indexing import Storage
+from rag.ingestion.indexing import Storage, follow_rebuild
 from rag.text import distinct_words, jaccard
+from vectorstore.errors import StoreUnavailable
 from vectorstore.ledger import IndexedChunk
 from vectorstore.lexical import LexicalIndex
 from vectorstore.values import Chunk, Hit, Scope
@@ -63,9 +64,17 @@ class HybridRetriever(BaseRetriever):
 
     def find(self, question: str) -> list[Hit]:
         """The hits for a question, best first. Raises StoreError, EmbedderError."""
+        collection = follow_rebuild(self.storage)
         vector = self.storage.embedder.embed_question(question)
         lexical, store = self.lexical, self.storage.store
-        neighbours = store.search(vector, CANDIDATES, None if lexical.all_in(self.scope) else self.scope)
+        in_scope = None if lexical.all_in(self.scope) else self.scope
+        selection = lexical.selection(self.scope) if in_scope else None
+        try:
+            neighbours = store.search(vector, CANDIDATES, in_scope, selection)
+        except StoreUnavailable:
+            if self.storage.ledger.collection == collection:
+                raise
+            return self.find(question)
         matches = lexical.search(question, CANDIDATES, self.scope)
         candidates = dict.fromkeys(
             [neighbour.chunk_id for neighbour in neighbours] + [match.chunk_id for match in matches]
@@ -78,6 +87,9 @@ class HybridRetriever(BaseRetriever):
         }
         similarity = {neighbour.chunk_id: neighbour.similarity for neighbour in neighbours}
         similarity |= store.similarities(vector, [chunk_id for chunk_id in found if chunk_id not in similarity])
+        if self.storage.ledger.collection != collection:
+            # Rebuilt meanwhile: these chunks' sentence vectors are not of the model that embedded the question.
+            return self.find(question)
         dense = ranks([neighbour.chunk_id for neighbour in neighbours if neighbour.chunk_id in found])
         lexical_rank = ranks([match.chunk_id for match in matches if match.chunk_id in found])
         lexical_score = {match.chunk_id: match.score for match in matches}

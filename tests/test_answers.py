@@ -413,7 +413,7 @@ def test_lost_vectors_are_noticed_and_rebuild_is_named(tmp_path: Path) -> None:
         settings = Settings(home=tmp_path)
         async with open_engine(settings) as engine:
             await engine.library.ingest([SEEDS])
-            engine.library.storage.store.clear()
+            engine.library.storage.store.delete(list(engine.library.storage.store.ids()))
         async with open_engine(settings):
             pass
 

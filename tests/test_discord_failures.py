@@ -170,10 +170,12 @@ def test_what_discord_itself_writes_is_not_a_question(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
-def test_a_day_after_the_last_one_is_refused_with_how_to_write_it(tmp_path: Path) -> None:
+def test_the_last_day_that_can_be_written_is_a_day_like_any_other(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path) as parts:
             asked = await parts.discord.slash("ask", {"question": "q", "until": "9999-12-31"})
+            assert "Hungary would not seek" in await told(parts, asked)
+            asked = await parts.discord.slash("ask", {"question": "q", "until": "10000-01-01"})
             assert "A day looks like" in await told(parts, asked)
 
     asyncio.run(check())

@@ -18,6 +18,8 @@ from rag.factory import open_library
 from rag.settings import Settings
 from tests.conftest import SEEDS
 from tests.fakes.fake_model_server import answer, failure, serving
+from vectorstore.lexical_files import LexicalFolder
+from vectorstore.segments import LexicalEntry
 from vectorstore.values import Chunk
 from vectorstore.vectors import VectorStore
 
@@ -103,6 +105,28 @@ def in_store(change: Callable[[VectorStore], object]) -> Damage:
     return damage
 
 
+def in_segment(change: Callable[[bytes], bytes]) -> Damage:
+    def damage(home: Path) -> None:
+        (file,) = (home / "lexical").glob("*.segment")
+        file.write_bytes(change(file.read_bytes()))
+
+    return damage
+
+
+def with_a_bit_flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 0x40]) + content[middle + 1 :]
+
+
+def index_other_words(home: Path) -> None:
+    """A whole index of the present revision, of an article that says something else."""
+    folder = LexicalFolder(home / "lexical")
+    index = folder.load()
+    assert index is not None
+    other = LexicalEntry("other", "mill", "Zutphen", "The mill", "", "shared", None)
+    folder.save(index.with_changes(index.revision, [("shared", "mill")], [other]))
+
+
 def first_id(store: VectorStore) -> str:
     return min(stored.chunk_id for stored in store.stored())
 
@@ -138,13 +162,10 @@ REPAIRABLE: dict[str, tuple[Damage, str, str]] = {
         "1 vectors that belong to",
     ),
     "lexical index deleted": (deleted("lexical"), "lexical", "missing"),
-    "lexical index truncated": (truncated("lexical/data.csc.index.npy"), "lexical", "missing"),
-    "lexical index flipped": (
-        flipped("lexical/data.csc.index.npy", b"\x93NUMPY", 200),
-        "lexical",
-        "not what the articles",
-    ),
-    "lexical words flipped": (flipped("lexical/names.json", b"zaltbommel", 3), "lexical", "not what the articles say"),
+    "lexical index truncated": (in_segment(lambda content: content[: len(content) // 2]), "lexical", "missing"),
+    "lexical index flipped": (in_segment(with_a_bit_flipped), "lexical", "missing, damaged"),
+    "lexical manifest cut": (truncated("lexical/manifest.json"), "lexical", "missing, damaged"),
+    "lexical index of other words": (index_other_words, "lexical", "not what the articles say"),
     "lexical index of before": (
         sql("UPDATE facts SET value = '99-x' WHERE name = 'revision'"),
         "lexical",

@@ -33,6 +33,7 @@ from vectorstore.database import open_database
 from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
 from vectorstore.followed import FollowedStore
 from vectorstore.ledger import MAX_VERSIONS, IncomingArticle, KnownArticle, Ledger
+from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import writer_lock
 from vectorstore.values import Article, Chunk, Scope
 from vectorstore.vectors import VectorStore
@@ -213,7 +214,7 @@ def test_forgetting_an_article_leaves_nothing_of_it(library: Library) -> None:
 def test_rebuild_makes_the_same_library_again(library: Library) -> None:
     run(library, SEEDS)
     before = stored_state(library)
-    library.storage.store.clear()
+    library.storage.store.delete(list(library.storage.store.ids()))
     assert asyncio.run(library.rebuild()) == len(before[0])
     assert stored_state(library) == before
 
@@ -507,10 +508,11 @@ def test_files_with_names_that_are_not_utf_8_are_stored_and_pruned_like_others(
 def test_the_lexical_cache_may_be_thrown_away(library: Library) -> None:
     run(library, SEEDS)
     before = library.lexical().search("Who is the Kremlin spokesman?", 3, Scope())
-    for file in library.storage.lexical_folder.iterdir():
+    folder, ledger = library.storage.lexical.folder, library.storage.ledger
+    for file in folder.iterdir():
+        file.unlink()
         file.write_bytes(b"damaged")
-    library.lexical_index = None
-    assert library.lexical().search("Who is the Kremlin spokesman?", 3, Scope()) == before
+    assert LexicalStore(folder, ledger).current().search("Who is the Kremlin spokesman?", 3, Scope()) == before
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(min_size=1, max_size=200), min_size=1, max_size=5))

@@ -12,14 +12,16 @@ from rag.factory import open_engine
 from rag.settings import Settings
 from rag.spelling import nearest_word, respelled
 from tests.conftest import SEEDS
-from vectorstore.lexical import LexicalEntry, LexicalIndex
+from vectorstore.lexical import LexicalIndex
+from vectorstore.lexical_files import LexicalFolder
+from vectorstore.segments import LexicalEntry
 
 TEXT = "Will Hungary arrest Putin? The Kremlin spokesman Dmitry Peskov spoke of Kell, of Zelenskyy and of Budapest."
 INDEX = LexicalIndex.build(
     "1",
     [
-        LexicalEntry("1", TEXT, "", "", "shared", None),
-        LexicalEntry("2", "The Qualdrone project is secret.", "", "", "discord:50", None),
+        LexicalEntry("1", "a", TEXT, "", "", "shared", None),
+        LexicalEntry("2", "b", "The Qualdrone project is secret.", "", "", "discord:50", None),
     ],
 )
 
@@ -81,10 +83,11 @@ def test_the_word_with_the_fewest_slips_is_the_nearest(word: str, words: list[st
 
 
 def test_the_words_are_saved_with_the_index(tmp_path: Path) -> None:
-    INDEX.save(tmp_path / "lexical")
-    loaded = LexicalIndex.load(tmp_path / "lexical", "1")
+    LexicalFolder(tmp_path / "lexical").save(INDEX)
+    loaded = LexicalFolder(tmp_path / "lexical").load()
     assert loaded is not None
-    assert loaded.words == INDEX.words
+    for libraries in (["shared"], ["discord:50"], ["shared", "discord:50"]):
+        assert list(loaded.words_of_libraries(libraries)) == list(INDEX.words_of_libraries(libraries))
     assert next(loaded.words_of_libraries(["shared"])) == "of"
 
 

@@ -25,9 +25,10 @@ import numpy as np
 from vectorstore.database import open_database
 from vectorstore.errors import StoreMismatch, StoreUnavailable
 from vectorstore.ledger import Ledger
-from vectorstore.lexical import LexicalIndex
+from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import writer_lock
 from vectorstore.schema import MIGRATIONS
+from vectorstore.values import FIRST_COLLECTION
 from vectorstore.vectors import VectorStore
 
 BACKUP_SCHEMA = 1
@@ -95,8 +96,28 @@ def copy_ledger(ledger: Path, copy: Path) -> None:
     try:
         with closing(sqlite3.connect(ledger)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
+        leave_rebuild_out(copy)
     except sqlite3.Error as error:
         raise StoreUnavailable(f"The ledger {ledger} cannot be copied ({error}): run `dateline doctor`.") from None
+
+
+def collection_of(snapshot: Path) -> str:
+    """The name of the vectors that belong to a ledger's chunks, whatever version it is of."""
+    with closing(sqlite3.connect(snapshot)) as connection:
+        row = connection.execute("SELECT value FROM facts WHERE name = 'collection'").fetchone()
+    return str(row[0]) if row else FIRST_COLLECTION
+
+
+def leave_rebuild_out(snapshot: Path) -> None:
+    """Delete from a copy of the ledger what a rebuild that was stopped has made: its vectors are not backed up."""
+    with closing(sqlite3.connect(snapshot)) as connection:
+        named = "SELECT name FROM sqlite_master WHERE name IN ('staged_chunks', 'staged_articles', 'replaced_chunks')"
+        tables = [name for (name,) in connection.execute(named)]
+        with connection:
+            deleted = sum(connection.execute(f"DELETE FROM {table}").rowcount for table in tables)
+            connection.execute("DELETE FROM facts WHERE name = 'rebuild'")
+        if deleted:
+            connection.execute("VACUUM")
 
 
 def write_members(archive: zipfile.ZipFile, snapshot: Path, vectors: Path) -> Manifest:
@@ -114,7 +135,7 @@ def write_members(archive: zipfile.ZipFile, snapshot: Path, vectors: Path) -> Ma
             dimension = len(stored.vector)
             yield stored.vector.astype("<f4").tobytes()
 
-    store = VectorStore(vectors)
+    store = VectorStore(vectors, collection_of(snapshot))
     try:
         sha256[VECTORS] = write_member(archive, VECTORS, rows())
     finally:
@@ -199,9 +220,9 @@ def copied(member: IO[bytes], copy: IO[bytes]) -> str:
 def make_library(folder: Path, manifest: Manifest) -> None:
     """Bring the ledger up to date, and make vector store and lexical index of what its chunks say."""
     database = open_database(folder / LEDGER)
-    store = VectorStore(folder / "vectors")
+    ledger = Ledger(database)
+    store = VectorStore(folder / "vectors", ledger.collection)
     try:
-        ledger = Ledger(database)
         with (folder / IDS).open(encoding="utf-8") as lines, (folder / VECTORS).open("rb") as vectors:
             while ids := [line.rstrip("\n") for line in islice(lines, VECTORS_IN_MEMORY)]:
                 bytes_of_rows = vectors.read(4 * manifest.dimension * len(ids))
@@ -209,7 +230,7 @@ def make_library(folder: Path, manifest: Manifest) -> None:
                 known = ledger.chunks_by_id(ids, withdrawn_too=True)
                 kept = [place for place, chunk_id in enumerate(ids) if chunk_id in known]
                 store.upsert([known[ids[place]].chunk for place in kept], rows[kept])
-        LexicalIndex.build(ledger.revision, ledger.lexical_entries()).save(folder / LEXICAL)
+        LexicalStore(folder / LEXICAL, ledger).save()
     finally:
         store.close()
         database.dispose()

@@ -73,6 +73,9 @@ def chunks_without_article(ledger: Ledger) -> list[str]:
 def remove_chunks(ledger: Ledger, chunk_ids: Sequence[str]) -> None:
     """Delete chunks by their ids."""
     with ledger.transaction() as connection:
+        changed: set[tuple[str, str]] = set()
         for batch in slices(chunk_ids):
+            of = select(chunks.c.library, chunks.c.article_id).where(chunks.c.id.in_(batch))
+            changed.update((row.library, row.article_id) for row in connection.execute(of))
             connection.execute(delete(chunks).where(chunks.c.id.in_(batch)))
-        raise_revision(connection)
+        raise_revision(connection, sorted(changed))

@@ -16,12 +16,26 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Engine, Label, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Label,
+    Row,
+    Select,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from vectorstore.database import put, transaction
-from vectorstore.lexical import LexicalEntry
-from vectorstore.schema import article_versions, articles, chunks, facts, story_bands
-from vectorstore.values import GUESSED, Article, Chunk, Origin, Scope, Span
+from vectorstore.schema import article_versions, articles, changed_articles, chunks, facts, revisions, story_bands
+from vectorstore.segments import LexicalEntry
+from vectorstore.values import FIRST_COLLECTION, GUESSED, Article, Chunk, Origin, Scope, Span
 
 Value = TypeVar("Value")
 
@@ -152,8 +166,24 @@ class Ledger:
 
     @property
     def revision(self) -> str:
-        """Changes whenever the stored chunks change."""
+        """Changes whenever the stored chunks change; "" before the first."""
         return self.metadata("revision")
+
+    def changed_since(self, revision: str) -> list[tuple[str, str]] | None:
+        """The articles (library, id) whose chunks changed, came or went after a revision; None if it was never this ledger's."""
+        number = revision_number(revision)
+        known = select(revisions.c.revision).where(revisions.c.number == number)
+        changed = select(changed_articles.c.library, changed_articles.c.article_id)
+        changed = changed.where(changed_articles.c.number > number)
+        with self.transaction() as connection:
+            if connection.execute(known).scalar() != revision:
+                return None
+            return [(row.library, row.article_id) for row in connection.execute(changed)]
+
+    @property
+    def collection(self) -> str:
+        """The name of the vectors that belong to the stored chunks; a rebuild makes others."""
+        return self.metadata("collection") or FIRST_COLLECTION
 
     # Articles
 
@@ -179,6 +209,8 @@ class Ledger:
     def save(self, incoming: Sequence[IncomingArticle]) -> None:
         """Store articles as unfinished, in the place of earlier ones with their ids, whose texts are kept as versions."""
         with self.transaction() as connection:
+            if replaced := finished_among(connection, [entry.article for entry in incoming]):
+                raise_revision(connection, replaced)
             for entry in incoming:
                 article = entry.article
                 new = {"origin": entry.origin, "story": entry.duplicate_group, "indexed": None, "arrived": None}
@@ -257,7 +289,7 @@ class Ledger:
                 withdrawn += connection.execute(select(articles.c.id).where(*here)).scalars()
                 connection.execute(update(articles).where(*here).values(withdrawn=self.clock()))
             if withdrawn:
-                raise_revision(connection)
+                raise_revision(connection, [(library, article_id) for article_id in withdrawn])
         return withdrawn
 
     def withdrawn(self, library: str) -> dict[str, datetime]:
@@ -299,23 +331,20 @@ class Ledger:
                 connection.execute(
                     update(articles).where(articles.c.library == library, articles.c.id.in_(batch)).values(indexed=None)
                 )
-            raise_revision(connection)
+            raise_revision(connection, [(library, article_id) for article_id in article_ids])
 
     def finish(self, library: str, index_key: str, made: Sequence[tuple[Article, Sequence[IndexedChunk]]]) -> None:
         """Replace these articles' chunks and mark them as indexed, in one transaction."""
         with self.transaction() as connection:
             ids = [article.id for article, _ in made]
-            connection.execute(delete(chunks).where(chunks.c.library == library, chunks.c.article_id.in_(ids)))
-            rows = [chunk_row(indexed) for _, chunks_of_article in made for indexed in chunks_of_article]
-            if rows:
-                connection.execute(insert(chunks), rows)
+            replace_chunks(connection, chunks, library, made)
             arrived = func.coalesce(articles.c.arrived, next_arrival(connection, self.clock()))
             for article, _ in made:
                 # The digest is part of the key: an article that was changed meanwhile stays unfinished.
                 key = (articles.c.library == library, articles.c.id == article.id, articles.c.digest == article.digest)
                 indexed = f"{article.digest}:{index_key}"
                 connection.execute(update(articles).where(*key).values(indexed=indexed, arrived=arrived))
-            raise_revision(connection)
+            raise_revision(connection, [(library, article_id) for article_id in ids])
 
     def remove(self, library: str, article_ids: Sequence[str]) -> None:
         with self.transaction() as connection:
@@ -323,14 +352,7 @@ class Ledger:
                 for table in (chunks, story_bands, article_versions):
                     connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(batch)))
                 connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(batch)))
-            raise_revision(connection)
-
-    def clear_index(self) -> None:
-        """Mark every article as unfinished and drop all chunks: the first step of a rebuild."""
-        with self.transaction() as connection:
-            connection.execute(delete(chunks))
-            connection.execute(update(articles).values(indexed=None))
-            raise_revision(connection)
+            raise_revision(connection, [(library, article_id) for article_id in article_ids])
 
     def libraries(self) -> list[str]:
         """The names of all libraries that hold an article."""
@@ -411,20 +433,32 @@ class Ledger:
         with self.transaction() as connection:
             return connection.execute(query.where(articles.c.indexed.is_not(None))).scalar_one()
 
-    def lexical_entries(self) -> Iterator[LexicalEntry]:
-        """What BM25 reads of every finished chunk, streamed, in an order that is always the same."""
+    def lexical_entries(self, of: Sequence[tuple[str, str]] | None = None) -> Iterator[LexicalEntry]:
+        """What BM25 reads of every finished chunk, streamed; with `of`, only of these articles (library, id)."""
         fields = (articles.c.title, articles.c.source, *PUBLISHED, articles.c.library)
         query = (
-            select(chunks.c.id, passage_text(), *fields)
+            select(chunks.c.id, chunks.c.article_id, passage_text(), *fields)
             .join(articles, OF_ARTICLE)
             .where(QUOTABLE)
             .order_by(chunks.c.library, chunks.c.article_id, chunks.c.position)
         )
+        queries = [query]
+        if of is not None:
+            by_library: dict[str, list[str]] = {}
+            for library, article_id in of:
+                by_library.setdefault(library, []).append(article_id)
+            queries = [
+                query.where(chunks.c.library == library, chunks.c.article_id.in_(batch))
+                for library, article_ids in by_library.items()
+                for batch in slices(article_ids)
+            ]
         with self.transaction() as connection:
-            for row in connection.execution_options(yield_per=500).execute(query):
-                yield LexicalEntry(
-                    row.id, row.passage, row.title, row.source, row.library, moment(row.published, row.published_offset)
-                )
+            for one in queries:
+                for row in connection.execution_options(yield_per=500).execute(one):
+                    published = moment(row.published, row.published_offset)
+                    yield LexicalEntry(
+                        row.id, row.article_id, row.passage, row.title, row.source, row.library, published
+                    )
 
 
 def whole_chunks(chunk_ids: Sequence[str]) -> Select[tuple[object, ...]]:
@@ -483,6 +517,17 @@ def sentence_matrix(stored: bytes, sentences: int) -> NDArray[np.floating]:
     """Sentence vectors [sentences, dimension] from their stored form."""
     matrix = np.frombuffer(stored, dtype="<f2")
     return matrix.reshape(sentences, -1) if sentences else matrix.reshape(0, 0)
+
+
+def replace_chunks(
+    connection: Connection, table: Table, library: str, made: Sequence[tuple[Article, Sequence[IndexedChunk]]]
+) -> None:
+    """Store these articles' chunks in the place of those they had."""
+    ids = [article.id for article, _ in made]
+    connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(ids)))
+    rows = [chunk_row(indexed) for _, chunks_of_article in made for indexed in chunks_of_article]
+    if rows:
+        connection.execute(insert(table), rows)
 
 
 def chunk_row(indexed: IndexedChunk) -> dict[str, object]:
@@ -601,13 +646,36 @@ def next_arrival(connection: Connection, now: float) -> float:
     return max(now, last + ARRIVAL_STEP)
 
 
-def raise_revision(connection: Connection) -> None:
-    """Every change of chunks gets a revision of its own, never one that was there before."""
+def finished_among(connection: Connection, stored: Sequence[Article]) -> list[tuple[str, str]]:
+    """Those of these articles (library, id) that are there already, with chunks that count."""
+    found = []
+    for article in stored:
+        key = (articles.c.library == article.library, articles.c.id == article.id, articles.c.indexed.is_not(None))
+        if connection.execute(select(articles.c.id).where(*key)).first():
+            found.append((article.library, article.id))
+    return found
+
+
+def raise_revision(connection: Connection, changed: Iterable[tuple[str, str]]) -> None:
+    """Every change of chunks gets a revision of its own, never one that was there before.
+
+    changed: the articles (library, id) whose chunks are others now.
+    """
     before = connection.execute(select(facts.c.value).where(facts.c.name == "revision")).scalar() or ""
-    count = int(before.partition("-")[0] or 0) + 1
+    number = revision_number(before) + 1
     # Two libraries that went through the same number of changes must not look alike to a copied cache.
     salt = hashlib.sha256(f"{before}{datetime.now(UTC).timestamp()}".encode()).hexdigest()[:12]
-    write_metadata(connection, "revision", f"{count}-{salt}")
+    revision = f"{number}-{salt}"
+    write_metadata(connection, "revision", revision)
+    put(connection, revisions, {"number": number, "revision": revision})
+    for library, article_id in changed:
+        put(connection, changed_articles, {"library": library, "article_id": article_id, "number": number})
+
+
+def revision_number(revision: str) -> int:
+    """How many changes there were up to a revision; 0 for what is none."""
+    count = revision.partition("-")[0]
+    return int(count) if count.isdecimal() else 0
 
 
 def slices(values: Sequence[Value]) -> Iterable[Sequence[Value]]:

@@ -90,19 +90,36 @@ story_bands = Table(
     Index("story_bands_by_article", "library", "article_id"),
 )
 
+
 # `sentences` is int32 [n, 2] offsets into the article's text; `sentence_vectors` float16 [n, dimension], unit length.
-chunks = Table(
-    "chunks",
+def chunk_table(name: str) -> Table:
+    """A table of chunks; there is a second one while a library is rebuilt."""
+    return Table(
+        name,
+        metadata,
+        Column("id", Text, primary_key=True),
+        Column("library", String(64), nullable=False),
+        Column("article_id", Text, nullable=False),
+        Column("position", Integer, nullable=False),
+        Column("start", Integer, nullable=False),
+        Column("end", Integer, nullable=False),
+        Column("sentences", LargeBinary, nullable=False),
+        Column("sentence_vectors", LargeBinary, nullable=False),
+        Index(f"{name}_by_article", "library", "article_id"),
+    )
+
+
+chunks = chunk_table("chunks")
+
+# What a rebuild has made so far (vectorstore/staging.py): the chunks, and of which articles, by the digest they had.
+staged_chunks = chunk_table("staged_chunks")
+staged_articles = Table(
+    "staged_articles",
     metadata,
-    Column("id", Text, primary_key=True),
     Column("library", String(64), nullable=False),
     Column("article_id", Text, nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("start", Integer, nullable=False),
-    Column("end", Integer, nullable=False),
-    Column("sentences", LargeBinary, nullable=False),
-    Column("sentence_vectors", LargeBinary, nullable=False),
-    Index("chunks_by_article", "library", "article_id"),
+    Column("digest", String(64), nullable=False),
+    PrimaryKeyConstraint("library", "article_id"),
 )
 
 # One row for each question answered: `record` is the whole answer as JSON (vectorstore/answers.py).
@@ -283,6 +300,24 @@ followed_entries = Table(
     Index("followed_entries_due", "source", "next_check"),
 )
 
+# Every revision of the stored chunks there was, by its number; and for each article the revision at which its chunks changed
+# last, also where the article is gone. An index of any earlier revision can be brought up to date from these.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("revision", String(40), nullable=False),
+)
+changed_articles = Table(
+    "changed_articles",
+    metadata,
+    Column("library", String(64), nullable=False),
+    Column("article_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    PrimaryKeyConstraint("library", "article_id"),
+    Index("changed_articles_by_number", "number"),
+)
+
 Migration = Callable[[Connection], None]
 
 
@@ -331,6 +366,20 @@ def add_followed(connection: Connection) -> None:
     metadata.create_all(connection, tables=[article_versions, followed, followed_entries])
 
 
+def add_changes(connection: Connection) -> None:
+    """What changed since a revision. The history begins with the present one."""
+    metadata.create_all(connection, tables=[revisions, changed_articles])
+    present = connection.execute(select(facts.c.value).where(facts.c.name == "revision")).scalar()
+    known = connection.execute(select(revisions.c.revision).where(revisions.c.revision == present)).scalar()
+    if present and not known:
+        connection.execute(revisions.insert().values(number=int(present.partition("-")[0]), revision=present))
+
+
+def add_staging(connection: Connection) -> None:
+    """What a rebuild makes beside what answers."""
+    metadata.create_all(connection, tables=[staged_chunks, staged_articles])
+
+
 # Step n brings version n to n + 1. Only ever append: a database in use is at some version of these.
 MIGRATIONS: Sequence[Migration] = (
     create_first_version,
@@ -339,6 +388,8 @@ MIGRATIONS: Sequence[Migration] = (
     add_digest_channel,
     add_origins_of_fields,
     add_followed,
+    add_changes,
+    add_staging,
 )
 
 

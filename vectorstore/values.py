@@ -3,12 +3,14 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 SHARED_LIBRARY = "shared"
+FIRST_COLLECTION = "chunks"
+"""The name of a library's vectors until they are rebuilt for the first time."""
 
 Span = tuple[int, int]
 """Half-open character range [start, end) into an article's stored text."""
@@ -125,6 +127,15 @@ class Scope:
     def narrowed(self) -> bool:
         """Whether dates or outlets leave something of the libraries out."""
         return self.since is not None or self.until is not None or bool(self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The chunks in a scope: `count` of `total`. Their ids are made when they are needed."""
+
+    count: int
+    total: int
+    ids: Callable[[], list[str]]
 
 
 @dataclass(frozen=True, slots=True)

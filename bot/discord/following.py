@@ -35,4 +35,4 @@ def log_report(report: SourceReport) -> None:
     counts = {"added": report.added, "changed": report.changed, "withdrawn": len(report.withdrawn)}
     counts |= {"skipped": len(report.skipped), "failed": len(report.failed)}
     level = logging.WARNING if report.error else logging.INFO
-    log.log(level, "source read", extra={"source": report.source.id, "reason": report.error, **counts})
+    log.log(level, "followed", extra={"source": report.source.id, "reason": report.error, **counts})

@@ -24,7 +24,7 @@ from rag.models.wordpiece import bert_tokenizer
 from rag.prompt_injection import flagged_texts
 from vectorstore.errors import StoreMismatch, StoreStopped
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger, stored_origins
-from vectorstore.lexical import LexicalIndex
+from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import Article, Chunk
 from vectorstore.vectors import VectorStore
@@ -37,6 +37,8 @@ ARTICLES_AT_ONCE = 32
 PASSAGES_AT_ONCE = 256
 """Passages between two polls for a stop, about ten seconds; smaller batches are slower, their lengths varying more."""
 REPORTED_TITLES = 20
+CHUNKS_BETWEEN_SAVES = 5_000
+"""After so many new chunks the lexical index is saved: other processes add the rest themselves, in less than a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ class Storage:
         self.folder = folder
         self.ledger = ledger
         self.store = store
+        store.follow(lambda: ledger.collection)
+        self.lexical = LexicalStore(folder / "lexical", ledger)
         self.embedder = embedder
         self.chunk_tokens = chunk_tokens
 
@@ -107,23 +111,6 @@ class Storage:
     def splitter(self) -> "SentenceSplitter":
         """Made when something is ingested, not when a question is asked."""
         return chunk_splitter(bert_tokenizer(), self.chunk_tokens)
-
-    @property
-    def lexical_folder(self) -> Path:
-        return self.folder / "lexical"
-
-    def lexical(self) -> LexicalIndex:
-        """The lexical index of the present revision: the saved one, or rebuilt and saved."""
-        revision = self.ledger.revision
-        index = LexicalIndex.load(self.lexical_folder, revision)
-        if index is None:
-            index = LexicalIndex.build(revision, self.ledger.lexical_entries())
-            try:
-                index.save(self.lexical_folder)
-            except OSError:
-                # A cache that cannot be saved is made again the next time; the answer is the same.
-                return index
-        return index
 
 
 def ingest(
@@ -195,6 +182,18 @@ def check_embedder(storage: Storage) -> None:
         )
 
 
+def follow_rebuild(storage: Storage) -> str:
+    """Use the vectors that belong to the ledger's chunks; returns their name.
+
+    Raises StoreMismatch when another process rebuilt the library with another model.
+    """
+    collection = storage.ledger.collection
+    if collection != storage.store.name:
+        check_embedder(storage)
+        storage.store.catch_up()
+    return collection
+
+
 def check_storage(storage: Storage) -> None:
     """Raises StoreMismatch when the vectors are another model's, or fewer than the ledger knows of."""
     check_embedder(storage)
@@ -232,7 +231,7 @@ def index_unfinished(
     `was_there`: ids that may have left vectors behind. Embedding runs in its own thread, in parallel with writing.
     """
     unfinished = storage.ledger.unfinished_ids(library, storage.index_key)
-    done = 0
+    done = unsaved = 0
     made = MadeChunks()
     with ThreadPoolExecutor(1, "embed") as embedding:
         work = (
@@ -242,8 +241,12 @@ def index_unfinished(
         for batch, future in ahead(work):
             articles = future.result()
             write_chunks(storage, library, articles, [identifier for identifier in batch if identifier in was_there])
-            made += MadeChunks.of([entry.chunk for _, entries in articles for entry, _ in entries])
-            done += len(batch)
+            chunks = [entry.chunk for _, entries in articles for entry, _ in entries]
+            made += MadeChunks.of(chunks)
+            done, unsaved = done + len(batch), unsaved + len(chunks)
+            if unsaved >= CHUNKS_BETWEEN_SAVES:
+                storage.lexical.save()
+                unsaved = 0
             if on_progress:
                 on_progress(Progress("Indexing", done, len(unfinished)))
     return made
@@ -303,14 +306,6 @@ def remove(storage: Storage, library: str, article_ids: Sequence[str]) -> None:
         storage.ledger.mark_unindexed(library, article_ids)
         storage.store.delete(sorted(storage.store.ids_of(library, article_ids)))
         storage.ledger.remove(library, article_ids)
-
-
-def rebuild(storage: Storage, on_progress: OnProgress | None = None) -> int:
-    """Recompute every vector and the lexical index from the ledger; returns how many chunks there are."""
-    storage.ledger.clear_index()
-    storage.store.clear()
-    storage.ledger.set_metadata("embedder", storage.embedder.name)
-    return sum(index_unfinished(storage, library, set(), on_progress).chunks for library in storage.ledger.libraries())
 
 
 def batches(values: Iterable[Value], size: int) -> Iterator[list[Value]]:
