@@ -1,4 +1,4 @@
-"""`ask` as a process with a scripted model server: what is shown while it writes, and what stays when it has written."""
+"""`ask` with a scripted model server: what is shown while it writes, and what stays when it has written."""
 
 import fcntl
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.fake_model_server import HANG_UP, FakeModelServer, Reply, answer, failure, piece, serving
-from tests.test_ask_command import REPOSITORY, run
+from tests.test_ask_command import REPOSITORY, run, typed
 
 QUESTION = "Will Hungary arrest Putin?"
 PROVABLE = "Hungary would not seek to arrest Putin [1]."
@@ -28,7 +28,7 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("model")
-    assert run("ask", QUESTION, home=home).returncode == 0
+    assert typed("ask", QUESTION, home=home).returncode == 0
     return home
 
 
@@ -39,7 +39,7 @@ def settings(standin: FakeModelServer) -> dict[str, str]:
 def asked(home: Path, *replies: Reply, question: str = QUESTION, options: tuple[str, ...] = ()) -> tuple[str, str]:
     """What `ask` prints when the server says this; what it printed on stderr."""
     with serving(*replies) as standin:
-        done = run("ask", *options, question, home=home, **settings(standin))
+        done = typed("ask", *options, question, home=home, **settings(standin))
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout, done.stderr
@@ -87,7 +87,6 @@ def test_json_is_the_final_answer_alone(home: Path) -> None:
     assert stderr == ""
 
 
-@pytest.mark.slow
 def test_a_pipe_gets_no_draft(home: Path) -> None:
     stdout, stderr = asked(home, answer(f"{PROVABLE} {INVENTED}"))
     assert stdout.startswith(f"As of 17 October 2025 from the articles:\n{SHOWN}\n")
@@ -122,7 +121,7 @@ def test_a_terminal_never_shows_thoughts(home: Path) -> None:
 
 def test_waits_are_said_on_stderr_and_never_within_the_json(home: Path) -> None:
     with serving(failure(429, "slow down", (("Retry-After", "1"),)), answer(PROVABLE)) as standin:
-        done = run("ask", "--json", QUESTION, home=home, **(settings(standin) | {"DATELINE_MODEL_RETRIES": "1"}))
+        done = typed("ask", "--json", QUESTION, home=home, **(settings(standin) | {"DATELINE_MODEL_RETRIES": "1"}))
     assert json.loads(done.stdout)["text"] == SHOWN
     assert done.stderr.endswith("gets too many requests (slow down): it is asked again in 1 s.\n")
     assert done.stderr.count("\n") == 1
@@ -138,7 +137,6 @@ def test_a_slow_server_is_said_to_be_slow(home: Path) -> None:
     assert "has said nothing" not in done.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "note"),
     [
@@ -168,29 +166,26 @@ def test_what_a_dying_server_had_finished_is_shown_with_a_note(home: Path) -> No
     assert SHOWN in stdout
 
 
-@pytest.mark.slow
 def test_no_server_at_all_is_a_note(home: Path) -> None:
     with serving(answer(PROVABLE)) as standin:
         variables = settings(standin)
-    done = run("ask", QUESTION, home=home, **variables)
+    done = typed("ask", QUESTION, home=home, **variables)
     assert done.returncode == 0
     assert "cannot be reached" in done.stdout.partition("\n")[0]
 
 
-@pytest.mark.slow
 def test_without_the_model_no_server_is_asked(home: Path) -> None:
     with serving(answer(PROVABLE)) as standin:
-        done = run("ask", "--no-model", QUESTION, home=home, **settings(standin))
+        done = typed("ask", "--no-model", QUESTION, home=home, **settings(standin))
     assert done.returncode == 0
     assert standin.requests == []
 
 
-@pytest.mark.slow
 def test_a_replay_shows_the_draft_and_what_was_dropped_and_asked_again_the_difference(home: Path) -> None:
     stdout, _ = asked(home, answer(f"{PROVABLE} {INVENTED}"), answer("1. -"), options=("--json",))
     identifier = json.loads(stdout)["id"]
     with serving(answer("Hungary is a member of the court [1].")) as standin:
-        shown = run("dateline", "replay", identifier, "--again", home=home, **settings(standin))
+        shown = typed("dateline", "replay", identifier, "--again", home=home, **settings(standin))
     assert shown.returncode == 0, shown.stderr
     assert INVENTED.removesuffix(" [1].") in shown.stdout
     assert re.search(r"^dropped +Hungary arrested Putin in Vienna on Tuesday\. \(it", shown.stdout, re.MULTILINE)

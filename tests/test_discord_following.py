@@ -48,7 +48,7 @@ def test_a_guilds_library_is_read_while_the_bot_runs(
 
     with caplog.at_level(logging.INFO, "dateline.follow"):
         asyncio.run(check())
-    read = {record.reason: record for record in caplog.records if record.message == "source read"}  # type: ignore[attr-defined]
+    read = {record.reason: record for record in caplog.records if record.message == "followed"}  # type: ignore[attr-defined]
     assert read[""].added == 1  # type: ignore[attr-defined]
     assert "is not there (404): check the address" in read
 

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from click.testing import CliRunner, Result
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
+from bot.cli import dateline
 from bot.mcp.forms import AnswerForm, ArticleForm, SearchForm
 from bot.mcp.render import text_of_answer
 from bot.mcp.run import is_loopback, parse_address
@@ -186,7 +188,7 @@ def assert_verbatim(quoted: dict[str, object], article: Article, shown: str) -> 
     assert f"“{quoted['quote']}”" in shown
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("mode", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 def test_the_library_is_served_over_stdio(filled: Filled, mode: str) -> None:
     async def talk() -> None:
         async with over_stdio(filled, mode) as client:
@@ -350,6 +352,7 @@ def test_an_assistant_that_goes_away_ends_the_server_without_a_traceback(filled:
     process.stderr.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_ctrl_c_ends_a_server_that_waits_for_its_assistant(filled: Filled) -> None:
     process = start(filled)
@@ -419,18 +422,23 @@ def run(home: Path, *arguments: str, code: str = "", **variables: str) -> subpro
     )
 
 
+def typed(home: Path, *arguments: str) -> Result:
+    """The command in this process, for what ends before it serves."""
+    return CliRunner().invoke(dateline, ["mcp", *arguments], env={"DATELINE_HOME": str(home)})
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "news.example.org:8765"])
 def test_other_machines_are_not_served_without_a_token(tmp_path: Path, address: str) -> None:
-    refused = run(tmp_path, "--http", address)
-    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+    refused = typed(tmp_path, "--http", address)
+    assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
     assert "set DATELINE_MCP_TOKEN" in refused.stderr
 
 
 def test_an_address_that_cannot_be_used_is_one_sentence(tmp_path: Path, served: Served) -> None:
     taken = served.url.removeprefix("http://").removesuffix("/mcp")
     for address, words in ((taken, "cannot be used (Address already in use)"), ("soon", "'soon' is no address")):
-        refused = run(tmp_path, "--http", address)
-        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+        refused = typed(tmp_path, "--http", address)
+        assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
         assert words in refused.stderr
 
 
@@ -442,8 +450,8 @@ def test_without_the_extra_one_sentence_says_what_to_install(tmp_path: Path) -> 
 
 def test_a_library_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    failure = run(tmp_path, DATELINE_HOME=str(tmp_path / "file"))
-    assert (failure.returncode, failure.stdout, failure.stderr.count("\n")) == (1, "", 1)
+    failure = typed(tmp_path / "file")
+    assert (failure.exit_code, failure.stdout, failure.stderr.count("\n")) == (1, "", 1)
 
 
 @pytest.mark.parametrize(

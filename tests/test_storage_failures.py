@@ -183,6 +183,7 @@ def test_a_read_only_home_is_one_sentence_and_is_left_as_it_was(home: Path, moun
     assert_answers(home)
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     home = tmp_path / "file" / "home"
