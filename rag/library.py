@@ -6,13 +6,14 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rag.answer import Headline, headline_of
 from rag.digest import Digest, make_digest
 from rag.errors import ArticleError
 from rag.ingestion.documents import Documents
+from rag.ingestion.forgetting import Forgotten, forget
 from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, remove
 from rag.ingestion.read_articles import (
     RECORD_SUFFIXES,
@@ -31,7 +32,7 @@ from rag.watching import MOST_ARRIVALS, Arrivals
 from vectorstore.ledger import ArticleVersion, LedgerCounts, News
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lock import ShouldStop, never_stop, writer_lock
-from vectorstore.values import SHARED_LIBRARY, Article, Chunk
+from vectorstore.values import SHARED_LIBRARY, Article, ArticleKey, Chunk
 
 WRITER_WAIT_SECONDS = 600.0
 UPLOAD = "upload:"
@@ -186,15 +187,28 @@ class Library:
         return await asyncio.to_thread(self.storage.ledger.chunks_of, library, article_id)
 
     async def forget(self, library: str, article_id: str, stopped: ShouldStop = never_stop) -> bool:
-        """Delete an article, its chunks and vectors; False when there was none."""
-        return await asyncio.to_thread(self.forget_article, library, article_id, stopped)
-
-    def forget_article(self, library: str, article_id: str, stopped: ShouldStop) -> bool:
-        if self.storage.ledger.article(library, article_id) is None:
+        """Forget one article; False when there was none."""
+        if await self.article(library, article_id) is None:
             return False
+        return bool((await self.forget_articles([(library, article_id)], stopped)).articles)
+
+    async def forget_articles(self, articles: Sequence[ArticleKey], stopped: ShouldStop = never_stop) -> Forgotten:
+        """Delete articles with everything made from them and every stored quote of them; finishes what a kill left."""
+        return await asyncio.to_thread(self.forget_now, articles, stopped)
+
+    def forget_now(self, articles: Sequence[ArticleKey], stopped: ShouldStop) -> Forgotten:
+        if not articles and not self.storage.ledger.forgetting():
+            return Forgotten()
         with self.writing(stopped):
-            remove(self.storage, library, [article_id])
-        return True
+            return forget(self.storage, articles, stopped)
+
+    async def forget_expired(self, days: int, now: datetime, stopped: ShouldStop = never_stop) -> Forgotten:
+        """Forget what is older than so many days, in every library; nothing where `days` is 0."""
+        if not days:
+            return Forgotten()
+        before = now - timedelta(days=days)
+        expired = await asyncio.to_thread(self.storage.ledger.expired, before)
+        return await self.forget_articles(expired, stopped)
 
     async def rebuild(self, progress: OnProgress | None = None) -> int:
         """Make every chunk and vector anew while the old ones answer; returns how many chunks there are.

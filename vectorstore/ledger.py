@@ -25,6 +25,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    case,
     delete,
     func,
     insert,
@@ -33,9 +34,19 @@ from sqlalchemy import (
 )
 
 from vectorstore.database import put, transaction
-from vectorstore.schema import article_versions, articles, changed_articles, chunks, facts, revisions, story_bands
+from vectorstore.schema import (
+    article_versions,
+    articles,
+    changed_articles,
+    chunks,
+    facts,
+    revisions,
+    staged_articles,
+    staged_chunks,
+    story_bands,
+)
 from vectorstore.segments import LexicalEntry
-from vectorstore.values import FIRST_COLLECTION, GUESSED, Article, Chunk, Origin, Scope, Span
+from vectorstore.values import FIRST_COLLECTION, GUESSED, Article, ArticleKey, Chunk, Origin, Scope, Span
 
 Value = TypeVar("Value")
 
@@ -44,6 +55,8 @@ MAX_IDS_AT_ONCE = 5_000
 ARRIVAL_STEP = 0.001
 MAX_VERSIONS = 100
 """Earlier texts that are kept of one article, the newest of them: a page that changes with every look would fill the disk."""
+FORGETTING = "forgetting"
+"""The fact that names the articles that are being forgotten."""
 SPANS = struct.Struct("<ii")
 """A sentence's start and end, as stored."""
 
@@ -349,10 +362,31 @@ class Ledger:
     def remove(self, library: str, article_ids: Sequence[str]) -> None:
         with self.transaction() as connection:
             for batch in slices(article_ids):
-                for table in (chunks, story_bands, article_versions):
+                for table in (chunks, story_bands, article_versions, staged_chunks, staged_articles):
                     connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(batch)))
                 connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(batch)))
             raise_revision(connection, [(library, article_id) for article_id in article_ids])
+
+    def expired(self, before: datetime) -> list[ArticleKey]:
+        """The articles of every library that are older than that.
+
+        Age counts from the publication, or from the arrival where no publication is known: a guess deletes nothing. What
+        arrived before arrivals were noted, and has no date, has no age.
+        """
+        known = and_(articles.c.published.is_not(None), articles.c.origins.not_like(GUESSED_DAY))
+        since = case((known, articles.c.published), (articles.c.arrived > 0, articles.c.arrived), else_=None)
+        query = select(articles.c.library, articles.c.id).where(since < before.timestamp())
+        with self.transaction() as connection:
+            return [(row.library, row.id) for row in connection.execute(query.order_by(*articles.primary_key))]
+
+    def note_forgetting(self, forgotten: Sequence[ArticleKey]) -> None:
+        """Remember which articles are being forgotten, until everything of them is gone; () when it is."""
+        self.set_metadata(FORGETTING, json.dumps(sorted(forgotten)) if forgotten else "")
+
+    def forgetting(self) -> list[ArticleKey]:
+        """The articles that were begun to be forgotten, of which something may be left."""
+        noted = self.metadata(FORGETTING)
+        return [(library, article_id) for library, article_id in json.loads(noted)] if noted else []
 
     def libraries(self) -> list[str]:
         """The names of all libraries that hold an article."""
