@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     )
     embedder_base_url: str = Field("", description="Base URL of an OpenAI-compatible /embeddings server.")
     embedder_model: str = Field("", description="Model name to ask that server for.")
+    retention_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Articles older than so many days are forgotten while `dateline follow run` or the bot runs; 0: none.",
+    )
     threads: int = Field(2, ge=1, le=64, description="CPU threads for the embedded models.")
 
     # Fetching from the web

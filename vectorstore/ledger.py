@@ -25,7 +25,6 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
-    case,
     delete,
     func,
     insert,
@@ -367,18 +366,6 @@ class Ledger:
                 connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(batch)))
             raise_revision(connection, [(library, article_id) for article_id in article_ids])
 
-    def expired(self, before: datetime) -> list[ArticleKey]:
-        """The articles of every library that are older than that.
-
-        Age counts from the publication, or from the arrival where no publication is known: a guess deletes nothing. What
-        arrived before arrivals were noted, and has no date, has no age.
-        """
-        known = and_(articles.c.published.is_not(None), articles.c.origins.not_like(GUESSED_DAY))
-        since = case((known, articles.c.published), (articles.c.arrived > 0, articles.c.arrived), else_=None)
-        query = select(articles.c.library, articles.c.id).where(since < before.timestamp())
-        with self.transaction() as connection:
-            return [(row.library, row.id) for row in connection.execute(query.order_by(*articles.primary_key))]
-
     def note_forgetting(self, forgotten: Sequence[ArticleKey]) -> None:
         """Remember which articles are being forgotten, until everything of them is gone; () when it is."""
         self.set_metadata(FORGETTING, json.dumps(sorted(forgotten)) if forgotten else "")
@@ -460,6 +447,15 @@ class Ledger:
             ids = list(connection.execute(query).scalars())
         found = self.chunks_by_id(ids).values()
         return sorted((indexed.chunk for indexed in found), key=lambda chunk: chunk.position)
+
+    def chunks_of_articles(self, library: str, article_ids: Sequence[str]) -> list[Chunk]:
+        """The chunks of these articles that answers may quote, in no order."""
+        ids: list[str] = []
+        with self.transaction() as connection:
+            for batch in slices(article_ids):
+                of_them = (chunks.c.library == library, chunks.c.article_id.in_(batch))
+                ids += connection.execute(select(chunks.c.id).where(*of_them)).scalars()
+        return [indexed.chunk for indexed in self.chunks_by_id(ids).values()]
 
     def indexed_chunk_count(self) -> int:
         """How many chunks of finished articles there are: as many vectors at least the store must hold."""
