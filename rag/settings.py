@@ -163,6 +163,9 @@ class Settings(BaseSettings):
         20.0, ge=0, le=600, description="How long running questions may take to finish when the bot is stopped."
     )
     discord_upload_bytes: int = Field(5_000_000, ge=1_000, description="Largest file that /library add takes.")
+    discord_sources_per_server: int = Field(
+        20, ge=0, le=1_000, description="Feeds and sites that a server's admins may let its own library follow."
+    )
     discord_guild_ready_seconds: float = Field(
         2.0, gt=0, le=60, description="Wait for further servers while connecting; small where there are few."
     )
