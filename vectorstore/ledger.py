@@ -52,6 +52,8 @@ Value = TypeVar("Value")
 # SQLite takes 32,766 variables in a statement, PostgreSQL's driver 65,535.
 MAX_IDS_AT_ONCE = 5_000
 ARRIVAL_STEP = 0.001
+MAX_COMPARED_TEXTS = 20
+"""Texts that are compared with a new one, those first that share most of its bands."""
 MAX_VERSIONS = 100
 """Earlier texts that are kept of one article, the newest of them: a page that changes with every look would fill the disk."""
 FORGETTING = "forgetting"
@@ -258,15 +260,42 @@ class Ledger:
         with self.transaction() as connection:
             return [(article_of(row), row.story) for row in connection.execute(query.order_by(articles.c.id))]
 
-    def duplicate_candidates(self, bands: Sequence[str]) -> list[tuple[str, str]]:
-        """(duplicate group, text) of the stored articles that share a MinHash band, whatever their library."""
-        same_article = and_(articles.c.library == story_bands.c.library, articles.c.id == story_bands.c.article_id)
-        query = select(articles.c.story, articles.c.text).join(story_bands, same_article)
+    def duplicate_candidates(self, bands: Sequence[str], but: ArticleKey) -> list[tuple[str, str]]:
+        """(duplicate group, text) of the stored articles that share most MinHash bands, whatever their library; not of `but`."""
+        band = story_bands.c
+        shared = func.count().label("shared")
+        others = (band.band.in_(bands), ~and_(band.library == but[0], band.article_id == but[1]))
+        nearest = select(band.library, band.article_id, shared).where(*others).group_by(band.library, band.article_id)
+        nearest = nearest.order_by(shared.desc(), band.article_id).limit(MAX_COMPARED_TEXTS)
         with self.transaction() as connection:
-            rows = connection.execute(
-                query.where(story_bands.c.band.in_(bands)).distinct().order_by(articles.c.story).limit(20)
-            )
-            return [(row.story, row.text) for row in rows]
+            found = connection.execute(nearest).all()
+            texts = [
+                connection.execute(
+                    select(articles.c.story, articles.c.text).where(
+                        articles.c.library == row.library, articles.c.id == row.article_id
+                    )
+                ).first()
+                for row in found
+            ]
+        return [(row.story, row.text) for row in texts if row is not None]
+
+    def join_groups(self, group: str, others: Sequence[str]) -> None:
+        """Make the articles of other duplicate groups members of one."""
+        with self.transaction() as connection:
+            connection.execute(update(articles).where(articles.c.story.in_(others)).values(story=group))
+
+    def replace_bands(self, library: str, made: Mapping[str, tuple[str, ...]]) -> None:
+        """Store these articles' MinHash bands in the place of those they had."""
+        with self.transaction() as connection:
+            own = (story_bands.c.library == library, story_bands.c.article_id.in_(list(made)))
+            connection.execute(delete(story_bands).where(*own))
+            rows = [
+                {"band": band, "library": library, "article_id": article_id}
+                for article_id, bands in made.items()
+                for band in bands
+            ]
+            if rows:
+                connection.execute(insert(story_bands), rows)
 
     def article(self, library: str, article_id: str) -> Article | None:
         query = select(articles).where(articles.c.library == library, articles.c.id == article_id)
