@@ -192,35 +192,75 @@ def library_group() -> None:
 
 
 @library_group.command("list")
+@click.option("--source", "sources", multiple=True, metavar="OUTLET", help="Only this outlet; may be given again.")
+@click.option("--since", metavar="DATE", help="Only articles published on or after this day.")
+@click.option("--until", metavar="DATE", help="Only articles published on or before this day.")
+@click.option("--undated", is_flag=True, help="Only articles without a date.")
+@click.option("--withdrawn", is_flag=True, help="Only articles that their publishers took back.")
+@click.option("--flagged", is_flag=True, help="Only articles with sentences that are never quoted.")
+@click.option("--query", default="", metavar="WORDS", help="Only articles with all of these words in title or text.")
+@click.option("--json", "as_json", is_flag=True, help="Print the articles as JSON (docs/formats.md).")
 @LIBRARY
-def list_command(library: str) -> None:
-    """Every article, newest first: date, outlet, title, id."""
+@click.pass_context
+def list_command(context: click.Context, /, as_json: bool, **_filters: object) -> None:
+    """Every article, or those meant: outlet, date, title, state, id, newest first; apart by tabs when piped."""
     settings = settings_now()
-    from bot.terminal.library import show_articles
+    from bot.terminal.articles import ListOptions, show_articles
 
-    run_command(show_articles(settings, library))
+    filters = {name: value for name, value in context.params.items() if name != "as_json"}
+    # One field for each filter declared above.
+    run_command(show_articles(settings, ListOptions(**filters), as_json))
 
 
 @library_group.command("show")
 @click.argument("article_id")
+@click.option("--json", "as_json", is_flag=True, help="Print the article as JSON (docs/formats.md).")
 @LIBRARY
-def show_command(article_id: str, library: str) -> None:
+def show_command(article_id: str, as_json: bool, library: str) -> None:
     """One article with its text, and what of it is never quoted because it gives instructions."""
     settings = settings_now()
-    from bot.terminal.library import show_article
+    from bot.terminal.articles import show_article
 
-    run_command(show_article(settings, article_id, library))
+    run_command(show_article(settings, article_id, library, as_json))
 
 
 @library_group.command("forget")
-@click.argument("article_id")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--source", "sources", multiple=True, metavar="OUTLET", help="All of this outlet; may be given again.")
+@click.option("--older-than", type=click.IntRange(0), metavar="DAYS", help="All published so many days ago or more.")
+@click.option("--origin", default="", metavar="PATH", help="All that was read from this file, or below this folder.")
+@click.option("--yes", is_flag=True, help="Even more than one article, without asking.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was forgotten as JSON (docs/formats.md).")
 @LIBRARY
-def forget_command(article_id: str, library: str) -> None:
-    """Delete one article with everything made from it."""
-    settings = settings_now()
-    from bot.terminal.library import forget_article
+@click.pass_context
+def forget_command(context: click.Context, /, yes: bool, as_json: bool, **_options: object) -> None:
+    """Delete articles with everything made from them and every stored quote of them, for good.
 
-    run_command(forget_article(settings, article_id, library))
+    With several options, what all of them mean.
+    """
+    settings = settings_now()
+    from bot.terminal.articles import ForgetOptions, forget_articles
+
+    given = {name: value for name, value in context.params.items() if name not in ("yes", "as_json")}
+    # One field for each option declared above.
+    run_command(forget_articles(settings, ForgetOptions(**given), yes, as_json))
+
+
+@library_group.command("stats")
+@click.option(
+    "--report",
+    type=OUTPUT_FILE,
+    callback=existing_folder,
+    help="Write a page that draws what came when, and what is odd.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON (docs/formats.md).")
+@LIBRARY
+def stats_command(report: Path | None, as_json: bool, library: str) -> None:
+    """Articles by outlet and month; undated, withdrawn, guessed and flagged ones; what it all takes on the disk."""
+    settings = settings_now()
+    from bot.terminal.articles import show_stats
+
+    run_command(show_stats(settings, library, report, as_json))
 
 
 @library_group.command("status")
@@ -228,7 +268,7 @@ def forget_command(article_id: str, library: str) -> None:
 def status_command(library: str) -> None:
     """Counts and dates of what is stored, and where."""
     settings = settings_now()
-    from bot.terminal.library import show_status
+    from bot.terminal.articles import show_status
 
     run_command(show_status(settings, library))
 

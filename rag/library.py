@@ -3,17 +3,19 @@
 import asyncio
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rag.answer import Headline, headline_of
 from rag.digest import Digest, make_digest
 from rag.errors import ArticleError
 from rag.ingestion.documents import Documents
-from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, remove
+from rag.ingestion.forgetting import Forgotten, forget
+from rag.ingestion.indexing import IngestReport, OnProgress, Storage, batches, ingest, remove
 from rag.ingestion.read_articles import (
     RECORD_SUFFIXES,
     SUFFIXES,
@@ -27,12 +29,17 @@ from rag.ingestion.read_articles import (
 )
 from rag.ingestion.rebuilding import rebuild
 from rag.ingestion.tally import file_of
+from rag.library_stats import LibraryStats, library_stats, stored_bytes
+from rag.prompt_injection import flagged_texts
 from rag.watching import MOST_ARRIVALS, Arrivals
 from vectorstore.ledger import ArticleVersion, LedgerCounts, News
 from vectorstore.lexical import LexicalIndex
+from vectorstore.listing import ArticleFilter, ListedArticle, Listing
 from vectorstore.lock import ShouldStop, never_stop, writer_lock
-from vectorstore.values import SHARED_LIBRARY, Article, Chunk
+from vectorstore.values import SHARED_LIBRARY, Article, ArticleKey, Chunk
 
+ARTICLES_LOOKED_AT = 200
+"""Whose passages are in memory at once."""
 WRITER_WAIT_SECONDS = 600.0
 UPLOAD = "upload:"
 """Origin of articles that came through a channel rather than from a file: `--prune` never takes them."""
@@ -67,19 +74,28 @@ class Library:
         prune: bool = False,
         progress: OnProgress | None = None,
         prune_most: bool = False,
+        newer_than: datetime | None = None,
     ) -> IngestReport:
         """Store every article under these files and folders, and finish what an earlier run left unfinished.
 
         prune: articles that were read from these paths before and are no longer there are deleted, unless a folder cannot
-        be listed, or more than half of the library would go and not `prune_most`: the report says so.
+        be listed, or more than half of the library would go and not `prune_most`: the report says so. newer_than: what is known
+        to be older is passed over, so that what was forgotten for its age does not come back.
         """
-        return await asyncio.to_thread(self.ingest_paths, paths, library, prune, progress, prune_most)
+        return await asyncio.to_thread(self.ingest_paths, paths, library, prune, progress, prune_most, newer_than)
 
     def ingest_paths(
-        self, paths: Sequence[Path], library: str, prune: bool, progress: OnProgress | None, prune_most: bool
+        self,
+        paths: Sequence[Path],
+        library: str,
+        prune: bool,
+        progress: OnProgress | None,
+        prune_most: bool,
+        newer_than: datetime | None,
     ) -> IngestReport:
         with self.writing():
-            report, seen = ingest(self.storage, read_paths(paths, library), library, progress)
+            readings = (reading for reading in read_paths(paths, library) if not is_older(reading, newer_than))
+            report, seen = ingest(self.storage, readings, library, progress)
             if not prune:
                 return report
             # A locked folder or an empty mount point looks as if everything in it had been deleted.
@@ -172,6 +188,28 @@ class Library:
         """What an article said before it was changed, oldest first."""
         return await asyncio.to_thread(self.storage.ledger.versions, library, article_id)
 
+    async def listed(self, wanted: ArticleFilter) -> list[ListedArticle]:
+        """The articles that a filter lets through, newest first."""
+        return await asyncio.to_thread(Listing(self.storage.ledger.database).find, wanted)
+
+    async def flagged(self, library: str, article_ids: Sequence[str]) -> dict[str, int]:
+        """How many passages of these articles hold sentences that are never quoted, for those that have some."""
+        return await asyncio.to_thread(self.count_flagged, library, article_ids)
+
+    def count_flagged(self, library: str, article_ids: Sequence[str]) -> dict[str, int]:
+        counter = Counter[str]()
+        for batch in batches(article_ids, ARTICLES_LOOKED_AT):
+            for chunk in self.storage.ledger.chunks_of_articles(library, batch):
+                counter[chunk.article_id] += bool(flagged_texts(chunk))
+        return dict(+counter)
+
+    async def stats(self, library: str = SHARED_LIBRARY) -> LibraryStats:
+        """One library in numbers."""
+        listed = await self.listed(ArticleFilter(library))
+        flagged = await self.flagged(library, [entry.article.id for entry in listed])
+        sizes = await asyncio.to_thread(stored_bytes, self.storage.folder)
+        return library_stats(library, listed, flagged, sizes)
+
     async def headlines(self, library: str = SHARED_LIBRARY) -> list[Headline]:
         """Every article of one library, newest first."""
         stored = await asyncio.to_thread(self.storage.ledger.headlines, library)
@@ -186,15 +224,28 @@ class Library:
         return await asyncio.to_thread(self.storage.ledger.chunks_of, library, article_id)
 
     async def forget(self, library: str, article_id: str, stopped: ShouldStop = never_stop) -> bool:
-        """Delete an article, its chunks and vectors; False when there was none."""
-        return await asyncio.to_thread(self.forget_article, library, article_id, stopped)
-
-    def forget_article(self, library: str, article_id: str, stopped: ShouldStop) -> bool:
-        if self.storage.ledger.article(library, article_id) is None:
+        """Forget one article; False when there was none."""
+        if await self.article(library, article_id) is None:
             return False
+        return bool((await self.forget_articles([(library, article_id)], stopped)).articles)
+
+    async def forget_articles(self, articles: Sequence[ArticleKey], stopped: ShouldStop = never_stop) -> Forgotten:
+        """Delete articles with everything made from them and every stored quote of them; finishes what a kill left."""
+        return await asyncio.to_thread(self.forget_now, articles, stopped)
+
+    def forget_now(self, articles: Sequence[ArticleKey], stopped: ShouldStop) -> Forgotten:
+        if not articles and not self.storage.ledger.forgetting():
+            return Forgotten()
         with self.writing(stopped):
-            remove(self.storage, library, [article_id])
-        return True
+            return forget(self.storage, articles, stopped)
+
+    async def forget_expired(self, days: int, now: datetime, stopped: ShouldStop = never_stop) -> Forgotten:
+        """Forget what is older than so many days, in every library; nothing where `days` is 0."""
+        if not days:
+            return Forgotten()
+        before = now - timedelta(days=days)
+        expired = await asyncio.to_thread(Listing(self.storage.ledger.database).older_than, before)
+        return await self.forget_articles(expired, stopped)
 
     async def rebuild(self, progress: OnProgress | None = None) -> int:
         """Make every chunk and vector anew while the old ones answer; returns how many chunks there are.
@@ -242,3 +293,11 @@ def with_url(reading: ReadResult, url: str) -> ReadResult:
     if not isinstance(reading, ReadArticle) or reading.article.url or not url:
         return reading
     return reading.with_article(replace(reading.article, url=url))
+
+
+def is_older(reading: ReadResult, newer_than: datetime | None) -> bool:
+    """True for an article of which more than a guess says that it is older than that."""
+    if newer_than is None or not isinstance(reading, ReadArticle):
+        return False
+    article = reading.article
+    return article.published is not None and not article.published_guessed and article.published < newer_than

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     )
     embedder_base_url: str = Field("", description="Base URL of an OpenAI-compatible /embeddings server.")
     embedder_model: str = Field("", description="Model name to ask that server for.")
+    retention_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Articles older than so many days are forgotten while `dateline follow run` or the bot runs; 0: none.",
+    )
     threads: int = Field(2, ge=1, le=64, description="CPU threads for the embedded models.")
 
     # Fetching from the web
@@ -157,6 +163,9 @@ class Settings(BaseSettings):
         20.0, ge=0, le=600, description="How long running questions may take to finish when the bot is stopped."
     )
     discord_upload_bytes: int = Field(5_000_000, ge=1_000, description="Largest file that /library add takes.")
+    discord_sources_per_server: int = Field(
+        20, ge=0, le=1_000, description="Feeds and sites that a server's admins may let its own library follow."
+    )
     discord_guild_ready_seconds: float = Field(
         2.0, gt=0, le=60, description="Wait for further servers while connecting; small where there are few."
     )

@@ -220,10 +220,10 @@ def test_the_library_can_be_listed_forgotten_and_rebuilt(tmp_path: Path) -> None
     (tmp_path / "a.txt").write_text(" date 2024-02-03 It rained in the harbour.", "utf-8")
     assert typed("dateline", "ingest", str(tmp_path / "a.txt"), home=tmp_path).returncode == 0
     listed = typed("dateline", "library", "list", home=tmp_path).stdout
-    assert listed.startswith("3 February 2024")
+    assert listed.startswith("-\t3 February 2024\t")
     assert "articles     1" in typed("dateline", "library", "status", home=tmp_path).stdout
     assert typed("dateline", "rebuild", home=tmp_path).stdout == "1 chunk made.\n"
-    identifier = listed.strip().rpartition(" · ")[2]
+    identifier = listed.split("\t")[4]
     assert typed("dateline", "library", "forget", identifier, home=tmp_path).returncode == 0
     assert typed("dateline", "library", "forget", identifier, home=tmp_path).returncode == 1
 

@@ -551,7 +551,7 @@ NOT_SHOWN = {
     "AssertionError",
     "record",
 }
-DESCRIBED = {"command", "describe"}
+DESCRIBED = {"command", "describe", "Group"}
 """Descriptions of commands: Discord shows them before it is known in which server."""
 
 

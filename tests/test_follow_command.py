@@ -101,7 +101,7 @@ def test_a_withdrawn_article_is_said_to_be_and_answers_nothing(site: FakeSite, o
     make_due(own_home)
     output = run("follow", "run", "--once").output
     assert f"withdrawn: {site.address}/ferry" in output
-    assert " · withdrawn " in run("library", "list").output
+    assert "\twithdrawn\t" in run("library", "list").output
     assert "withdrawn    1 (stored, in no answer)" in run("library", "status").output
     shown = run("library", "show", f"{site.address}/ferry").output
     assert "its publisher took it back" in shown
@@ -269,3 +269,15 @@ def test_killed_anywhere_nothing_is_lost_or_doubled(site: FakeSite, own_home: Pa
     assert all(article.indexed for article in known.values())
     assert (counts.stored, counts.waiting) == (12, 0)
     assert run("doctor").exit_code == 0
+
+
+def test_a_run_says_what_it_forgot_for_its_age(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.put_article("/ferry", "Ferry vote", VOTE, published="2020-06-02")
+    assert run("follow", "add", f"{site.address}/feed.xml").exit_code == 0
+    monkeypatch.setenv("DATELINE_RETENTION_DAYS", "365")
+    told = run("follow", "run", "--once")
+    assert (told.exit_code, told.stdout.splitlines()[-1]) == (
+        0,
+        "1 article forgotten: older than DATELINE_RETENTION_DAYS.",
+    )
+    assert run("library", "list").stdout == ""

@@ -20,6 +20,7 @@ from rag.following.polite import PoliteFetcher
 from rag.following.schedule import DAY, HOUR
 from rag.following.sources import Discovered, discover, new_source
 from rag.ingestion.documents import Documents
+from rag.ingestion.forgetting import Forgotten
 from rag.ingestion.indexing import Storage
 from rag.library import Library
 from rag.models.embedder import Embedder
@@ -508,6 +509,40 @@ def test_what_somebody_deleted_does_not_come_back(tmp_path: Path, embedder: Embe
         room.publish("/a", "Ferry vote", f"{LONG} More.", date="Tue, 03 Jun 2025 10:00:00 GMT")
         await room.pass_time(2 * DAY, HOUR)
         assert (room.stored(), room.status(source, "/a")) == ({}, FORGOTTEN)
+
+    following(tmp_path, embedder, story)
+
+
+def test_what_is_too_old_is_forgotten_within_the_hour_and_does_not_come_back(
+    tmp_path: Path, embedder: Embedder
+) -> None:
+    async def story(room: Newsroom) -> None:
+        folder = tmp_path / "incoming"
+        folder.mkdir()
+        records = [
+            {"id": "old", "text": LONG, "published": "2025-04-01"},
+            {"id": "new", "text": f"{LONG} A new bridge is planned, too.", "published": "2025-06-01"},
+            {"id": "undated", "text": f"{LONG} The tunnel is not."},
+        ]
+        (folder / "news.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+        room.publish("/a", "Ferry vote", LONG)
+        source = await room.follow()
+        room.follower.store.add(Source("f", str(folder), "folder", "", HALF_AN_HOUR, room.clock.now()))
+        await room.read()
+        assert set(room.stored()) == {"/a", "old", "new", "undated"}
+        assert await room.follower.forget_expired() == Forgotten(), (
+            "everything is kept unless the settings say otherwise"
+        )
+        room.follower.retention_days = 30
+        assert (await room.follower.forget_expired()).articles == 1
+        assert set(room.stored()) == {"/a", "new", "undated"}
+        await room.pass_time(2 * HOUR)
+        assert "old" not in room.stored(), "the folder still holds it"
+        room.clock.time += 40 * DAY
+        assert (await room.follower.forget_expired()).articles == 3, "the undated one is here for 40 days"
+        assert await room.follower.forget_expired() == Forgotten(), "not twice within the hour"
+        await room.pass_time(2 * HOUR)
+        assert (set(room.stored()), room.status(source, "/a")) == ({"undated"}, FORGOTTEN), "its age begins again"
 
     following(tmp_path, embedder, story)
 

@@ -1,5 +1,8 @@
 """Store the answers that were given: for replay, gaps, and the history of a conversation."""
 
+import json
+import re
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, delete, select
@@ -10,6 +13,11 @@ from vectorstore.schema import answers
 
 TERMINAL = ""
 """Who asks, and in which conversation, at a terminal."""
+
+
+ANSWERS_AT_ONCE = 200
+"""Read in one transaction; an answer takes some 20 KB."""
+NAMED_ARTICLE = re.compile(r'"article_id":("(?:[^"\\]|\\.)*")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,23 @@ class AnswerStore:
         in_conversation = answers.c.conversation.startswith(conversation_prefix, autoescape=True)
         return self.select(answers.c.refused & (answers.c.answered_at >= since) & in_conversation, limit)
 
+    def naming(self, article_ids: Set[str]) -> Iterator[StoredAnswer]:
+        """The answers whose records name any of these articles, in the order of their ids."""
+        last = ""
+        while page := self.page_after(last):
+            yield from (answer for answer in page if not article_ids.isdisjoint(articles_named(answer.record)))
+            last = page[-1].id
+
+    def page_after(self, last: str) -> list[StoredAnswer]:
+        query = select(answers).where(answers.c.id > last).order_by(answers.c.id).limit(ANSWERS_AT_ONCE)
+        with transaction(self.database) as connection:
+            return [StoredAnswer(**row) for row in connection.execute(query).mappings()]
+
+    def delete(self, answer_id: str) -> None:
+        """Delete one answer."""
+        with transaction(self.database) as connection:
+            connection.execute(delete(answers).where(answers.c.id == answer_id))
+
     def delete_before(self, moment: float) -> int:
         """Delete the answers given before `moment` (epoch seconds); returns how many."""
         with transaction(self.database) as connection:
@@ -72,3 +97,8 @@ class AnswerStore:
         query = select(answers).where(condition).order_by(answers.c.answered_at.desc(), answers.c.id).limit(limit)
         with transaction(self.database) as connection:
             return [StoredAnswer(**row) for row in connection.execute(query).mappings()]
+
+
+def articles_named(record: str) -> set[str]:
+    """The ids of all articles that a record names, as cited, found, near or a copy; no parser reads all records as fast."""
+    return {json.loads(named) for named in NAMED_ARTICLE.findall(record)}

@@ -110,6 +110,8 @@ class EntryCounts:
 
 ENTRY = followed_entries.c
 MAX_REASONS = 20
+IDS_AT_ONCE = 1_000
+"""Ids in one statement, which names them three times."""
 MAX_WAITING_ENTRIES = 5_000
 """Entries of one source that are kept until they are read: one that makes them up without end would fill the disk."""
 
@@ -233,6 +235,15 @@ class FollowedStore:
             for entry in entries:
                 here = (ENTRY.source == entry.source, ENTRY.key == entry.key)
                 connection.execute(update(followed_entries).where(*here).values(asdict(entry)))
+
+    def forget(self, library: str, article_ids: Sequence[str]) -> None:
+        """Delete what sources said of these articles, and note that they are not to be stored again."""
+        with transaction(self.database) as connection:
+            for start in range(0, len(article_ids), IDS_AT_ONCE):
+                batch = article_ids[start : start + IDS_AT_ONCE]
+                of_them = or_(ENTRY.article_id.in_(batch), ENTRY.address.in_(batch), ENTRY.found_at.in_(batch))
+                gone = {"status": FORGOTTEN, "content": "", "reason": "", "text_digest": "", "next_check": None}
+                connection.execute(update(followed_entries).where(ENTRY.library == library, of_them).values(gone))
 
     def of_article(self, library: str, article_id: str) -> list[FollowedEntry]:
         """The entries whose article this is, under whatever address."""

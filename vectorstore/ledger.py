@@ -33,17 +33,31 @@ from sqlalchemy import (
 )
 
 from vectorstore.database import put, transaction
-from vectorstore.schema import article_versions, articles, changed_articles, chunks, facts, revisions, story_bands
+from vectorstore.schema import (
+    article_versions,
+    articles,
+    changed_articles,
+    chunks,
+    facts,
+    revisions,
+    staged_articles,
+    staged_chunks,
+    story_bands,
+)
 from vectorstore.segments import LexicalEntry
-from vectorstore.values import FIRST_COLLECTION, GUESSED, Article, Chunk, Origin, Scope, Span
+from vectorstore.values import FIRST_COLLECTION, GUESSED, Article, ArticleKey, Chunk, Origin, Scope, Span
 
 Value = TypeVar("Value")
 
 # SQLite takes 32,766 variables in a statement, PostgreSQL's driver 65,535.
 MAX_IDS_AT_ONCE = 5_000
 ARRIVAL_STEP = 0.001
+MAX_COMPARED_TEXTS = 20
+"""Texts that are compared with a new one, those first that share most of its bands."""
 MAX_VERSIONS = 100
 """Earlier texts that are kept of one article, the newest of them: a page that changes with every look would fill the disk."""
+FORGETTING = "forgetting"
+"""The fact that names the articles that are being forgotten."""
 SPANS = struct.Struct("<ii")
 """A sentence's start and end, as stored."""
 
@@ -246,15 +260,42 @@ class Ledger:
         with self.transaction() as connection:
             return [(article_of(row), row.story) for row in connection.execute(query.order_by(articles.c.id))]
 
-    def duplicate_candidates(self, bands: Sequence[str]) -> list[tuple[str, str]]:
-        """(duplicate group, text) of the stored articles that share a MinHash band, whatever their library."""
-        same_article = and_(articles.c.library == story_bands.c.library, articles.c.id == story_bands.c.article_id)
-        query = select(articles.c.story, articles.c.text).join(story_bands, same_article)
+    def duplicate_candidates(self, bands: Sequence[str], but: ArticleKey) -> list[tuple[str, str]]:
+        """(duplicate group, text) of the stored articles that share most MinHash bands, whatever their library; not of `but`."""
+        band = story_bands.c
+        shared = func.count().label("shared")
+        others = (band.band.in_(bands), ~and_(band.library == but[0], band.article_id == but[1]))
+        nearest = select(band.library, band.article_id, shared).where(*others).group_by(band.library, band.article_id)
+        nearest = nearest.order_by(shared.desc(), band.article_id).limit(MAX_COMPARED_TEXTS)
         with self.transaction() as connection:
-            rows = connection.execute(
-                query.where(story_bands.c.band.in_(bands)).distinct().order_by(articles.c.story).limit(20)
-            )
-            return [(row.story, row.text) for row in rows]
+            found = connection.execute(nearest).all()
+            texts = [
+                connection.execute(
+                    select(articles.c.story, articles.c.text).where(
+                        articles.c.library == row.library, articles.c.id == row.article_id
+                    )
+                ).first()
+                for row in found
+            ]
+        return [(row.story, row.text) for row in texts if row is not None]
+
+    def join_groups(self, group: str, others: Sequence[str]) -> None:
+        """Make the articles of other duplicate groups members of one."""
+        with self.transaction() as connection:
+            connection.execute(update(articles).where(articles.c.story.in_(others)).values(story=group))
+
+    def replace_bands(self, library: str, made: Mapping[str, tuple[str, ...]]) -> None:
+        """Store these articles' MinHash bands in the place of those they had."""
+        with self.transaction() as connection:
+            own = (story_bands.c.library == library, story_bands.c.article_id.in_(list(made)))
+            connection.execute(delete(story_bands).where(*own))
+            rows = [
+                {"band": band, "library": library, "article_id": article_id}
+                for article_id, bands in made.items()
+                for band in bands
+            ]
+            if rows:
+                connection.execute(insert(story_bands), rows)
 
     def article(self, library: str, article_id: str) -> Article | None:
         query = select(articles).where(articles.c.library == library, articles.c.id == article_id)
@@ -349,10 +390,19 @@ class Ledger:
     def remove(self, library: str, article_ids: Sequence[str]) -> None:
         with self.transaction() as connection:
             for batch in slices(article_ids):
-                for table in (chunks, story_bands, article_versions):
+                for table in (chunks, story_bands, article_versions, staged_chunks, staged_articles):
                     connection.execute(delete(table).where(table.c.library == library, table.c.article_id.in_(batch)))
                 connection.execute(delete(articles).where(articles.c.library == library, articles.c.id.in_(batch)))
             raise_revision(connection, [(library, article_id) for article_id in article_ids])
+
+    def note_forgetting(self, forgotten: Sequence[ArticleKey]) -> None:
+        """Remember which articles are being forgotten, until everything of them is gone; () when it is."""
+        self.set_metadata(FORGETTING, json.dumps(sorted(forgotten)) if forgotten else "")
+
+    def forgetting(self) -> list[ArticleKey]:
+        """The articles that were begun to be forgotten, of which something may be left."""
+        noted = self.metadata(FORGETTING)
+        return [(library, article_id) for library, article_id in json.loads(noted)] if noted else []
 
     def libraries(self) -> list[str]:
         """The names of all libraries that hold an article."""
@@ -426,6 +476,15 @@ class Ledger:
             ids = list(connection.execute(query).scalars())
         found = self.chunks_by_id(ids).values()
         return sorted((indexed.chunk for indexed in found), key=lambda chunk: chunk.position)
+
+    def chunks_of_articles(self, library: str, article_ids: Sequence[str]) -> list[Chunk]:
+        """The chunks of these articles that answers may quote, in no order."""
+        ids: list[str] = []
+        with self.transaction() as connection:
+            for batch in slices(article_ids):
+                of_them = (chunks.c.library == library, chunks.c.article_id.in_(batch))
+                ids += connection.execute(select(chunks.c.id).where(*of_them)).scalars()
+        return [indexed.chunk for indexed in self.chunks_by_id(ids).values()]
 
     def indexed_chunk_count(self) -> int:
         """How many chunks of finished articles there are: as many vectors at least the store must hold."""

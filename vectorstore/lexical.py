@@ -52,6 +52,11 @@ class LexicalIndex:
         gone = np.array([article_key(*article) for article in articles], dtype=np.uint64)
         return LexicalIndex(revision, compacted([*(part.without(gone) for part in self.parts), *one_part(entries)]))
 
+    def purged(self) -> "LexicalIndex":
+        """The same index without a trace of texts that are gone: until they are merged, parts keep the words of dead ones."""
+        parts = [part if part.dead is None else Part(merged([part])) for part in self.parts if part.count]
+        return LexicalIndex(self.revision, parts)
+
     @cached_property
     def norms(self) -> list[NDArray[np.float32]]:
         """For each text of each part, what its length adds to the count of a word in BM25's denominator."""

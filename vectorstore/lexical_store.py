@@ -55,6 +55,19 @@ class LexicalStore:
             index, _ = self.up_to_date()
             self.index = self.save_index(index)
 
+    def purge(self) -> str:
+        """Save the index without a word of what is gone; returns why that failed, "" where it did not."""
+        with self.updating:
+            index, _ = self.up_to_date()
+            purged = index.purged()
+            try:
+                with writer_lock(self.folder, SAVE_WAIT_SECONDS):
+                    self.saved.save(purged)
+            except (OSError, StoreBusy, StoreUnavailable) as error:
+                return str(error)
+            self.index = self.saved.load() or purged
+            return ""
+
     def discard(self) -> None:
         """Delete the saved index and forget the one in memory."""
         with self.updating:
@@ -80,7 +93,8 @@ class LexicalStore:
         if index is not None and self.ledger.changed_since(index.revision) is None:
             index = None
         saved = self.saved.revision()
-        if saved is None or (index is not None and revision_number(saved) <= revision_number(index.revision)):
+        # Of two of one revision the saved one: the other may still have words of what was purged.
+        if saved is None or (index is not None and revision_number(saved) < revision_number(index.revision)):
             return index
         if self.ledger.changed_since(saved) is None:
             return index

@@ -15,6 +15,9 @@ FIRST_COLLECTION = "chunks"
 Span = tuple[int, int]
 """Half-open character range [start, end) into an article's stored text."""
 
+ArticleKey: TypeAlias = tuple[str, str]
+"""What tells an article from all others: its library and its id there."""
+
 Origin: TypeAlias = Literal["given", "page metadata", "feed", "guessed"]
 """Where a field of an article came from: the file's own field, what a page says of itself, a feed, or a guess."""
 GIVEN: Origin = "given"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, true, update
 from sqlalchemy.engine import RowMapping
 
 from vectorstore.database import transaction
@@ -142,6 +142,25 @@ class WatchStore:
                 row = change | {"after": said.record, "after_at": said.at}
                 connection.execute(insert(watch_changes).values(row))
         return True
+
+    def everything(self) -> list[Watch]:
+        """Every watch, oldest first."""
+        return self.select(true())
+
+    def changes(self) -> list[tuple[int, str, str]]:
+        """Every change that is still to be told: its id, the record before and the record after."""
+        query = select(watch_changes.c.id, watch_changes.c.before, watch_changes.c.after)
+        with transaction(self.database) as connection:
+            return [(row.id, row.before, row.after) for row in connection.execute(query)]
+
+    def take_back(self, watch_ids: Sequence[str], change_ids: Sequence[int]) -> None:
+        """Delete what these watches said last, which makes them new, and these changes."""
+        new = {"said": "", "said_at": 0.0, "checked": NEVER}
+        with transaction(self.database) as connection:
+            for watch_id in watch_ids:
+                connection.execute(update(watches).where(watches.c.id == watch_id).values(new))
+            for change_id in change_ids:
+                connection.execute(delete(watch_changes).where(watch_changes.c.id == change_id))
 
     def untold(self, terminal: bool) -> list[WatchChange]:
         """The changes still to be told, oldest first: the terminal's, or those of channels."""

@@ -31,6 +31,10 @@ class FileRejected(Sayable, ArticleError):
     """A file that cannot be added."""
 
 
+class SourceRejected(Sayable, ArticleError):
+    """An address that cannot be followed."""
+
+
 class ChangeRejected(Sayable, StoreBusy):
     """A change to the library that is not taken on just now."""
 

@@ -6,6 +6,7 @@ import logging
 from bot.discord.admission import wait_at_most
 from rag.following.follow import keep_reading, open_follower
 from rag.following.pages import SourceReport
+from rag.ingestion.forgetting import Forgotten
 from rag.library import Library
 from rag.settings import Settings
 from vectorstore.errors import DatelineError
@@ -21,7 +22,7 @@ async def keep_following(settings: Settings, library: Library, stop: asyncio.Eve
     while not stop.is_set():
         try:
             async with open_follower(settings, library) as follower:
-                await keep_reading(follower, stop, log_report)
+                await keep_reading(follower, stop, log_report, log_forgotten)
         except DatelineError as error:
             log.error("following failed", extra={"failure": type(error).__name__, "reason": str(error)})
             await wait_at_most(stop, READ_AGAIN)
@@ -36,3 +37,9 @@ def log_report(report: SourceReport) -> None:
     counts |= {"skipped": len(report.skipped), "failed": len(report.failed)}
     level = logging.WARNING if report.error else logging.INFO
     log.log(level, "followed", extra={"source": report.source.id, "reason": report.error, **counts})
+
+
+def log_forgotten(forgotten: Forgotten) -> None:
+    """One line for what was too old to be kept."""
+    counts = {"articles": forgotten.articles, "answers": forgotten.answers, "watches": forgotten.watches}
+    log.log(logging.WARNING if forgotten.left else logging.INFO, "forgotten", extra={"left": forgotten.left, **counts})

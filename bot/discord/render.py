@@ -49,6 +49,8 @@ MAX_PAGES = 3
 # Leaves room in a description for the line that points to the file.
 BODY = DESCRIPTION - 296
 NEAREST = 5
+COPIES_LINKED, LONGEST_COPY_URL = 3, 120
+"""Copies linked below a quote; longer addresses would leave its field no room."""
 OUTLETS = 8
 
 GREEN, GREY, RED, BLUE = 0x2E7D32, 0x757575, 0xC62828, 0x1565C0
@@ -214,11 +216,19 @@ def cited_as(citations: Sequence[Citation], t: Translations) -> str:
 
 
 def copies_line(copies: Sequence[Headline], t: Translations) -> str:
-    """Where else the same text appeared, so that copies do not look like confirmations."""
-    sources = list(dict.fromkeys(one_line(copy.source) for copy in copies if one_line(copy.source)))
-    if not sources:
+    """Where else the same text appeared, each outlet with its link, so that copies do not look like confirmations."""
+    by_outlet: dict[str, Headline] = {}
+    for copy in copies:
+        if outlet := one_line(copy.source):
+            by_outlet.setdefault(outlet, copy)
+    if not by_outlet:
         return ""
-    return " · " + t.also_in.format(sources=shorten_escaped(", ".join(sources), 120))
+    linked = [
+        link(outlet, copy.url if len(safe_url(copy.url)) <= LONGEST_COPY_URL else "", 40)
+        for outlet, copy in by_outlet.items()
+    ]
+    more = f" +{len(linked) - COPIES_LINKED}" if len(linked) > COPIES_LINKED else ""
+    return " · " + t.also_in.format(sources=", ".join(linked[:COPIES_LINKED]) + more)
 
 
 def refusal_page(answer: Answer, t: Translations) -> Page:

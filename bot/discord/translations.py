@@ -137,6 +137,29 @@ class Translations:
     new_articles: str = "What is new"
     new_since: str = "New since {date}"
     nothing_new: str = "Nothing is new since {date}; the newest article is of {newest}."
+    followed_sources: str = "Followed sources"
+    nothing_followed: str = "Nothing is followed here yet: `/library follow add` follows a feed or site."
+    source_added: str = "{name} is followed from now on ({kind}, {every}). Its articles become this server's own."
+    source_removed: str = "{name} is no longer followed. Its articles stay."
+    no_such_source: str = "This server follows no source of that id; the list completes as you type."
+    follow_web_only: str = "Only web addresses can be followed: give one that begins with https://."
+    followed_already: str = "{address} is followed here already."
+    too_many_sources: tuple[str, str] = (
+        "At most {count} source can be followed here: remove it first.",
+        "At most {count} sources can be followed here: remove one first.",
+    )
+    not_followable: str = "{address} cannot be followed ({reason})."
+    kind_feed: str = "feed"
+    kind_sitemap: str = "sitemap"
+    kind_page: str = "page"
+    kind_folder: str = "folder"
+    every_minutes: tuple[str, str] = ("every minute", "every {count} minutes")
+    every_hours: tuple[str, str] = ("every hour", "every {count} hours")
+    every_days: tuple[str, str] = ("every day", "every {count} days")
+    read_at: str = "read {when}"
+    never_read: str = "not read yet"
+    read_next: str = "next {when}"
+    source_gone: str = "no longer read, it is gone"
     in_stories: str = "{articles} in {stories}"
     newest_of_more: str = "the newest of more"
     stories: tuple[str, str] = ("{count} story", "{count} stories")
@@ -348,6 +371,29 @@ GERMAN = Translations(
     new_articles="Was es Neues gibt",
     new_since="Neu seit dem {date}",
     nothing_new="Seit dem {date} gibt es nichts Neues; der neueste Artikel ist vom {newest}.",
+    followed_sources="Verfolgte Quellen",
+    nothing_followed="Hier wird noch nichts verfolgt: `/library follow add` verfolgt einen Feed oder eine Website.",
+    source_added="{name} wird ab jetzt verfolgt ({kind}, {every}). Die Artikel gehören diesem Server.",
+    source_removed="{name} wird nicht mehr verfolgt. Die Artikel bleiben.",
+    no_such_source="Dieser Server verfolgt keine Quelle mit dieser Kennung; die Liste ergänzt sich beim Tippen.",
+    follow_web_only="Nur Webadressen können verfolgt werden: bitte eine, die mit https:// beginnt.",
+    followed_already="{address} wird hier schon verfolgt.",
+    too_many_sources=(
+        "Höchstens {count} Quelle kann hier verfolgt werden: bitte sie erst entfernen.",
+        "Höchstens {count} Quellen können hier verfolgt werden: bitte erst eine entfernen.",
+    ),
+    not_followable="{address} kann nicht verfolgt werden ({reason}).",
+    kind_feed="Feed",
+    kind_sitemap="Sitemap",
+    kind_page="Seite",
+    kind_folder="Ordner",
+    every_minutes=("jede Minute", "alle {count} Minuten"),
+    every_hours=("jede Stunde", "alle {count} Stunden"),
+    every_days=("jeden Tag", "alle {count} Tage"),
+    read_at="gelesen {when}",
+    never_read="noch nicht gelesen",
+    read_next="wieder {when}",
+    source_gone="wird nicht mehr gelesen, es gibt sie nicht mehr",
     in_stories="{articles} zu {stories}",
     newest_of_more="die neuesten von noch mehr",
     stories=("{count} Geschichte", "{count} Geschichten"),

@@ -13,14 +13,15 @@ import click
 
 from bot.signals import stop_on_signals
 from bot.terminal.errors import ANSWERED, FAILED, CliError, WrongUse, notify
-from bot.terminal.render import count_words, safe
+from bot.terminal.render import count_words, forgotten_words, left_words, safe
 from bot.terminal.text_io import writes_unicode
 from rag.factory import open_library
 from rag.following.clock import RealClock
 from rag.following.fetching import FetchFailed
-from rag.following.follow import keep_reading, open_fetcher, open_follower
+from rag.following.follow import keep_reading, open_fetcher, open_follower, read_and_forget
 from rag.following.pages import SourceReport
 from rag.following.sources import Discovered, discover, new_source, seconds_of
+from rag.ingestion.forgetting import Forgotten
 from rag.settings import Settings
 from vectorstore.database import open_database
 from vectorstore.followed import EntryCounts, FollowedStore, Source
@@ -165,10 +166,18 @@ async def run_sources(settings: Settings, once: bool) -> int:
         if not once:
             stop_on_signals(stop)
             notify("Reading what is followed until Ctrl-C.")
-            await keep_reading(follower, stop, show)
-        elif not await follower.read_due(show) and follower.store.sources():
+            await keep_reading(follower, stop, show, tell_forgotten)
+        elif not await read_and_forget(follower, show, tell_forgotten) and follower.store.sources():
             notify("Nothing is due: `dateline follow list` says when it is.")
     return FAILED if failed and once else ANSWERED
+
+
+def tell_forgotten(forgotten: Forgotten) -> None:
+    """A line for what was too old to be kept."""
+    if forgotten.articles:
+        click.echo(f"{forgotten_words(forgotten)[:-1]}: older than DATELINE_RETENTION_DAYS.")
+    if forgotten.left:
+        notify(f"{left_words(forgotten)}: it is tried again within the hour.")
 
 
 def has_failed(report: SourceReport) -> bool:

@@ -1,4 +1,4 @@
-"""`dateline ingest`, `rebuild` and `library`: fill, see and change what is stored."""
+"""`dateline ingest` and `rebuild`: fill the library, make it again."""
 
 import sys
 from collections import Counter
@@ -13,8 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from bot.terminal.errors import ANSWERED, FAILED, notify
-from bot.terminal.render import article_lines, count_words, dated, joined, make_console, safe, version_lines
-from rag.answer import date_words
+from bot.terminal.render import count_words, safe
 from rag.factory import open_library
 from rag.ingestion.indexing import IngestReport, OnProgress, Progress
 from rag.ingestion.read_articles import ArticleProblem
@@ -82,64 +81,6 @@ async def rebuild_library(settings: Settings) -> int:
         with progress_bar() as progress:
             count = await stored.rebuild(progress)
     click.echo(f"{count_words(count, 'chunk')} made.")
-    return ANSWERED
-
-
-async def show_articles(settings: Settings, library: str) -> int:
-    """One article a line."""
-    async with open_library(settings) as stored:
-        withdrawn = await stored.withdrawn(library)
-        for headline in await stored.headlines(library):
-            outlet, title, article_id = safe(headline.source) or "-", safe(headline.title), safe(headline.article_id)
-            gone = withdrawn.get(headline.article_id)
-            taken_back = f" · withdrawn {dated(gone)}" if gone else ""
-            click.echo(f"{date_words(headline) or '-'} · {outlet} · {title} · {article_id}{taken_back}")
-    return ANSWERED
-
-
-async def show_article(settings: Settings, article_id: str, library: str) -> int:
-    """One article: what it is, what of it is never quoted, its text, what it said before. FAILED when it is not there."""
-    async with open_library(settings) as stored:
-        article = await stored.article(library, article_id)
-        passages = await stored.passages(library, article_id)
-        withdrawn = (await stored.withdrawn(library)).get(article_id)
-        versions = await stored.versions(library, article_id)
-    if article is None:
-        notify(no_such_article(article_id, library))
-        return FAILED
-    lines = article_lines(article, passages, withdrawn) + version_lines(article, versions)
-    make_console().print(joined(lines), soft_wrap=True)
-    return ANSWERED
-
-
-async def forget_article(settings: Settings, article_id: str, library: str) -> int:
-    """Delete an article, or say that it is not there."""
-    async with open_library(settings, on_wait=notify) as stored:
-        if await stored.forget(library, article_id):
-            click.echo(f"{article_id} is deleted.")
-            return ANSWERED
-    notify(no_such_article(article_id, library))
-    return FAILED
-
-
-def no_such_article(article_id: str, library: str) -> str:
-    return f"No article {article_id!r} in the library {library!r}: `dateline library list` shows their ids."
-
-
-async def show_status(settings: Settings, library: str) -> int:
-    """What is stored, line by line."""
-    async with open_library(settings) as stored:
-        found = await stored.status([library])
-        withdrawn = len(await stored.withdrawn(library))
-    outlets = ", ".join(f"{safe(source) or '-'} {count:,}" for source, count in found.sources)
-    click.echo(f"articles     {found.articles:,} ({dated(found.oldest)} to {dated(found.newest)})")
-    click.echo(f"chunks       {found.chunks:,}")
-    click.echo(f"unfinished   {found.unfinished:,}" + (" (run `dateline ingest` again)" if found.unfinished else ""))
-    if withdrawn:
-        click.echo(f"withdrawn    {withdrawn:,} (stored, in no answer)")
-    click.echo(f"outlets      {outlets or '-'}")
-    click.echo(f"embedder     {found.embedder}")
-    click.echo(f"home         {settings.home}")
     return ANSWERED
 
 

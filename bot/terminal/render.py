@@ -8,6 +8,7 @@ from rich.text import Text
 
 from rag.answer import Answer, Citation, Headline, date_words, day_words, headline_of
 from rag.changes import changed_sentences
+from rag.ingestion.forgetting import Forgotten
 from rag.prompt_injection import flagged_texts
 from rag.text import clean_line
 from vectorstore.ledger import ArticleVersion
@@ -194,6 +195,18 @@ def version_lines(article: Article, versions: Sequence[ArticleVersion]) -> list[
     if len(versions) > SHOWN_VERSIONS:
         lines.append(Text(f"... and {len(versions) - SHOWN_VERSIONS:,} earlier changes"))
     return lines
+
+
+def forgotten_words(forgotten: Forgotten, only: str = "") -> str:
+    """ "12 articles forgotten, and what 3 stored answers and 1 watched question had of them."; only: the id of the one."""
+    told = f"{safe(only)} is" if only else count_words(forgotten.articles, "article")
+    counted = ((forgotten.answers, "stored answer"), (forgotten.watches, "watched question"))
+    quoting = " and ".join(count_words(count, name) for count, name in counted if count)
+    return f"{told} forgotten" + (f", and what {quoting} had of {'it' if only else 'them'}." if quoting else ".")
+
+
+def left_words(forgotten: Forgotten) -> str:
+    return f"Bytes of what was deleted may still be on the disk ({safe(forgotten.left)})"
 
 
 def safe(text: str, keep_ends: bool = False) -> str:

@@ -283,10 +283,17 @@ def without_marks(quote: str) -> str:
     return CITATION_MARK.sub(r"(\1)", " ".join(quote.split()))
 
 
+def earliest_first(chunk: Chunk) -> tuple[bool, float, str]:
+    """Sorts by publication, what has none last."""
+    published = chunk.published
+    return published is None, published.timestamp() if published else 0.0, chunk.article_id
+
+
 def citation_of(number: int, quote: Quote, hit: Hit) -> Citation:
     """A citation with everything that a reader needs to check it."""
     chunk = hit.chunk
-    copies: tuple[Headline, ...] = tuple(headline_of(copy) for copy in hit.copies)
+    # The earliest first: it is the nearest to the source.
+    copies: tuple[Headline, ...] = tuple(headline_of(copy) for copy in sorted(hit.copies, key=earliest_first))
     return Citation(
         number=number,
         article_id=chunk.article_id,

@@ -1,14 +1,10 @@
 """An evaluation as one HTML page that needs no network: tables, plots, and every case with its quotes in their articles.
 
-Questions, answers and articles are anybody's text: the template escapes all of it, and a content security policy lets
-only this page's own script run.
+Questions, answers and articles are anybody's text (rag/html_page.py).
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +15,7 @@ from rag.evaluation.metrics import Columns, risk_curve
 from rag.evaluation.outcome import Outcome, QuotedPassage
 from rag.evaluation.results import Evaluation, summary_json
 from rag.evaluation.scores import GROUPS, METRICS_BY_NAME, Measured, Scores, columns_of, why_failed
+from rag.html_page import html_page, tick
 from vectorstore.values import Span
 
 WIDTH, HEIGHT = 420, 240
@@ -67,32 +64,25 @@ VERDICTS = ("right answer", "right refusal", "wrong answer", "wrong refusal", "a
 
 def report_html(evaluation: Evaluation, texts: Mapping[str, str]) -> str:
     """The page. `texts`: article texts by id; an article that is not among them is shown by its quotes alone."""
-    from jinja2 import Environment, StrictUndefined
-
-    folder = files("rag.evaluation")
-    script = folder.joinpath("report.js").read_text("utf-8")
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return page.from_string(folder.joinpath("report.html.j2").read_text("utf-8")).render(
-        script=script,
-        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        style=folder.joinpath("report.css").read_text("utf-8"),
-        evaluation=evaluation,
-        summary=summary_json(evaluation),
-        groups={
+    values = {
+        "evaluation": evaluation,
+        "summary": summary_json(evaluation),
+        "groups": {
             group: [(METRICS_BY_NAME[name], evaluation.metrics[name]) for name in names]
             for group, names in GROUPS.items()
         },
-        slice_columns=[METRICS_BY_NAME[name] for name in SLICE_COLUMNS],
-        plots=[plot for plot in (risk_coverage_plot(evaluation), latency_plot(evaluation)) if plot],
-        cases=[
+        "slice_columns": [METRICS_BY_NAME[name] for name in SLICE_COLUMNS],
+        "plots": [plot for plot in (risk_coverage_plot(evaluation), latency_plot(evaluation)) if plot],
+        "cases": [
             shown_case(case, outcome, scores, texts)
             for (case, outcome), scores in zip(evaluation.pairs, evaluation.scores, strict=True)
         ],
-        verdicts=VERDICTS,
-        value=value_text,
-        interval=interval_text,
-        iso=iso,
-    )
+        "verdicts": VERDICTS,
+        "value": value_text,
+        "interval": interval_text,
+        "iso": iso,
+    }
+    return html_page("rag.evaluation/report", values)
 
 
 def shown_case(case: Case, outcome: Outcome, scores: Scores, texts: Mapping[str, str]) -> ShownCase:
@@ -221,7 +211,3 @@ def line_plot(
     parts.append(f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{x_label}</text>')
     parts.append(f'<text x="12" y="{HEIGHT / 2}" text-anchor="middle" transform="rotate(-90 12 {HEIGHT / 2})">')
     return "".join([*parts, f"{y_label}</text></svg>"])
-
-
-def tick(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -18,8 +19,9 @@ from rag.following.fetching import Failure, Fetched, Fetcher, FetchFailed, Fetch
 from rag.following.guard import reachable_addresses
 from rag.following.pages import FollowLimits, PageReader, SourceReport
 from rag.following.polite import PoliteFetcher
-from rag.following.schedule import DAY, next_read, next_try
+from rag.following.schedule import DAY, HOUR, next_read, next_try
 from rag.ingestion.documents import Documents
+from rag.ingestion.forgetting import Forgotten
 from rag.library import Library
 from rag.settings import Settings
 from vectorstore.followed import FollowedStore, ListedEntry, Source
@@ -35,15 +37,24 @@ SHORTEST_REST, LONGEST_REST = 1.0, 60.0
 OnReport = Callable[[SourceReport], None]
 
 
+OnForgotten = Callable[[Forgotten], None]
+
+
 def no_report(_report: SourceReport) -> None:
     """For whoever takes what `read_due` returns."""
+
+
+def tell_nobody(_forgotten: Forgotten) -> None:
+    """For whoever need not hear of what was forgotten."""
 
 
 class Follower:
     """Reads sources into a library. Raises StoreError, EmbedderError; what fails on the wire is in the reports."""
 
-    def __init__(self, library: Library, store: FollowedStore, pages: PageReader) -> None:
+    def __init__(self, library: Library, store: FollowedStore, pages: PageReader, retention_days: int = 0) -> None:
         self.library = library
+        self.retention_days = retention_days
+        self.next_forgetting = 0.0
         self.store = store
         self.pages = pages
         self.fetcher = pages.fetcher
@@ -92,6 +103,22 @@ class Follower:
         await self.pages.read_asked_for(key_of(address), report)
         return report
 
+    async def forget_expired(self) -> Forgotten:
+        """Forget what is older than articles are kept, once an hour; what that could not do is done the next time."""
+        now = self.clock.now()
+        if not self.retention_days or now < self.next_forgetting:
+            return Forgotten()
+        self.next_forgetting = now + HOUR
+        async with self.pages.writing:
+            moment = datetime.fromtimestamp(now, UTC)
+            return await self.library.forget_expired(self.retention_days, moment, self.pages.stopped)
+
+    def oldest_kept(self) -> datetime | None:
+        """What is older is forgotten; None where everything is kept."""
+        if not self.retention_days:
+            return None
+        return datetime.fromtimestamp(self.clock.now(), UTC) - timedelta(days=self.retention_days)
+
     # Lists
 
     async def read_list(self, report: SourceReport) -> None:
@@ -112,7 +139,7 @@ class Follower:
     async def read_folder(self, report: SourceReport) -> None:
         source = report.source
         async with self.pages.writing:
-            ingested = await self.library.ingest([Path(source.address)], source.library)
+            ingested = await self.library.ingest([Path(source.address)], source.library, newer_than=self.oldest_kept())
         report.added, report.changed, report.unchanged = ingested.added, ingested.changed, ingested.unchanged
         report.failed += [(problem.place, problem.reason) for problem in ingested.problems]
         stored = ingested.added + ingested.changed + ingested.unchanged
@@ -232,17 +259,31 @@ async def open_follower(
     with Documents() as documents:
         async with open_fetcher(settings, clock) as fetcher:
             pages = PageReader(library, store, fetcher, documents, limits, dice or Random())
-            yield Follower(library, store, pages)
+            yield Follower(library, store, pages, settings.retention_days)
 
 
-async def keep_reading(follower: Follower, stop: asyncio.Event, show: OnReport) -> None:
-    """Read what is due until `stop` is set, which ends it within a second or two: what was begun is begun again next time."""
+async def read_and_forget(follower: Follower, show: OnReport, tell_forgotten: OnForgotten) -> list[SourceReport]:
+    """Read what is due, then forget what is too old; `tell_forgotten` hears of it where there was something."""
+    reports = await follower.read_due(show)
+    forgotten = await follower.forget_expired()
+    if forgotten != Forgotten():
+        tell_forgotten(forgotten)
+    return reports
+
+
+async def keep_reading(
+    follower: Follower, stop: asyncio.Event, show: OnReport, tell_forgotten: OnForgotten = tell_nobody
+) -> None:
+    """Read what is due and forget what is too old until `stop` is set, which ends it within a second or two.
+
+    What was begun is begun again next time.
+    """
     ending = threading.Event()
     follower.pages.stopped = ending.is_set
     stopping = asyncio.create_task(stop.wait())
     try:
         while not stop.is_set():
-            reading = asyncio.create_task(follower.read_due(show))
+            reading = asyncio.create_task(read_and_forget(follower, show, tell_forgotten))
             await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():
                 ending.set()

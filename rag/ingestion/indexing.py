@@ -7,7 +7,7 @@ deleted, and only then its chunks with the mark that they are whole, in one tran
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from rag.ingestion.chunking import CHUNKING, chunk_splitter, chunks_of
-from rag.ingestion.near_duplicates import duplicate_group_of, minhash_bands
+from rag.ingestion.near_duplicates import BANDING, GroupedText, duplicate_groups_of, minhash_bands
 from rag.ingestion.read_articles import ArticleProblem, ReadResult, with_distinct_ids
 from rag.ingestion.tally import FilesRead, Tally
 from rag.models.embedder import Embedder, Passage, PassageVectors
@@ -126,6 +126,7 @@ def ingest(
     batches.
     """
     check_storage(storage)
+    renew_bands(storage.ledger)
     known = storage.ledger.known(library)
     seen: dict[str, str] = {}
     problems: list[ArticleProblem] = []
@@ -149,7 +150,7 @@ def ingest(
                 continue
             added, changed = (added, changed + 1) if before else (added + 1, changed)
             titles += [article.title] * (len(titles) < REPORTED_TITLES)
-            incoming.append(incoming_article(storage.ledger, article, reading.origin, incoming))
+            add_incoming(storage.ledger, article, reading.origin, incoming)
         if incoming:
             storage.ledger.save(incoming)
         if on_progress:
@@ -205,18 +206,42 @@ def check_storage(storage: Storage) -> None:
         )
 
 
-def incoming_article(
-    ledger: Ledger, article: Article, origin: str, same_batch: Sequence[IncomingArticle]
-) -> IncomingArticle:
-    """The article with its duplicate group: that of the text it copies, stored or about to be, or a new one."""
+def add_incoming(ledger: Ledger, article: Article, origin: str, incoming: list[IncomingArticle]) -> None:
+    """Put an article into a batch with its duplicate group: that of the text it copies, stored or in the batch, or a new one.
+
+    Groups between which it is the link become one.
+    """
     own = hashlib.sha256(f"{article.library}\0{article.id}".encode()).hexdigest()[:24]
     bands = minhash_bands(article.text)
-    candidates = ledger.duplicate_candidates(bands)
-    candidates += [
-        (other.duplicate_group, other.article.text) for other in same_batch if not set(bands).isdisjoint(other.bands)
+    candidates = [
+        GroupedText(group, text)
+        for group, text in ledger.duplicate_candidates(bands, but=(article.library, article.id))
     ]
-    group = duplicate_group_of(article.text, own, candidates)
-    return IncomingArticle(article, origin, group, bands)
+    candidates += [
+        GroupedText(other.duplicate_group, other.article.text)
+        for other in incoming
+        if not set(bands).isdisjoint(other.bands)
+    ]
+    group, *others = duplicate_groups_of(article.text, candidates) or [own]
+    if others:
+        ledger.join_groups(group, others)
+        incoming[:] = [
+            replace(other, duplicate_group=group) if other.duplicate_group in others else other for other in incoming
+        ]
+    incoming.append(IncomingArticle(article, origin, group, bands))
+
+
+def renew_bands(ledger: Ledger) -> None:
+    """Make the bands of all stored articles again where they were made in another way: they would find no copies."""
+    if ledger.metadata("banding") == BANDING:
+        return
+    for library in ledger.libraries():
+        for batch in batches(sorted(ledger.known(library)), ARTICLES_AT_ONCE):
+            made = {
+                article.id: minhash_bands(article.text) for article, _ in ledger.articles_with_groups(library, batch)
+            }
+            ledger.replace_bands(library, made)
+    ledger.set_metadata("banding", BANDING)
 
 
 def index_unfinished(

@@ -14,29 +14,36 @@ from bot.discord.admission import check_is_admin
 from bot.discord.client import DatelineBot, Interaction
 from bot.discord.download import Download, download
 from bot.discord.errors import FileRejected, user_message
-from bot.discord.markdown import clean, escape, one_line, shorten_escaped
+from bot.discord.guild_sources import GuildSources, every_words
+from bot.discord.markdown import clean, escape, link, one_line, shorten_escaped
 from bot.discord.render import Page, headline_line, notice_page
 from bot.discord.replies import SEND_FAILURES, show_privately
 from bot.discord.state import guild_library
 from bot.discord.translations import ENGLISH, Translations
 from rag.answer import Headline
 from rag.following.guard import reachable_addresses
+from rag.following.sources import seconds_of
 from rag.ingestion.indexing import IngestReport
 from rag.ingestion.read_articles import SUFFIXES
 from rag.library import LibraryStatus
 from rag.settings import Settings
 from vectorstore.bot_state import AuditEntry, BotState
 from vectorstore.errors import DatelineError
+from vectorstore.followed import FollowedStore
 from vectorstore.lock import ShouldStop
 
 LISTED = 25
 LOGGED = 20
+HOW_OFTEN = ("30m", "2h", "6h", "1d")
+"""How often a source may be read, the usual one first."""
 
 
 @app_commands.guild_only()
 @app_commands.default_permissions(manage_guild=True)
 class LibraryCog(commands.GroupCog, group_name="library", group_description="This server's own articles"):
-    """/library add, list, forget, status, log."""
+    """/library add, list, forget, follow, status, log."""
+
+    follow = app_commands.Group(name="follow", description="Feeds and sites that this server's articles come from")
 
     def __init__(self, bot: DatelineBot) -> None:
         self.bot = bot
@@ -102,6 +109,47 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
             if typed.lower() in headline.title.lower() and len(headline.article_id) <= 100
         ][:25]
 
+    @follow.command(name="add", description="Follow a feed, sitemap or page: what it brings becomes this server's own")
+    @app_commands.describe(address="Its web address; of a page with a feed the feed is followed", every="How often")
+    @app_commands.choices(every=[app_commands.Choice(name=name, value=name) for name in HOW_OFTEN])
+    async def follow_source(
+        self, interaction: Interaction, address: str, every: app_commands.Choice[str] | None = None
+    ) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        source = await self.sources(interaction).add(address, seconds_of(every.value if every else HOW_OFTEN[0]))
+        await self.record(interaction, "library follow", one_line(source.address)[:500])
+        t = self.translations(interaction)
+        kind, often = t.say(f"kind_{source.kind}"), every_words(source.every, t)
+        body = t.source_added.format(name=link(source.name, source.address), kind=kind, every=often)
+        await show_privately(interaction, notice_page(t.followed_sources, body, t))
+
+    @follow.command(name="list", description="What is followed here, when it was read, and what is wrong with it")
+    async def list_sources(self, interaction: Interaction) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await show_privately(interaction, await self.sources(interaction).page(self.translations(interaction)))
+
+    @follow.command(name="remove", description="No longer follow a source; its articles stay")
+    @app_commands.describe(source="Its name, chosen from the list, or its id")
+    async def unfollow_source(self, interaction: Interaction, source: str) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        removed, t = await self.sources(interaction).remove(source), self.translations(interaction)
+        body = t.no_such_source
+        if removed is not None:
+            await self.record(interaction, "library unfollow", one_line(removed.address)[:500])
+            body = t.source_removed.format(name=link(removed.name, removed.address))
+        await show_privately(interaction, notice_page(t.followed_sources, body, t))
+
+    @unfollow_source.autocomplete("source")
+    async def complete_source(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """This guild's sources by name, for admins: checks of the command do not cover its completion."""
+        if not interaction.permissions.manage_guild:
+            return []
+        return [
+            app_commands.Choice(name=clean(one_line(source.name))[:100] or source.id, value=source.id)
+            for source in await self.sources(interaction).all()
+            if typed.lower() in source.name.lower() or source.id.startswith(typed)
+        ][:25]
+
     @app_commands.command(name="status", description="What this server's questions are answered from")
     async def status(self, interaction: Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -135,6 +183,10 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
                 t = self.translations(interaction)
                 page = notice_page(t.not_done, escape(user_message(error, t, True, server=interaction.guild_id)), t)
             await show_privately(interaction, page)
+
+    def sources(self, interaction: Interaction) -> GuildSources:
+        store = FollowedStore(self.bot.state.blocking.database)
+        return GuildSources(store, self.bot.settings, interaction.guild_id or 0)
 
     def translations(self, interaction: Interaction) -> Translations:
         return self.bot.guild_settings.translations(interaction.guild_id)
