@@ -40,8 +40,9 @@ class UnknownOutlet(QuestionError):
     """No article is from this outlet. `nearest`: what may be meant, else some of those that there are."""
 
     def __init__(self, typed: str, nearest: Sequence[str]) -> None:
-        names = ", ".join(map(clean_line, nearest)) or "none has a name"
-        super().__init__(f"No article is from {clean_line(typed)!r}; the nearest outlets are: {names}.")
+        names = ", ".join(map(clean_line, nearest))
+        there = f"the nearest outlets are: {names}" if names else "no article here names its outlet"
+        super().__init__(f"No article is from {clean_line(typed)!r}; {there}.")
         self.typed, self.nearest = typed, nearest
 
 

@@ -18,7 +18,7 @@ NOT_SAID = "The articles do not say."
 ENGLISH_ONLY = "The articles are read in English: ask in English, or set DATELINE_MODEL."
 NO_REASON = "The articles give no reason beyond what was quoted."
 NO_DATE = "The articles give no date beyond what was quoted."
-NOTHING_FOUND = "No article in this scope says anything of it."
+NOTHING_FOUND = "No article says anything of it."
 EMPTY_LIBRARY = "The library is empty: run `dateline ingest` with a folder of articles."
 
 

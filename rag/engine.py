@@ -50,7 +50,7 @@ from rag.errors import ModelError, QuestionError
 from rag.intent import wants_help
 from rag.language import is_foreign
 from rag.library import Library
-from rag.outlets import named_outlets
+from rag.outlets import named_outlets, topic_told
 from rag.protocols import HISTORY_TURNS
 from rag.question import StandaloneQuestion, understand
 from rag.settings import Settings
@@ -214,13 +214,14 @@ class Engine:
 
     def retrieve(self, standalone: StandaloneQuestion) -> tuple[StandaloneQuestion, tuple[Hit, ...]]:
         """Step 2: the hits, and the question with names as the articles write them, searched for again where they differ."""
+        lexical = self.library.lexical()
+        standalone = of_named_outlet(standalone, lexical.sources)
         if standalone.summary_of == "":
             chunks = self.library.storage.ledger.leading_chunks(standalone.scope, NEWEST_SUMMARISED)
             return standalone, tuple(Hit(chunk, 1.0) for chunk in chunks)
         from rag.retrieval import HitLimits, HybridRetriever
 
         limits = HitLimits(self.settings.hits, self.settings.hits_per_article)
-        lexical = self.library.lexical()
         retriever = HybridRetriever(self.library.storage, lexical, standalone.scope, limits, self.models.reranker)
         hits = retriever.find(standalone.summary_of or standalone.question)
         if standalone.summary_of is not None:
@@ -473,6 +474,17 @@ def checked_question(question: str, limit: int) -> str:
     if not any(character.isalnum() for character in question):
         raise QuestionError("The question holds no word: ask it in words.")
     return question
+
+
+def of_named_outlet(standalone: StandaloneQuestion, outlets: Sequence[str]) -> StandaloneQuestion:
+    """A question for what one outlet says, as the summary of what it says; another question as it is."""
+    if standalone.summary_of is not None or standalone.scope.sources:
+        return standalone
+    told = {outlet: topic_told(standalone.question, outlet) for outlet in outlets}
+    for outlet, topic in told.items():
+        if topic is not None:
+            return replace(standalone, summary_of=topic, scope=replace(standalone.scope, sources=(outlet,)))
+    return standalone
 
 
 def heard_first(of_outlets: Sequence[Sequence[Hit]], others: Sequence[Hit]) -> list[Hit]:

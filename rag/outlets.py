@@ -1,4 +1,4 @@
-"""Outlets that a question names: "What does CNN say about it?" wants CNN heard first. Pure."""
+"""Outlets that a question names: "Who won, according to CNN?" wants CNN heard first, "CNN news" CNN alone. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -6,6 +6,31 @@ from collections.abc import Iterable
 SECTION = re.compile(r"\s+[-–—|:]\s+.*$")
 """The part of a name behind which feeds put a section: "The Independent - Life and Style"."""
 REPORTS = r"(?:says?|said|reports?|reported|writes?|wrote|articles?|story|stories|coverage|according)"
+
+TOLD = (
+    r"(?:and )?what (?:did|does|do|has|have) (?:the )?OUTLET "
+    r"(?:say|said|report(?:ed)?|write|written|print(?:ed)?|publish(?:ed)?|have)(?: (?:about|on|of|regarding) (?P<topic>.+))?"
+)
+NEWS_OF = (
+    r"(?:(?:what(?:['’]s| is|s) (?:new|the news|the latest)|(?:the )?(?:latest|newest|any|today['’]s)? ?(?:news|headlines"
+    r"|stories|articles)) (?:from|in|by|at) (?:the )?OUTLET|(?:the )?OUTLET (?:news|headlines))"
+    r"(?: (?:about|on|of) (?P<topic>.+))?"
+)
+"""Questions for what an outlet says at all, or of a topic: no sentence answers them better than an article's first ones."""
+MAX_TOPIC_WORDS = 5
+"""A longer topic is a question of its own, which the reader understands."""
+
+
+def topic_told(question: str, outlet: str) -> str | None:
+    """What a question wants to hear of from this outlet: "" for whatever is newest, None where it asks for something else."""
+    asked = " ".join(question.split()).rstrip("?!. ")
+    for name in wordings(outlet):
+        for pattern in (TOLD, NEWS_OF):
+            written = pattern.replace("OUTLET", re.escape(name.removeprefix("The ")))
+            found = re.fullmatch(written, asked, re.IGNORECASE)
+            if found and len((found["topic"] or "").split()) <= MAX_TOPIC_WORDS:
+                return found["topic"] or ""
+    return None
 
 
 def named_outlets(question: str, outlets: Iterable[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli import ask, dateline
+from bot.terminal.ask import day_option
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -133,6 +134,20 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(arguments: list[str], message
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert message in wrong.stderr
     assert wrong.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed_day", "since", "until"),
+    [
+        ("2025-10", "2025-10-01", "2025-10-31"),
+        ("2025", "2025-01-01", "2025-12-31"),
+        ("October 2025", "2025-10-01", "2025-10-31"),
+        ("17.10.2025", "2025-10-17", "2025-10-17"),
+    ],
+)
+def test_a_month_or_year_is_all_of_its_days(typed_day: str, since: str, until: str) -> None:
+    days = [day_option(typed_day, option) for option in ("--since", "--until")]
+    assert [day and day.date().isoformat() for day in days] == [since, until]
 
 
 def test_wrong_use_ends_the_process_with_exit_code_2(home: Path) -> None:

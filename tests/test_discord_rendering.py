@@ -337,12 +337,12 @@ REFUSED = {
         "Nothing since 18 Oct 2025; the newest article is of 17 Oct 2025.",
     ),
     "newer only": (
-        Refusal("No article in this scope says anything of it."),
+        Refusal("No article says anything of it."),
         Explanation(since=datetime(2025, 10, 17, 0, 0, 1, tzinfo=UTC), sources=("Example News",)),
         "Nothing from Example News after 17 Oct 2025; the newest article is of 17 Oct 2025.",
     ),
     "an outlet that does not say": (
-        Refusal("No article in this scope says anything of it."),
+        Refusal("No article says anything of it."),
         Explanation(sources=("Example News",), until=datetime(2025, 10, 2, tzinfo=UTC)),
         "Nothing from Example News up to 1 Oct 2025 speaks of it.",
     ),

@@ -241,7 +241,7 @@ def test_days_and_outlets_narrow_what_is_searched(filled: Filled) -> None:
             narrowed = [{"sources": ["Harbour Post"]}, {"until": "2024-05-06"}, {"since": "2024-05-07"}]
             results = [await client.call_tool("search", {"query": "pier", **arguments}) for arguments in narrowed]
             none = await client.call_tool("search", {"query": "pier", "until": "2024-05-05", "sources": None})
-            assert text_of(none) == "No article in this scope says anything of it."
+            assert text_of(none) == "No article says anything of it."
             assert none.structured_content["passages"] == []
             assert not none.is_error
             return [

@@ -8,7 +8,7 @@ import pytest
 
 from rag.answer import Answer
 from rag.factory import open_engine
-from rag.outlets import named_outlets
+from rag.outlets import named_outlets, topic_told
 from rag.settings import Settings
 
 OUTLETS = ("CNN", "The Verge", "Fortune", "The Independent - Life and Style", "Harbour Post", "Time", "")
@@ -29,6 +29,26 @@ OUTLETS = ("CNN", "The Verge", "Fortune", "The Independent - Life and Style", "H
 )
 def test_outlets_are_found_by_name(question: str, named: tuple[str, ...]) -> None:
     assert named_outlets(question, OUTLETS) == named
+
+
+@pytest.mark.parametrize(
+    ("question", "topic"),
+    [
+        ("What did Harbour Post say about the strike?", "the strike"),
+        ("what does the harbour post report on the ferry strike", "the ferry strike"),
+        ("What has the Harbour Post written?", ""),
+        ("What's new from Harbour Post?", ""),
+        ("latest news from the Harbour Post", ""),
+        ("Harbour Post news", ""),
+        ("Harbour Post headlines about the pier", "the pier"),
+        ("What did the Harbour Post say about whether the council of Tesk will sell the mill?", None),
+        ("How many are on strike according to Harbour Post?", None),
+        ("What did the harbour master say?", None),
+        ("", None),
+    ],
+)
+def test_what_an_outlet_says_is_told_from_what_it_is_asked_for(question: str, topic: str | None) -> None:
+    assert topic_told(question, "Harbour Post") == topic
 
 
 def articles() -> list[dict[str, str]]:
@@ -71,3 +91,20 @@ def test_the_outlet_that_a_question_names_is_quoted(tmp_path: Path) -> None:
 def test_of_two_outlets_that_a_question_names_each_is_heard(tmp_path: Path) -> None:
     answer = ask(tmp_path, "How many crew members are on strike according to Harbour Post and City Wire?")
     assert {citation.source for citation in answer.citations} == {"Harbour Post", "City Wire"}
+
+
+@pytest.mark.parametrize(
+    ("question", "quoted"),
+    [
+        ("What does City Wire say about the strike?", {"City Wire"}),
+        ("City Wire news", {"City Wire"}),
+        ("what's new from Harbour Post?", {"Harbour Post"}),
+        ("What does City Wire say about the museum?", set()),
+    ],
+)
+def test_what_an_outlet_says_is_quoted_from_it_alone(tmp_path: Path, question: str, quoted: set[str]) -> None:
+    assert {citation.source for citation in ask(tmp_path, question).citations} == quoted
+
+
+def test_the_newest_of_an_outlet_comes_first(tmp_path: Path) -> None:
+    assert ask(tmp_path, "what's new from Harbour Post?").citations[0].title == "Ferry strike, day 19"

@@ -100,7 +100,10 @@ async def prepare(engine: Engine, options: AskOptions) -> Scope:
 
 
 def day_option(typed: str | None, option: str) -> datetime | None:
-    """A day given as an ISO date or in words ("last Monday"), as the midnight (UTC) that begins it."""
+    """A day given as an ISO date or in words ("last Monday"), as the midnight (UTC) that begins it.
+
+    Of a month or a year it is the last day for `--until`, else the first.
+    """
     if typed is None:
         return None
     try:
@@ -108,7 +111,9 @@ def day_option(typed: str | None, option: str) -> datetime | None:
     except ValueError:
         import dateparser
 
-        parsed = dateparser.parse(typed, languages=["en"], settings={"PREFER_DATES_FROM": "past"})
+        end = "last" if option == "--until" else "first"
+        within = {"PREFER_DAY_OF_MONTH": end, "PREFER_MONTH_OF_YEAR": end}
+        parsed = dateparser.parse(typed, languages=["en"], settings={"PREFER_DATES_FROM": "past", **within})
         if parsed is None:
             raise QuestionError(f"{option} {typed!r} is no date: write it as YYYY-MM-DD.") from None
         moment = parsed

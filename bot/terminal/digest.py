@@ -28,7 +28,8 @@ async def show_digest(settings: Settings, since: str, library: str, as_json: boo
     elif digest.stories:
         console.print(joined(digest_lines(digest, day)), soft_wrap=not console.is_terminal)
     else:
-        notify(f"Nothing is new since {dated(day)}; the newest article is of {dated(newest)}.")
+        there = f"the newest article is of {dated(newest)}" if newest else "no article has a date"
+        notify(f"Nothing is new since {dated(day)}; {there}.")
     return ANSWERED
 
 

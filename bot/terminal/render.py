@@ -145,7 +145,9 @@ def article_lines(article: Article, passages: Sequence[Chunk], withdrawn: dateti
     """A stored article: its headline, since when it is withdrawn, what of it is never quoted, and its text."""
     flagged = flagged_lines(passages) or ["flagged      nothing"]
     if withdrawn:
-        flagged = [f"withdrawn    {day_words(withdrawn)}: its publisher took it back, and no answer quotes it"]
+        flagged = [
+            f"withdrawn    {day_words(withdrawn)}: its publisher took it back or its page is gone: no answer quotes it"
+        ]
     return [
         Text(headline_words(headline_of(article)), style="bold"),
         *(Text(line, style="dim") for line in origin_lines(article)),

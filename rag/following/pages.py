@@ -332,7 +332,15 @@ class PageReader:
             await self.skip(entry, "was withdrawn by its publisher", report)
             return
         known = await asyncio.to_thread(self.known.others, entry, entry.article_id)
-        others = [other for other in known if other.status in (STORED, COPY) and other.gone_since is None]
+        # The same address, named by another feed or given by hand, is gone as well.
+        gone_from = {without_tracking(entry.address), entry.found_at}
+        others = [
+            other
+            for other in known
+            if other.status in (STORED, COPY)
+            and other.gone_since is None
+            and without_tracking(other.address) not in gone_from
+        ]
         now = self.clock.now()
         since = entry.gone_since if entry.gone_since is not None else now
         if now - since > LOOKED_FOR:

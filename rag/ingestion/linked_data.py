@@ -45,6 +45,13 @@ class LinkedData:
         found += [one.get(name) for one in found if isinstance(one, dict) for name in ("@id", "url")]
         return {same_address(one) for one in found if isinstance(one, str)}
 
+    def address(self, thing: Thing) -> str:
+        """The web address that a thing gives as its own, "" where it gives none."""
+        page = thing.get("mainEntityOfPage")
+        named = [thing.get("url"), page, thing.get("@id")]
+        named += [page.get(name) for name in ("@id", "url")] if isinstance(page, dict) else []
+        return next((one for one in named if isinstance(one, str) and one.startswith(("http://", "https://"))), "")
+
     def words(self, value: object, depth: int = 0) -> str:
         """A value's name as text: of a thing its name, of a list all of them; references are followed, addresses dropped."""
         if depth > DEEPEST_THING:

@@ -10,6 +10,7 @@ from rag.ingestion.decoding import Unreadable, decode
 from rag.ingestion.document import DocumentFields, FieldsFound
 from rag.ingestion.markup import text_of_html
 from rag.ingestion.pages import decode_page, page_fields
+from rag.ingestion.wrapped_lines import join_wrapped_lines
 from vectorstore.values import GIVEN, GUESSED
 
 SIGNATURE = re.compile(r"^-- ?$.*\Z", re.MULTILINE | re.DOTALL)
@@ -90,4 +91,4 @@ def plain_part_text(part: EmailMessage) -> str:
     text = SIGNATURE.sub("", text.replace("\r\n", "\n"))
     if part.get_param("format") == "flowed":
         text = re.sub(r" \n(?=\S)", " ", text)
-    return BLANK_LINES.sub("\n\n", text).strip()
+    return BLANK_LINES.sub("\n\n", join_wrapped_lines(text)).strip()

@@ -16,6 +16,7 @@ from rag.ingestion.document import DocumentFields
 from rag.ingestion.documents import DOCUMENT_SUFFIXES, PAGE_SUFFIXES, Documents
 from rag.ingestion.front_matter import read_head
 from rag.ingestion.records import records
+from rag.ingestion.wrapped_lines import join_wrapped_lines
 from vectorstore.values import SHARED_LIBRARY, Article
 
 TEXT_SUFFIXES = (".txt", ".md", ".markdown")
@@ -189,7 +190,7 @@ def read_records(file: BinaryIO, name: str, library: str, origin: str, place: st
 def text_draft(content: bytes, name: str, library: str) -> ArticleDraft:
     """A text or Markdown file: what its head says, and the body as it is written."""
     head = read_head(decode(content))
-    draft = draft_of({"id": name, **head.fields, "text": head.body}, library, own_id=name)
+    draft = draft_of({"id": name, **head.fields, "text": join_wrapped_lines(head.body)}, library, own_id=name)
     return ArticleDraft(draft.article, head.remarks + draft.remarks, draft.unknown_fields)
 
 
