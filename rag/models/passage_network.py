@@ -5,7 +5,7 @@ and, of the verifier, "supported"). training/ makes them; onnxruntime runs them.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from rag.errors import EmbedderError
-from rag.models.onnx import BATCH, open_session
+from rag.models.onnx import open_session
 from rag.models.wordpiece import bert_tokenizer
 from rag.text import SURROGATE
 from vectorstore.values import Span
@@ -97,19 +97,15 @@ def encode(tokenizer: Tokenizer, question: str, passage: ReaderPassage) -> Encod
     return Encoded(ids, len(asked) + 2, passage_start, offsets, sentence_tokens)
 
 
-def network_inputs(batch: Sequence[Encoded]) -> dict[str, Integers]:
-    """input_ids, attention_mask and token_type_ids, padded to the longest of the batch."""
-    shape = (len(batch), max(len(encoded.ids) for encoded in batch))
-    ids, mask, types = (np.zeros(shape, dtype=np.int64) for _ in range(3))
-    for row, encoded in enumerate(batch):
-        ids[row, : len(encoded.ids)] = encoded.ids
-        mask[row, : len(encoded.ids)] = 1
-        types[row, encoded.question_length : len(encoded.ids)] = 1
-    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+def network_inputs(encoded: Encoded) -> dict[str, Integers]:
+    """input_ids, attention_mask and token_type_ids, each [1, tokens]."""
+    ids = np.array([encoded.ids], dtype=np.int64)
+    types = (np.arange(len(encoded.ids)) >= encoded.question_length).astype(np.int64)[None]
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": types}
 
 
 class PassageNetwork:
-    """One of the networks in memory. The same inputs together give the same numbers."""
+    """One of the networks in memory. The same input gives the same numbers, whatever else is read."""
 
     def __init__(self, weights: Weights, threads: int = 2, path: Path | None = None) -> None:
         """Raises EmbedderError when the weights are missing, not of this version, or beyond the installed onnxruntime."""
@@ -131,19 +127,15 @@ class PassageNetwork:
         self.tokenizer = bert_tokenizer()
 
     def run(self, encoded: Sequence[Encoded]) -> list[NetworkScores]:
-        """The scores of each input, in the order given."""
-        scores: dict[int, NetworkScores] = {}
-        for places in batches_of_like_length(encoded):
-            inputs = network_inputs([encoded[place] for place in places])
-            # MPNet has no segment types.
-            taken = {name: values for name, values in inputs.items() if name in self._inputs}
-            tokens, passages = self._session.run(["token_scores", "passage_scores"], taken)
-            scores |= {place: NetworkScores(tokens[row], passages[row]) for row, place in enumerate(places)}
-        return [scores[place] for place in range(len(encoded))]
+        """The scores of each input, in the order given.
 
+        One after the other: batches take a fifth more time for their padding, and an input's numbers would depend on those
+        beside it, because its activations are rounded to 8 bits on one scale with theirs.
+        """
+        return [self.scores(one) for one in encoded]
 
-def batches_of_like_length(encoded: Sequence[Encoded]) -> Iterator[list[int]]:
-    """Positions in batches of up to BATCH, so that little is spent on padding."""
-    order = sorted(range(len(encoded)), key=lambda place: len(encoded[place].ids))
-    for begin in range(0, len(order), BATCH):
-        yield order[begin : begin + BATCH]
+    def scores(self, encoded: Encoded) -> NetworkScores:
+        # MPNet has no segment types.
+        inputs = {name: values for name, values in network_inputs(encoded).items() if name in self._inputs}
+        tokens, passages = self._session.run(["token_scores", "passage_scores"], inputs)
+        return NetworkScores(tokens[0], passages[0])
