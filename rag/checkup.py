@@ -27,6 +27,7 @@ from rag.models.openai_client import Limits, Message, ModelServer
 from rag.models.server import Server
 from rag.models.waiting import OnWait
 from rag.settings import Settings
+from vectorstore.chroma import VectorPlace
 from vectorstore.database import open_database
 from vectorstore.errors import StoreError
 from vectorstore.integrity import (
@@ -194,7 +195,7 @@ def check_stored(settings: Settings, fix: bool, on_wait: OnWait | None) -> Itera
                 "rebuild", "note", "one was begun and not finished", "run `dateline rebuild`, which goes on with it"
             )
         try:
-            with opened_store(settings.home / "vectors") as store:
+            with opened_store(settings.vector_place) as store:
                 storage = Storage(settings.home, ledger, store, embedder, settings.chunk_tokens)
                 found = faults_of(storage)
                 if fix and any(finding.repairable for finding in findings_of(found)):
@@ -213,8 +214,8 @@ DAMAGED_LEDGER = (
 
 
 @contextmanager
-def opened_store(folder: Path) -> Iterator[VectorStore]:
-    store = VectorStore(folder)
+def opened_store(place: VectorPlace) -> Iterator[VectorStore]:
+    store = VectorStore(place)
     try:
         yield store
     finally:

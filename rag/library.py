@@ -13,7 +13,7 @@ from rag.answer import Headline, headline_of
 from rag.digest import Digest, make_digest
 from rag.errors import ArticleError
 from rag.ingestion.documents import Documents
-from rag.ingestion.indexing import IngestReport, OnProgress, Storage, ingest, remove
+from rag.ingestion.indexing import IngestReport, OnProgress, Storage, check_vectors, ingest, remove
 from rag.ingestion.read_articles import (
     RECORD_SUFFIXES,
     SUFFIXES,
@@ -58,6 +58,9 @@ class Library:
         with writer_lock(self.storage.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped):
             self.storage.store.reopen()
             yield
+            if self.storage.store.is_server:
+                # It may have been emptied meanwhile: then this is the moment to hear of it.
+                check_vectors(self.storage)
             self.storage.lexical.save()
 
     async def ingest(

@@ -76,6 +76,12 @@ def put(connection: Connection, table: Table, row: Mapping[str, object], adding:
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new))
 
 
+def put_if_new(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
+    """Store a row unless there is one with its primary key, safe against concurrent writers."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(insert(table).values(**row).on_conflict_do_nothing())
+
+
 def unavailable(url: URL, error: SQLAlchemyError, way_out: str) -> StoreUnavailable:
     """A failing database in one sentence; where it is damaged, no disk space and no permission helps."""
     reason = str(getattr(error, "orig", None) or error)

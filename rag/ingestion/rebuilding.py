@@ -34,7 +34,7 @@ def rebuild(storage: Storage, on_progress: OnProgress | None = None) -> int:
     staging = Staging(storage.ledger)
     staging.drop_replaced()
     collection = staging.begin(storage.index_key)
-    storage.store.drop_others({storage.ledger.collection, collection})
+    storage.store.drop_others({storage.ledger.collection, collection}, storage.ledger.own_collections)
     new = storage.store.beside(collection)
     try:
         staging.drop_outdated()
@@ -44,14 +44,14 @@ def rebuild(storage: Storage, on_progress: OnProgress | None = None) -> int:
         new.delete(sorted(stored - made))
         if lost := made - stored:
             raise StoreUnavailable(
-                f"The vector store {new.folder} lost {len(lost):,} vectors while it was filled: "
+                f"The vector store {new.place} lost {len(lost):,} vectors while it was filled: "
                 "run `dateline rebuild` again, which makes them once more."
             )
     finally:
         new.close()
     staging.switch(storage.index_key, storage.embedder.name, collection)
     storage.store.catch_up()
-    storage.store.drop_others({collection})
+    storage.store.drop_others({collection}, storage.ledger.own_collections)
     staging.drop_replaced()
     return len(made)
 
