@@ -89,7 +89,7 @@ def assert_whole(library: Library, count: int) -> None:
     assert storage.ledger.counts(["shared"]).unfinished == 0
     assert storage.ledger.indexed_chunk_count() == storage.store.count() == count
     assert set(storage.store.ids()) == {entry.chunk_id for entry in storage.ledger.lexical_entries()}
-    assert [one.name for one in storage.store.client.list_collections()] == [storage.ledger.collection]
+    assert storage.store.client.collection_names() == [storage.ledger.collection]
     with storage.ledger.transaction() as connection:
         tables = set(connection.execute(sql("SELECT name FROM sqlite_master")).scalars())
         assert connection.execute(sql("SELECT count(*) FROM staged_chunks")).scalar() == 0

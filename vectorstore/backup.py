@@ -6,7 +6,6 @@ A zip of `ledger.sqlite3`, `vectors.ids` (a chunk id a line), `vectors.f32` (lit
 
 import hashlib
 import json
-import secrets
 import shutil
 import sqlite3
 import zipfile
@@ -26,7 +25,7 @@ import numpy as np
 from vectorstore.chroma import ChromaServer, VectorPlace
 from vectorstore.database import open_database
 from vectorstore.errors import StoreMismatch, StoreUnavailable
-from vectorstore.ledger import OWN_NAME, Ledger
+from vectorstore.ledger import Ledger
 from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import writer_lock
 from vectorstore.schema import MIGRATIONS
@@ -232,7 +231,7 @@ def make_library(folder: Path, manifest: Manifest, server: ChromaServer | None) 
     database = open_database(folder / LEDGER)
     ledger = Ledger(database)
     # The library that was backed up may still be there, with its vectors on the same server.
-    ledger.set_metadata(OWN_NAME, secrets.token_hex(6))
+    ledger.forget_own_name()
     if server is not None:
         ledger.set_metadata("collection", ledger.new_collection())
     store = VectorStore(server or folder / "vectors", ledger.collection)

@@ -199,6 +199,11 @@ class Ledger:
             own = self.metadata(OWN_NAME)
         return f"{FIRST_COLLECTION}-{own}"
 
+    def forget_own_name(self) -> None:
+        """Become another library than the one that this is a copy of."""
+        with self.transaction() as connection:
+            connection.execute(delete(facts).where(facts.c.name == OWN_NAME))
+
     def new_collection(self) -> str:
         """A name for vectors that are to be made, which nobody had before."""
         return f"{self.own_collections}-{secrets.token_hex(4)}"
