@@ -45,8 +45,8 @@ def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningChroma]:
 
 
 @contextmanager
-def library_in(home: Path, place: VectorPlace, embedder: Embedder) -> Iterator[Library]:
-    database = open_database(home / "ledger.sqlite3")
+def library_in(home: Path, place: VectorPlace, embedder: Embedder, ledger_url: str | Path = "") -> Iterator[Library]:
+    database = open_database(ledger_url or home / "ledger.sqlite3")
     store = VectorStore(place)
     try:
         yield Library(Storage(home, Ledger(database), store, embedder, 220))
