@@ -9,7 +9,9 @@ COPY vectorstore vectorstore
 COPY seeds seeds
 # Every dependency has a wheel: a compiler in the image would be one that nobody needs.
 RUN python -m venv /opt/dateline \
-    && /opt/dateline/bin/pip install --no-cache-dir --only-binary :all: --no-binary dateline -c constraints.txt '.[mcp,postgres]'
+    && /opt/dateline/bin/pip install --no-cache-dir --only-binary :all: --no-binary dateline -c constraints.txt '.[mcp,postgres]' \
+    # 143 MB that nothing here imports: Chroma asks for the first for clusters of its own.
+    && /opt/dateline/bin/pip uninstall --yes --quiet kubernetes pip
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --system --gid 10001 dateline \
