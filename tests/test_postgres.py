@@ -4,6 +4,8 @@ The tests that are imported here are collected here, and find this module's `set
 """
 
 import asyncio
+import json
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from sqlalchemy import text
 from bot.terminal.backup import back_up
 from rag.checkup import check_up
 from rag.errors import SettingsError
+from rag.factory import open_engine
 from rag.ingestion.indexing import Progress
 from rag.library import Library
 from rag.models.embedder import Embedder
@@ -122,6 +125,29 @@ def test_answers_are_found_by_the_beginning_of_their_id(settings: Settings) -> N
     assert [one.id for one in store.refused(conversation_prefix="discord:")] == ["abx2"]
     assert store.delete_asked_by("me") == 2
     database.dispose()
+
+
+def test_whatever_a_question_or_an_article_holds_is_stored(
+    library: Library, settings: Settings, tmp_path: Path
+) -> None:
+    long, odd = secrets.token_hex(4_000), "n\x00\ud800"
+    texts = {
+        long: "The mill in Ellery burned on Monday.",
+        odd: "The \x00 ferry \ud800 to Ellery is late, the mayor said.",
+    }
+    corpus = tmp_path / "odd.jsonl"
+    corpus.write_text("\n".join(json.dumps({"id": name, "text": texts[name], "title": odd}) for name in texts), "utf-8")
+    for expected in ((2, 0), (0, 2)):
+        report = asyncio.run(library.ingest([corpus]))
+        assert (report.added, report.unchanged) == expected
+
+    async def ask() -> None:
+        async with open_engine(settings) as engine:
+            answer = await engine.ask(f"What is late in {odd} Ellery?")
+            await engine.answers.save(answer)
+            assert (await engine.answers.find(answer.id)) is not None
+
+    asyncio.run(ask())
 
 
 # The server is restarted

@@ -8,7 +8,7 @@ from sqlite3 import Connection as SqliteConnection
 from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, NoSuchModuleError, SQLAlchemyError
 
 from vectorstore.errors import StoreUnavailable
 from vectorstore.schema import migrate
@@ -112,6 +112,8 @@ def unavailable(url: URL, error: SQLAlchemyError, way_out: str) -> StoreUnavaila
     if url.get_backend_name() != "sqlite":
         place = url.render_as_string(hide_password=True)
         way_out = "start it or correct DATELINE_DATABASE_URL, then do the same again; what was stored is safe"
+        if isinstance(error, DataError):
+            way_out = "it does not take what was to be stored, and what was stored is safe"
         return StoreUnavailable(f"The ledger {place} failed ({reason[:DRIVER_WORDS]}): {way_out}.")
     if any(words in reason for words in DAMAGED):
         way_out = "put a backup of it back, or set DATELINE_HOME to a new folder and ingest the articles again"
