@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from rag.models.embedder import MINILM, Matrix, Passage, PassageVectors, Vector,
 from rag.models.onnx import BATCH, open_session
 from rag.models.wordpiece import bert_tokenizer
 from vectorstore.values import Span
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 EMBEDDER_MAX_TOKENS = 256
@@ -48,7 +51,7 @@ class MiniLM(BaseEmbedding):
     """
 
     name: str = MINILM
-    _session: onnxruntime.InferenceSession = PrivateAttr()
+    _session: "onnxruntime.InferenceSession" = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
 
     def __init__(self, threads: int = 2) -> None:
