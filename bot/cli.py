@@ -162,6 +162,17 @@ def doctor_command(fix: bool, as_json: bool) -> None:
     run_command(examine(fix, as_json))
 
 
+@dateline.command("health")
+def health_command() -> None:
+    """Say in a moment whether the bot is connected or, where DATELINE_DISCORD_PORT is 0, the library can be read.
+
+    For container engines and timers: exits with 0 only when it is so.
+    """
+    from bot.terminal.health import tell_health
+
+    run_command(tell_health(settings_now()))
+
+
 @dateline.command("backup")
 @click.argument("file", type=OUTPUT_FILE, callback=existing_folder)
 def backup_command(file: Path) -> None:

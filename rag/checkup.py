@@ -27,6 +27,7 @@ from rag.models.openai_client import Limits, Message, ModelServer
 from rag.models.server import Server
 from rag.models.waiting import OnWait
 from rag.settings import Settings
+from vectorstore.chroma import VectorPlace
 from vectorstore.database import open_database
 from vectorstore.errors import StoreError
 from vectorstore.integrity import (
@@ -40,7 +41,7 @@ from vectorstore.integrity import (
 from vectorstore.ledger import SPANS, Ledger
 from vectorstore.lexical import LexicalIndex
 from vectorstore.lexical_files import LexicalFolder
-from vectorstore.lock import writer_lock
+from vectorstore.lock import database_lock, writer_lock
 from vectorstore.staging import REBUILD
 from vectorstore.values import Chunk
 from vectorstore.vectors import StoredVector, VectorStore, filter_fields
@@ -173,38 +174,43 @@ def check_stored(settings: Settings, fix: bool, on_wait: OnWait | None) -> Itera
     """The findings of a library whose writer lock is held."""
     database = open_database(settings.ledger_url)
     try:
-        ledger = Ledger(database)
-        if faults := database_faults(ledger):
-            yield Finding("ledger", "problem", f"the database is damaged: {faults[0]}", DAMAGED_LEDGER)
-            return
-        filled_by, wanted = ledger.metadata("embedder"), embedder_name(settings)
-        if filled_by and filled_by != wanted:
-            words = f"the library was filled by {filled_by!r}, the settings say {wanted!r}"
-            yield Finding("embedder", "problem", words, "run `dateline rebuild`, or set the old model")
-            return
-        try:
-            embedder = open_embedder(settings, on_wait)
-            embedder.embed_question("news")
-        except (EmbedderError, ModelError, SettingsError) as error:
-            yield Finding("embedder", "problem", *sentence_and_fix(error))
-            return
-        yield Finding("embedder", "ok", wanted)
-        if ledger.metadata(REBUILD):
-            yield Finding(
-                "rebuild", "note", "one was begun and not finished", "run `dateline rebuild`, which goes on with it"
-            )
-        try:
-            with opened_store(settings.home / "vectors") as store:
-                storage = Storage(settings.home, ledger, store, embedder, settings.chunk_tokens)
-                found = faults_of(storage)
-                if fix and any(finding.repairable for finding in findings_of(found)):
-                    repair(storage, found)
-                    found = faults_of(storage)
-                yield from findings_of(found)
-        except StoreError as error:
-            yield Finding("vectors", "problem", *sentence_and_fix(error))
+        with database_lock(database, LOCK_SECONDS, on_wait):
+            yield from check_ledger(settings, Ledger(database), fix, on_wait)
     finally:
         database.dispose()
+
+
+def check_ledger(settings: Settings, ledger: Ledger, fix: bool, on_wait: OnWait | None) -> Iterator[Finding]:
+    """The findings of a library that nobody else writes to."""
+    if faults := database_faults(ledger):
+        yield Finding("ledger", "problem", f"the database is damaged: {faults[0]}", DAMAGED_LEDGER)
+        return
+    filled_by, wanted = ledger.metadata("embedder"), embedder_name(settings)
+    if filled_by and filled_by != wanted:
+        words = f"the library was filled by {filled_by!r}, the settings say {wanted!r}"
+        yield Finding("embedder", "problem", words, "run `dateline rebuild`, or set the old model")
+        return
+    try:
+        embedder = open_embedder(settings, on_wait)
+        embedder.embed_question("news")
+    except (EmbedderError, ModelError, SettingsError) as error:
+        yield Finding("embedder", "problem", *sentence_and_fix(error))
+        return
+    yield Finding("embedder", "ok", wanted)
+    if ledger.metadata(REBUILD):
+        yield Finding(
+            "rebuild", "note", "one was begun and not finished", "run `dateline rebuild`, which goes on with it"
+        )
+    try:
+        with opened_store(settings.vector_place) as store:
+            storage = Storage(settings.home, ledger, store, embedder, settings.chunk_tokens)
+            found = faults_of(storage)
+            if fix and any(finding.repairable for finding in findings_of(found)):
+                repair(storage, found)
+                found = faults_of(storage)
+            yield from findings_of(found)
+    except StoreError as error:
+        yield Finding("vectors", "problem", *sentence_and_fix(error))
 
 
 DAMAGED_LEDGER = (
@@ -213,8 +219,8 @@ DAMAGED_LEDGER = (
 
 
 @contextmanager
-def opened_store(folder: Path) -> Iterator[VectorStore]:
-    store = VectorStore(folder)
+def opened_store(place: VectorPlace) -> Iterator[VectorStore]:
+    store = VectorStore(place)
     try:
         yield store
     finally:

@@ -47,6 +47,7 @@ from rag.answering.extractive import closest_passage, lacks_identifier, lacks_na
 from rag.answering.features import is_about
 from rag.answering.follow_up import quote_what_is_asked
 from rag.errors import ModelError, QuestionError
+from rag.ingestion.decoding import storable
 from rag.intent import wants_help
 from rag.language import is_foreign
 from rag.library import Library
@@ -56,7 +57,6 @@ from rag.question import StandaloneQuestion, understand
 from rag.settings import Settings
 from rag.spelling import respelled
 from rag.stored_answers import StoredAnswers
-from rag.text import SURROGATE
 from rag.verification.citations import verify_citations
 from vectorstore.values import Hit, Scope
 
@@ -459,7 +459,7 @@ def why_quoted(model: str, written: "VerifiedText") -> str:
 
 def checked_question(question: str, limit: int) -> str:
     """The question without white space around it. Raises QuestionError when it cannot be answered."""
-    question = SURROGATE.sub("\ufffd", " ".join(question.split()))
+    question = storable(" ".join(question.split()))
     if not question:
         raise QuestionError('The question is empty: ask, for instance, "Will Hungary arrest Putin?".')
     if len(question) > limit:

@@ -79,10 +79,10 @@ async def open_library(settings: Settings, on_wait: Callable[[str], None] | None
 
 
 def open_store(settings: Settings) -> "VectorStore":
-    """The vectors, in a folder of the home."""
+    """The vectors, in a folder of the home or on the server that the settings name."""
     from vectorstore.vectors import VectorStore
 
-    return VectorStore(settings.home / "vectors")
+    return VectorStore(settings.vector_place)
 
 
 @lru_cache(maxsize=1)

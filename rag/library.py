@@ -15,7 +15,7 @@ from rag.digest import Digest, make_digest
 from rag.errors import ArticleError
 from rag.ingestion.documents import Documents
 from rag.ingestion.forgetting import Forgotten, forget
-from rag.ingestion.indexing import IngestReport, OnProgress, Storage, batches, ingest, remove
+from rag.ingestion.indexing import IngestReport, OnProgress, Storage, batches, check_vectors, ingest, remove
 from rag.ingestion.read_articles import (
     RECORD_SUFFIXES,
     SUFFIXES,
@@ -35,7 +35,7 @@ from rag.watching import MOST_ARRIVALS, Arrivals
 from vectorstore.ledger import ArticleVersion, LedgerCounts, News
 from vectorstore.lexical import LexicalIndex
 from vectorstore.listing import ArticleFilter, ListedArticle, Listing
-from vectorstore.lock import ShouldStop, never_stop, writer_lock
+from vectorstore.lock import ShouldStop, database_lock, never_stop, writer_lock
 from vectorstore.values import SHARED_LIBRARY, Article, ArticleKey, Chunk
 
 ARTICLES_LOOKED_AT = 200
@@ -60,11 +60,20 @@ class Library:
         self.on_wait = on_wait
 
     @contextmanager
-    def writing(self, stopped: ShouldStop = never_stop) -> Iterator[None]:
-        """Hold the writer lock, with the vectors reopened as the last writer left them; then index what was written."""
-        with writer_lock(self.storage.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped):
+    def writing(self, stopped: ShouldStop = never_stop) -> Iterator[ShouldStop]:
+        """Hold the writer lock, with the vectors reopened as the last writer left them; then index what was written.
+
+        Yields what long work is to poll: it raises StoreUnavailable when another machine may write meanwhile.
+        """
+        with (
+            writer_lock(self.storage.folder, WRITER_WAIT_SECONDS, self.on_wait, stopped),
+            database_lock(self.storage.ledger.database, WRITER_WAIT_SECONDS, self.on_wait, stopped) as stopped_or_lost,
+        ):
             self.storage.store.reopen()
-            yield
+            yield stopped_or_lost
+            if self.storage.store.is_server:
+                # It may have been emptied meanwhile: then this is the moment to hear of it.
+                check_vectors(self.storage)
             self.storage.lexical.save()
 
     async def ingest(
@@ -93,9 +102,9 @@ class Library:
         prune_most: bool,
         newer_than: datetime | None,
     ) -> IngestReport:
-        with self.writing():
+        with self.writing() as stopped:
             readings = (reading for reading in read_paths(paths, library) if not is_older(reading, newer_than))
-            report, seen = ingest(self.storage, readings, library, progress)
+            report, seen = ingest(self.storage, readings, library, progress, stopped)
             if not prune:
                 return report
             # A locked folder or an empty mount point looks as if everything in it had been deleted.
@@ -145,7 +154,7 @@ class Library:
                 with_url(reading, url)
                 for reading in read_open_file(io.BytesIO(content), name, library, f"{UPLOAD}{name}", name, documents)
             ]
-        with self.writing(stopped):
+        with self.writing(stopped) as stopped:
             if not name.lower().endswith(RECORD_SUFFIXES):
                 # A file of many names its articles itself, and means the same ones by the same ids.
                 readings = [self.with_own_id(reading) for reading in readings]
@@ -169,7 +178,7 @@ class Library:
         return await asyncio.to_thread(self.store_readings, readings, library, stopped)
 
     def store_readings(self, readings: Sequence[ReadArticle], library: str, stopped: ShouldStop) -> IngestReport:
-        with self.writing(stopped):
+        with self.writing(stopped) as stopped:
             return ingest(self.storage, readings, library, stopped=stopped)[0]
 
     async def withdraw(self, library: str, article_ids: Sequence[str], stopped: ShouldStop = never_stop) -> list[str]:
@@ -255,8 +264,8 @@ class Library:
         return await asyncio.to_thread(self.rebuild_all, progress)
 
     def rebuild_all(self, progress: OnProgress | None) -> int:
-        with self.writing():
-            return rebuild(self.storage, progress)
+        with self.writing() as stopped:
+            return rebuild(self.storage, progress, stopped)
 
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
         """Counts and dates of what is stored."""

@@ -18,6 +18,7 @@ from pydantic_settings.exceptions import SettingsError as SettingsErrorOfPydanti
 
 from rag.errors import SettingsError
 from rag.ingestion.decoding import encoding_of
+from vectorstore.chroma import ChromaServer, VectorPlace
 
 PREFIX = "DATELINE_"
 EARLIER_PRIVATE_ADDRESSES = f"{PREFIX}DISCORD_PRIVATE_ADDRESSES"
@@ -39,6 +40,17 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLAlchemy URL of the ledger; empty means a SQLite file in the home folder."
     )
+    chroma_url: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s/?#]+[^\s?#]*$",
+        description="Address of a Chroma server for the vectors; empty means a folder in the home folder.",
+    )
+    chroma_token: SecretStr = Field(
+        SecretStr(""), description="Token for that server, or key of Chroma Cloud; a server of one's own wants none."
+    )
+    chroma_tenant: str = Field("default_tenant", min_length=1, description="Tenant on that server.")
+    chroma_database: str = Field("default_database", min_length=1, description="Database of that tenant.")
+    chroma_seconds: float = Field(30.0, gt=0, le=600, description="Longest wait for one of its answers.")
     seeds: Path | None = Field(
         None, description="Folder loaded on the first question to an empty library; empty means seeds/ of the checkout."
     )
@@ -201,6 +213,19 @@ class Settings(BaseSettings):
             return folder and folder.expanduser().absolute()
         except RuntimeError:
             raise ValueError(f"no user's folder is known for {folder.parts[0] if folder else ''}") from None
+
+    @property
+    def vector_place(self) -> VectorPlace:
+        """Where the vectors are."""
+        return self.chroma_server or self.home / "vectors"
+
+    @property
+    def chroma_server(self) -> ChromaServer | None:
+        """The server of the vectors, None where they are in the home."""
+        if not self.chroma_url:
+            return None
+        token = self.chroma_token.get_secret_value()
+        return ChromaServer(self.chroma_url, token, self.chroma_tenant, self.chroma_database, self.chroma_seconds)
 
     @property
     def ledger_url(self) -> str | Path:

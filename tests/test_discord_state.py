@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, Dialect, Executable, create_engine, text
 from sqlalchemy.dialects import postgresql, sqlite
 
+from rag.settings import Settings
 from vectorstore.bot_state import AuditEntry, BotState, GuildSettings, ShownAnswer, Vote
 from vectorstore.database import open_database, put
 from vectorstore.errors import StoreMismatch
@@ -17,8 +18,8 @@ BIG = 1_400_000_000_000_000_001
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[BotState]:
-    state = BotState(open_database(f"sqlite:///{tmp_path / 'ledger.sqlite3'}"))
+def state(settings: Settings) -> Iterator[BotState]:
+    state = BotState(open_database(settings.ledger_url))
     yield state
     state.close()
 

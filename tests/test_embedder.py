@@ -1,5 +1,9 @@
 """The embedded model is the one that was measured, whatever else is embedded; any LlamaIndex embedding can take its place."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from llama_index.core.embeddings import MockEmbedding
@@ -10,7 +14,7 @@ from rag.models.embedding import TextEmbedder, open_embedder
 from rag.models.minilm import MODEL_SHA256, MiniLM, model_content
 from rag.models.onnx import open_session
 from rag.settings import Settings
-from tests.conftest import SEEDS
+from tests.conftest import REPOSITORY, SEEDS
 from tests.fakes.fake_model_server import embeddings, serving
 
 # First numbers of the vector of GOLDEN, by this model file on onnxruntime 1.32; int8 kernels differ by a little.
@@ -108,3 +112,16 @@ def test_a_model_that_fails_is_named() -> None:
 def test_the_pinned_model_is_the_installed_one() -> None:
     assert len(MODEL_SHA256) == 64
     assert MiniLM(threads=1).name == "all-MiniLM-L6-v2-int8"
+
+
+def test_a_question_leaves_nothing_in_the_users_folder(tmp_path: Path) -> None:
+    """onnxruntime reports to its vendor, and keeps an id for that in the user's folder, unless it is kept from it."""
+    code = "from bot.cli import ask; ask()"
+    environment = {"HOME": str(tmp_path / "user"), "DATELINE_HOME": str(tmp_path / "library"), "PATH": "/usr/bin:/bin"}
+    environment |= {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path / "user")}
+    (tmp_path / "user").mkdir()
+    asked = subprocess.run(
+        [sys.executable, "-c", code, "Will Hungary arrest Putin?"], env=environment, capture_output=True, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert list((tmp_path / "user").rglob("*")) == []

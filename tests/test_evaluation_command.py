@@ -18,6 +18,7 @@ from bot.cli import dateline
 from rag.answer import Answer, Citation, Refusal, answer_to_record
 from rag.evaluation.cases import load_cases
 from rag.evaluation.evaluate import corpus_settings, read_corpus
+from rag.evaluation.results import measured_settings
 from rag.settings import Settings
 from tests.fakes.fake_model_server import answer, failure, serving
 from vectorstore.answers import AnswerStore, StoredAnswer
@@ -315,3 +316,15 @@ def test_prompt_injection_case_reaches_no_terminal(tmp_path: Path) -> None:
     assert "What?" in after.stdout
     assert "\x1b" not in before.stdout + after.stdout
     assert "\x07" not in after.stdout
+
+
+def test_a_corpus_is_never_read_into_the_users_library_on_servers(tmp_path: Path) -> None:
+    """An evaluation prunes its library down to the corpus."""
+    served = Settings(
+        home=tmp_path, database_url="postgresql://news", chroma_url="http://vectors", chroma_tenant="paper"
+    )
+    own = corpus_settings(served, read_corpus([SEED]))
+    assert own.ledger_url == own.home / "ledger.sqlite3"
+    assert own.vector_place == own.home / "vectors"
+    assert own.home != tmp_path
+    assert not [name for name in measured_settings(served) if name.startswith("chroma")]

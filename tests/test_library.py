@@ -28,6 +28,7 @@ from rag.ingestion.indexing import IngestReport, check_embedder
 from rag.ingestion.read_articles import unlisted_folders
 from rag.library import Library
 from rag.models.wordpiece import bert_tokenizer
+from rag.settings import Settings
 from tests.conftest import SEED_ID, SEEDS
 from vectorstore.database import open_database
 from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
@@ -428,7 +429,9 @@ def test_a_ledger_of_the_first_version_gets_the_zone_and_keeps_its_articles(tmp_
     database.dispose()
 
 
-def test_a_ledger_from_before_sources_were_followed_keeps_its_articles(library: Library, tmp_path: Path) -> None:
+def test_a_ledger_from_before_sources_were_followed_keeps_its_articles(
+    library: Library, settings: Settings, tmp_path: Path
+) -> None:
     run(library, write_corpus(tmp_path / "corpus.jsonl", {"a": "One sentence.", "b": "Another sentence."}))
     database = library.storage.ledger.database
     with database.begin() as connection:
@@ -436,7 +439,7 @@ def test_a_ledger_from_before_sources_were_followed_keeps_its_articles(library: 
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("ALTER TABLE articles DROP COLUMN withdrawn"))
         connection.execute(text("UPDATE schema_version SET version = 4"))
-    open_database(library.storage.folder / "ledger.sqlite3").dispose()
+    open_database(settings.ledger_url).dispose()
     assert len(stored_state(library)[0]) == 2
     assert library.storage.ledger.withdraw("shared", ["a"]) == ["a"]
     assert FollowedStore(database).sources() == []

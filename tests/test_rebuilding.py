@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, inspect
 from sqlalchemy import text as sql
 
 from rag.checkup import check_up
@@ -56,15 +56,15 @@ Opened = Callable[..., Library]
 
 
 @pytest.fixture
-def opened(own_home: Path) -> Iterator[Opened]:
+def opened(settings: Settings) -> Iterator[Opened]:
     """Libraries on one home, each with connections of its own, as in processes of their own."""
     closing = []
 
     def open_one(embedder: Embedder, chunk_tokens: int = 220) -> Library:
-        database = open_database(own_home / "ledger.sqlite3")
-        store = VectorStore(own_home / "vectors")
+        database = open_database(settings.ledger_url)
+        store = VectorStore(settings.vector_place)
         closing.extend([store.close, database.dispose])
-        return Library(Storage(own_home, Ledger(database), store, embedder, chunk_tokens))
+        return Library(Storage(settings.home, Ledger(database), store, embedder, chunk_tokens))
 
     yield open_one
     for close in closing:
@@ -89,12 +89,14 @@ def assert_whole(library: Library, count: int) -> None:
     assert storage.ledger.counts(["shared"]).unfinished == 0
     assert storage.ledger.indexed_chunk_count() == storage.store.count() == count
     assert set(storage.store.ids()) == {entry.chunk_id for entry in storage.ledger.lexical_entries()}
-    assert [one.name for one in storage.store.client.list_collections()] == [storage.ledger.collection]
+    assert storage.store.client.collection_names() == [storage.ledger.collection]
     with storage.ledger.transaction() as connection:
-        tables = set(connection.execute(sql("SELECT name FROM sqlite_master")).scalars())
+        schema = inspect(connection)
+        tables = set(schema.get_table_names())
+        indexes = {str(index["name"]) for table in ("chunks", "staged_chunks") for index in schema.get_indexes(table)}
         assert connection.execute(sql("SELECT count(*) FROM staged_chunks")).scalar() == 0
     assert "replaced_chunks" not in tables
-    assert {"chunks_by_article", "staged_chunks_by_article"} <= tables
+    assert indexes == {"chunks_by_article", "staged_chunks_by_article"}
 
 
 class Killed(BaseException):

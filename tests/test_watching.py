@@ -123,9 +123,8 @@ def test_articles_arrive_once_whatever_is_done_to_the_index(library: Library, tm
     assert changed > second
 
 
-def test_a_ledger_of_before_watches_is_brought_up_to_date(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite3"
-    database = open_database(path)
+def test_a_ledger_of_before_watches_is_brought_up_to_date(settings: Settings) -> None:
+    database = open_database(settings.ledger_url)
     Ledger(database).save([IncomingArticle(Article("a", "Rain", "It rained."), "a.txt", "group")])
     with database.begin() as connection:
         for statement in (
@@ -138,7 +137,7 @@ def test_a_ledger_of_before_watches_is_brought_up_to_date(tmp_path: Path) -> Non
         ):
             connection.execute(text(statement))
     database.dispose()
-    database = open_database(path)
+    database = open_database(settings.ledger_url)
     assert Ledger(database).latest_arrival() == 0
     store = WatchStore(database)
     store.add(new_watch("q", 50, 501, 11, ["OB News"]))
@@ -146,8 +145,8 @@ def test_a_ledger_of_before_watches_is_brought_up_to_date(tmp_path: Path) -> Non
     database.dispose()
 
 
-def test_a_change_is_stored_with_the_new_answer_or_not_at_all(tmp_path: Path) -> None:
-    store = WatchStore(open_database(tmp_path / "ledger.sqlite3"))
+def test_a_change_is_stored_with_the_new_answer_or_not_at_all(settings: Settings) -> None:
+    store = WatchStore(open_database(settings.ledger_url))
     watch = Watch("w", 50, 501, 11, "q", (), 1.0, "before", 1.0)
     store.add(watch)
     assert store.note_answer(watch, Said("after", 2.0), "2025-05-24", 9.0, is_change=True)

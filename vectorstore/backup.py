@@ -22,6 +22,7 @@ from typing import IO
 
 import numpy as np
 
+from vectorstore.chroma import ChromaServer, VectorPlace
 from vectorstore.database import open_database
 from vectorstore.errors import StoreMismatch, StoreUnavailable
 from vectorstore.ledger import Ledger
@@ -57,9 +58,12 @@ class Manifest:
     sha256: Mapping[str, str]
 
 
-def write_backup(home: Path, file: Path, on_wait: Callable[[str], None] | None = None) -> Manifest:
+def write_backup(
+    home: Path, file: Path, on_wait: Callable[[str], None] | None = None, server: ChromaServer | None = None
+) -> Manifest:
     """Back the library of a home up while questions are answered from it; only writers wait. Raises StoreError.
 
+    server: where the vectors are, if not in the home.
     The file is there when it is whole, and not before.
     """
     if file.exists():
@@ -75,7 +79,7 @@ def write_backup(home: Path, file: Path, on_wait: Callable[[str], None] | None =
             # It holds what people asked: nobody else may read it.
             partial.touch(mode=0o600)
             with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-                manifest = write_members(archive, snapshot, home / "vectors")
+                manifest = write_members(archive, snapshot, server or home / "vectors")
             partial.rename(file)
         finally:
             partial.unlink(missing_ok=True)
@@ -120,7 +124,7 @@ def leave_rebuild_out(snapshot: Path) -> None:
             connection.execute("VACUUM")
 
 
-def write_members(archive: zipfile.ZipFile, snapshot: Path, vectors: Path) -> Manifest:
+def write_members(archive: zipfile.ZipFile, snapshot: Path, vectors: VectorPlace) -> Manifest:
     """Everything into the archive, the manifest last."""
     sha256: dict[str, str] = {}
     with snapshot.open("rb") as ledger:
@@ -162,17 +166,22 @@ def write_member(archive: zipfile.ZipFile, name: str, blocks: Iterator[bytes]) -
 
 
 def restore_backup(
-    file: Path, home: Path, replace: bool, on_wait: Callable[[str], None] | None = None
+    file: Path,
+    home: Path,
+    replace: bool,
+    on_wait: Callable[[str], None] | None = None,
+    server: ChromaServer | None = None,
 ) -> tuple[Manifest, Path | None]:
     """Put the library of a backup into a home; returns where the one before it was moved to, None where there was none.
 
+    server: where the vectors go, if not into the home; those of the library before stay there.
     The home is as it was until everything is read, checked and made. Raises StoreError.
     """
     if not replace and any((home / part).exists() for part in PARTS):
         raise StoreUnavailable(f"{home} holds a library: add --replace, or set DATELINE_HOME to a new folder.")
     with writer_lock(home, LOCK_WAIT_SECONDS, on_wait), disk_errors(home), emptied_folder(home, RESTORING) as made:
         manifest = read_members(file, made)
-        make_library(made, manifest)
+        make_library(made, manifest, server)
         before = move_aside(home)
         for part in PARTS:
             if (made / part).exists():
@@ -217,11 +226,15 @@ def copied(member: IO[bytes], copy: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-def make_library(folder: Path, manifest: Manifest) -> None:
+def make_library(folder: Path, manifest: Manifest, server: ChromaServer | None) -> None:
     """Bring the ledger up to date, and make vector store and lexical index of what its chunks say."""
     database = open_database(folder / LEDGER)
     ledger = Ledger(database)
-    store = VectorStore(folder / "vectors", ledger.collection)
+    # The library that was backed up may still be there, with its vectors on the same server.
+    ledger.forget_own_name()
+    if server is not None:
+        ledger.set_metadata("collection", ledger.new_collection())
+    store = VectorStore(server or folder / "vectors", ledger.collection)
     try:
         with (folder / IDS).open(encoding="utf-8") as lines, (folder / VECTORS).open("rb") as vectors:
             while ids := [line.rstrip("\n") for line in islice(lines, VECTORS_IN_MEMORY)]:

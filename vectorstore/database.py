@@ -5,14 +5,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, NoSuchModuleError, SQLAlchemyError
 
 from vectorstore.errors import StoreUnavailable
 from vectorstore.schema import migrate
 
+SERVER_WAIT_SECONDS = 10
+"""How long a PostgreSQL that does not answer is waited for. A guess: a restart takes two."""
+MIGRATION_LOCK, WRITER_LOCK = 0x6461_7465_0001, 0x6461_7465_0002
+"""Advisory locks of PostgreSQL ("date" and a number), which hold between machines: who migrates, and who writes."""
+DRIVER_WORDS = 300
+"""Characters of what PostgreSQL says: its driver quotes whole statements."""
 # SQLite's own words for a file that holds something else, and for one that was overwritten in part.
 DAMAGED = ("not a database", "malformed")
 
@@ -27,7 +33,7 @@ def open_database(address: str | Path) -> Engine:
         is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
         if is_file:
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed)
+        engine = create_engine(parsed) if parsed.get_backend_name() == "sqlite" else server_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         # The URL may hold a password, and SQLAlchemy's message may hold the URL.
         raise StoreUnavailable(
@@ -43,6 +49,8 @@ def open_database(address: str | Path) -> Engine:
         event.listen(engine, "connect", set_sqlite_pragmas)
     try:
         with engine.begin() as connection:
+            if is_postgresql(connection):
+                connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             migrate(connection)
     except SQLAlchemyError as error:
         engine.dispose()
@@ -51,12 +59,28 @@ def open_database(address: str | Path) -> Engine:
     return engine
 
 
+def server_engine(url: URL) -> Engine:
+    """An engine for a database on a server. A kept connection is tried before it is used: the server may have been restarted."""
+    wait = {"connect_timeout": SERVER_WAIT_SECONDS} if url.get_backend_name() == "postgresql" else {}
+    return create_engine(url, pool_pre_ping=True, connect_args=wait)
+
+
+def is_postgresql(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
 @contextmanager
 def transaction(database: Engine) -> Iterator[Connection]:
     """Everything or nothing. Raises StoreUnavailable when the database fails."""
+    with database_errors(database), database.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def database_errors(database: Engine) -> Iterator[None]:
+    """Turn what the database raises into one sentence."""
     try:
-        with database.begin() as connection:
-            yield connection
+        yield
     except SQLAlchemyError as error:
         way_out = "free disk space or correct permissions, then run the same command again; what was stored is safe"
         raise unavailable(database.url, error, way_out) from error
@@ -67,7 +91,7 @@ def put(connection: Connection, table: Table, row: Mapping[str, object], adding:
 
     adding: a column whose number is added to the stored one instead.
     """
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = postgresql.insert if is_postgresql(connection) else sqlite.insert
     statement = insert(table).values(**row)
     keys = [column.name for column in table.primary_key]
     new: dict[str, ColumnElement[object]] = {name: statement.excluded[name] for name in row if name not in keys}
@@ -76,14 +100,24 @@ def put(connection: Connection, table: Table, row: Mapping[str, object], adding:
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new))
 
 
+def put_if_new(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
+    """Store a row unless there is one with its primary key, safe against concurrent writers."""
+    insert = postgresql.insert if is_postgresql(connection) else sqlite.insert
+    connection.execute(insert(table).values(**row).on_conflict_do_nothing())
+
+
 def unavailable(url: URL, error: SQLAlchemyError, way_out: str) -> StoreUnavailable:
     """A failing database in one sentence; where it is damaged, no disk space and no permission helps."""
-    reason = str(getattr(error, "orig", None) or error)
+    reason = " ".join(str(getattr(error, "orig", None) or error).split())
+    if url.get_backend_name() != "sqlite":
+        place = url.render_as_string(hide_password=True)
+        way_out = "start it or correct DATELINE_DATABASE_URL, then do the same again; what was stored is safe"
+        if isinstance(error, DataError):
+            way_out = "it does not take what was to be stored, and what was stored is safe"
+        return StoreUnavailable(f"The ledger {place} failed ({reason[:DRIVER_WORDS]}): {way_out}.")
     if any(words in reason for words in DAMAGED):
         way_out = "put a backup of it back, or set DATELINE_HOME to a new folder and ingest the articles again"
-    is_sqlite = url.get_backend_name() == "sqlite"
-    place = url.database if is_sqlite else url.render_as_string(hide_password=True)
-    return StoreUnavailable(f"The ledger {place} failed ({reason}): {way_out}.")
+    return StoreUnavailable(f"The ledger {url.database} failed ({reason}): {way_out}.")
 
 
 def set_sqlite_pragmas(connection: SqliteConnection, _record: object) -> None:

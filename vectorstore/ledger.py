@@ -6,6 +6,7 @@ that a run killed at any moment leaves articles that are either wholly there or 
 
 import hashlib
 import json
+import secrets
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from vectorstore.database import put, transaction
+from vectorstore.database import put, put_if_new, transaction
 from vectorstore.schema import (
     article_versions,
     articles,
@@ -54,6 +55,8 @@ MAX_IDS_AT_ONCE = 5_000
 ARRIVAL_STEP = 0.001
 MAX_COMPARED_TEXTS = 20
 """Texts that are compared with a new one, those first that share most of its bands."""
+OWN_NAME = "library"
+"""The fact that tells this library from others whose vectors lie on the same server."""
 MAX_VERSIONS = 100
 """Earlier texts that are kept of one article, the newest of them: a page that changes with every look would fill the disk."""
 FORGETTING = "forgetting"
@@ -198,6 +201,33 @@ class Ledger:
     def collection(self) -> str:
         """The name of the vectors that belong to the stored chunks; a rebuild makes others."""
         return self.metadata("collection") or FIRST_COLLECTION
+
+    @property
+    def own_collections(self) -> str:
+        """How the names of this library's vectors begin: one Chroma server may hold those of several libraries."""
+        own = self.metadata(OWN_NAME)
+        if not own:
+            with self.transaction() as connection:
+                # Another process may be giving it one at this moment: the first one stays.
+                put_if_new(connection, facts, {"name": OWN_NAME, "value": secrets.token_hex(6)})
+            own = self.metadata(OWN_NAME)
+        return f"{FIRST_COLLECTION}-{own}"
+
+    def forget_own_name(self) -> None:
+        """Become another library than the one that this is a copy of."""
+        with self.transaction() as connection:
+            connection.execute(delete(facts).where(facts.c.name == OWN_NAME))
+
+    def new_collection(self) -> str:
+        """A name for vectors that are to be made, which nobody had before."""
+        return f"{self.own_collections}-{secrets.token_hex(4)}"
+
+    def claim_collection(self) -> None:
+        """Give a library that has no vectors yet a name for them that is no other library's."""
+        if not self.metadata("collection") and not self.indexed_chunk_count():
+            name = self.new_collection()
+            with self.transaction() as connection:
+                put_if_new(connection, facts, {"name": "collection", "value": name})
 
     # Articles
 

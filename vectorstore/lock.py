@@ -1,4 +1,7 @@
-"""One writer at a time: two processes writing to one Chroma folder lose data (chroma issue 7090)."""
+"""One writer at a time: two processes writing to one Chroma folder lose data (chroma issue 7090).
+
+The lock of a folder holds on one machine, that of PostgreSQL between machines.
+"""
 
 import os
 import time
@@ -7,13 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, func, select, text
 
+from vectorstore.database import WRITER_LOCK, database_errors
 from vectorstore.errors import StoreBusy, StoreStopped, StoreUnavailable
 
 ShouldStop = Callable[[], bool]
 """Polled by long-running work: True once the program is shutting down."""
 FIRST_WAIT_WORD_SECONDS = 2.0
 """When a wait is spoken of again for the first time. A guess: sooner it is noise."""
+LOCK_POLL_SECONDS = 0.2
 STOPPED_BEFORE = "This was stopped before it began, and nothing was changed: do it again."
 
 
@@ -60,6 +66,61 @@ def writer_lock(
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def database_lock(
+    database: Engine,
+    wait_seconds: float,
+    on_wait: Callable[[str], None] | None = None,
+    stopped: ShouldStop = never_stop,
+) -> Iterator[ShouldStop]:
+    """Hold PostgreSQL's lock for writing, which holds between machines; on SQLite there is one machine, and nothing to do.
+
+    Yields `stopped`, which raises StoreUnavailable once the lock is lost: the server frees it when its connection ends.
+    Raises StoreBusy, StoreStopped, StoreUnavailable.
+    """
+    if database.dialect.name != "postgresql":
+        yield stopped
+        return
+    with database_errors(database), database.connect() as connection:
+        # Outside of transactions: an open one would keep the server from cleaning up.
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        until, next_word = time.monotonic() + wait_seconds, 0.0
+        while not connection.execute(select(func.pg_try_advisory_lock(WRITER_LOCK))).scalar():
+            if stopped():
+                raise StoreStopped(STOPPED_BEFORE)
+            left = until - time.monotonic()
+            if left <= 0:
+                raise StoreBusy(
+                    f"{database_holder(connection)} is writing to the ledger's database: try again when it has finished "
+                    f"(waited {wait_seconds:.0f} s)."
+                )
+            if on_wait and wait_seconds - left >= next_word:
+                on_wait(f"Waiting for {database_holder(connection)}, which is writing to the ledger's database ...")
+                next_word = max(FIRST_WAIT_WORD_SECONDS, 2 * next_word)
+            time.sleep(min(LOCK_POLL_SECONDS, left))
+
+        def stopped_or_lost() -> bool:
+            with database_errors(database):
+                connection.execute(select(1))
+            return stopped()
+
+        try:
+            yield stopped_or_lost
+        finally:
+            # Closed, not kept for others: it would keep the lock with it.
+            connection.invalidate()
+
+
+def database_holder(connection: Connection) -> str:
+    """Who holds the lock for writing, in words."""
+    query = text(
+        "SELECT a.pid, host(a.client_addr) AS address FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
+        "WHERE l.locktype = 'advisory' AND l.granted AND (l.classid::bigint << 32) + l.objid::bigint = :key"
+    )
+    row = connection.execute(query, {"key": WRITER_LOCK}).first()
+    return f"the program at {row.address}" if row and row.address else "another program"
 
 
 def acquire_patiently(

@@ -4,7 +4,6 @@ Killed before that, the library is as it was and what was made stays; killed aft
 """
 
 import json
-import secrets
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, case, delete, func, inspect, select, text, union, update
@@ -48,7 +47,7 @@ class Staging:
         if begun and json.loads(begun)["index_key"] == index_key:
             return str(json.loads(begun)["collection"])
         self.clear()
-        collection = f"chunks-{secrets.token_hex(6)}"
+        collection = self.ledger.new_collection()
         self.ledger.set_metadata(REBUILD, json.dumps({"index_key": index_key, "collection": collection}))
         return collection
 

@@ -1,17 +1,23 @@
-"""The vectors, in Chroma: ids, unit vectors and what filters need. Texts stay in the ledger. The only door to chromadb."""
+"""The vectors, in Chroma: ids, unit vectors and what filters need. Texts stay in the ledger; chroma.py opens it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic_settings import DotEnvSettingsSource
 
+from vectorstore.chroma import (
+    MAX_AT_ONCE,
+    MAX_SENT_AT_ONCE,
+    ChromaServer,
+    VectorPlace,
+    chroma_errors,
+    may_pass,
+    open_chroma,
+)
 from vectorstore.errors import StoreUnavailable
 from vectorstore.values import FIRST_COLLECTION, Chunk, Scope, Selection, calendar_seconds
 
@@ -20,16 +26,12 @@ if TYPE_CHECKING:
     from chromadb.api.types import GetResult, Metadata, Where
 
 Value = TypeVar("Value")
-# SQLite's limit on variables, which Chroma passes on; asked of the client, with this as the most.
-MAX_AT_ONCE = 1_000
 MAX_COMPARED = 300
 """Up to so many selected chunks are compared one by one: reading a vector takes .04 ms, a search among few chosen ids 20 ms."""
 MAX_FETCHED = 300
 """Up to so many are fetched to find those in scope among them; beyond, Chroma's search among chosen ids is faster."""
 SPARE = 1.5
 """How many more are fetched than would do if all that is in scope lay evenly."""
-# What SQLite and the operating system say in Chroma's errors when nothing more can be written.
-FULL = ("disk is full", "No space left", "File too large", "disk I/O error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +54,29 @@ class StoredVector:
 class VectorStore:
     """One Chroma collection, cosine space. Every method raises StoreUnavailable when Chroma fails."""
 
-    def __init__(self, folder: Path, name: str = FIRST_COLLECTION) -> None:
-        self.folder = folder
+    def __init__(self, place: VectorPlace, name: str = FIRST_COLLECTION) -> None:
+        self.place = place
+        self.at_once = MAX_SENT_AT_ONCE if self.is_server else MAX_AT_ONCE
         self.current: Callable[[], str] = lambda: name
         self.name = name
         self.opened: Collection | None = None
         self.opening = Lock()
         self.open()
 
-    def open(self) -> None:
-        """Open the folder; the collection is opened when it is used."""
-        with chroma_errors(self.folder):
-            with no_env_files():
-                import chromadb
-                from chromadb.config import Settings
+    @property
+    def is_server(self) -> bool:
+        """True if others may change or empty it without this library's ledger."""
+        return isinstance(self.place, ChromaServer)
 
-            self.folder.mkdir(parents=True, exist_ok=True)
-            settings = Settings(_env_file=None, anonymized_telemetry=False, allow_reset=False)
-            self.client = chromadb.PersistentClient(str(self.folder), settings=settings)
+    def open(self) -> None:
+        """Open the folder, or be ready to ask the server; the collection is opened when it is used."""
+        with chroma_errors(self.place):
+            self.client = open_chroma(self.place)
             self.name, self.opened = self.current(), None
 
     def beside(self, name: str) -> "VectorStore":
-        """Another collection in the same folder."""
-        return VectorStore(self.folder, name)
+        """Another collection in the same place."""
+        return VectorStore(self.place, name)
 
     def follow(self, current: Callable[[], str]) -> None:
         """Use the collection that is the current one whenever this is opened, or is to catch up."""
@@ -90,57 +92,54 @@ class VectorStore:
 
     @property
     def collection(self) -> "Collection":
-        """The collection, made where it is not there. Vectors are always ours: Chroma's own function downloads a model."""
+        """The collection, made where it is not there."""
         if self.opened is None:
-            self.opened = self.client.get_or_create_collection(
-                self.name, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
-            )
+            self.opened = self.client.open_collection(self.name)
         return self.opened
 
-    def drop_others(self, kept: Set[str]) -> None:
-        """Delete every collection but these: what a rebuild replaced, or left behind when it was given up."""
-        with chroma_errors(self.folder):
-            for collection in self.client.list_collections():
-                if collection.name not in kept:
-                    self.client.delete_collection(collection.name)
+    def drop_others(self, kept: Set[str], beginning: str) -> None:
+        """Delete every collection but these: what a rebuild replaced, or left behind when it was given up.
+
+        beginning: how the names of this library's collections begin. A server may hold other libraries' too, a folder does not.
+        """
+        with chroma_errors(self.place):
+            for name in self.client.collection_names():
+                if name not in kept and (name.startswith(beginning) or not self.is_server):
+                    self.client.delete_collection(name)
 
     def close(self) -> None:
-        with chroma_errors(self.folder):
-            from chromadb.api.client import Client
-
-            if isinstance(self.client, Client):
-                self.client.close()
+        with chroma_errors(self.place):
+            self.client.close()
 
     def reopen(self) -> None:
-        """Open the folder in its present state, before writing.
+        """Open the place in its present state, before writing.
 
-        Chroma keeps its index in memory. Written over what another process wrote since, the folder is corrupt
+        Embedded, Chroma keeps its index in memory. Written over what another process wrote since, the folder is corrupt
         for both (measured: "Error finding id" for good).
         """
         with self.opening:
+            self.renew()
+
+    def renew(self) -> None:
+        """Forget what is known of the place. Connections to a server renew themselves, and other threads may be using them."""
+        if self.is_server:
+            self.name, self.opened = self.current(), None
+        else:
             self.close()
             self.open()
 
     def use(self, work: Callable[["Collection"], Value]) -> Value:
-        """Work on the collection, which may be done twice. Where another process wrote since, it is reopened once.
-
-        Chroma then answers "Error finding id" for what the other process deleted, and "does not exist" where it made
-        the collection again; a collection that was closed meanwhile fails in ways of its own.
-        """
-        with chroma_errors(self.folder):
-            from chromadb.errors import InternalError, NotFoundError
-
+        """Work on the collection, which may be done twice: where another process wrote since, it is reopened once."""
+        with chroma_errors(self.place):
             collection = self.opened
             try:
                 return work(collection or self.collection)
             except Exception as error:
                 with self.opening:
                     if self.opened is collection or collection is None:
-                        # AttributeError: the client was closed, and could not be opened again on a full disk.
-                        if not isinstance(error, InternalError | NotFoundError | AttributeError):
+                        if not may_pass(self.place, error):
                             raise
-                        self.close()
-                        self.open()
+                        self.renew()
                 return work(self.collection)
 
     def count(self) -> int:
@@ -148,36 +147,40 @@ class VectorStore:
 
     def stored(self) -> Iterator[StoredVector]:
         """Everything that is stored, for a checkup."""
-        for start in range(0, self.count(), MAX_AT_ONCE):
-            page = self.use(partial(read_page, start))
+        for start in range(0, self.count(), self.at_once):
+            page = self.use(partial(read_page, start, self.at_once))
             rows, fields = page["embeddings"], page["metadatas"]
             if rows is None or fields is None or len(rows) != len(page["ids"]):
-                raise StoreUnavailable(
-                    f"The vector store {self.folder} has lost vectors: delete that folder and run `dateline rebuild`."
-                )
+                way_out = "run" if self.is_server else "delete that folder and run"
+                raise StoreUnavailable(f"The vector store {self.place} has lost vectors: {way_out} `dateline rebuild`.")
             for chunk_id, row, of_chunk in zip(page["ids"], rows, fields, strict=True):
                 yield StoredVector(chunk_id, np.asarray(row, dtype=np.float32), of_chunk or {})
 
     def upsert(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
-        for start in range(0, len(chunks), MAX_AT_ONCE):
-            batch = chunks[start : start + MAX_AT_ONCE]
-            self.use(partial(upsert, batch, vectors[start : start + MAX_AT_ONCE]))
+        for start in range(0, len(chunks), self.at_once):
+            batch = chunks[start : start + self.at_once]
+            self.use(partial(upsert, batch, vectors[start : start + self.at_once]))
 
     def ids(self) -> Iterator[str]:
         """The id of every vector."""
-        for start in range(0, self.count(), MAX_AT_ONCE):
-            yield from self.use(partial(read_ids, start))
+        for start in range(0, self.count(), self.at_once):
+            yield from self.use(partial(read_ids, start, self.at_once))
 
     def ids_of(self, library: str, article_ids: Sequence[str]) -> set[str]:
         """The ids of every chunk stored for these articles."""
         if not article_ids:
             return set()
         where = cast("Where", {"$and": [{"library": library}, {"article_id": {"$in": list(article_ids)}}]})
-        return set(self.use(lambda collection: collection.get(where=where, include=[]))["ids"])
+        found: set[str] = set()
+        while True:
+            page = self.use(partial(read_ids_where, where, len(found), self.at_once))
+            found.update(page)
+            if len(page) < self.at_once:
+                return found
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
-        for start in range(0, len(chunk_ids), MAX_AT_ONCE):
-            self.use(partial(delete, list(chunk_ids[start : start + MAX_AT_ONCE])))
+        for start in range(0, len(chunk_ids), self.at_once):
+            self.use(partial(delete, list(chunk_ids[start : start + self.at_once])))
 
     def search(
         self, vector: NDArray[np.float32], limit: int, scope: Scope | None, selection: Selection | None = None
@@ -253,12 +256,16 @@ def upsert(chunks: Sequence[Chunk], vectors: NDArray[np.float32], collection: "C
     collection.upsert(ids=ids, embeddings=vectors, metadatas=fields)
 
 
-def read_ids(start: int, collection: "Collection") -> list[str]:
-    return collection.get(limit=MAX_AT_ONCE, offset=start, include=[])["ids"]
+def read_ids(start: int, count: int, collection: "Collection") -> list[str]:
+    return collection.get(limit=count, offset=start, include=[])["ids"]
 
 
-def read_page(start: int, collection: "Collection") -> "GetResult":
-    return collection.get(limit=MAX_AT_ONCE, offset=start, include=["embeddings", "metadatas"])
+def read_ids_where(where: "Where", start: int, count: int, collection: "Collection") -> list[str]:
+    return collection.get(where=where, limit=count, offset=start, include=[])["ids"]
+
+
+def read_page(start: int, count: int, collection: "Collection") -> "GetResult":
+    return collection.get(limit=count, offset=start, include=["embeddings", "metadatas"])
 
 
 def delete(chunk_ids: list[str], collection: "Collection") -> None:
@@ -301,49 +308,3 @@ def is_in_scope(fields: "Metadata", scope: Scope) -> bool:
     if scope.since is not None and published < calendar_seconds(scope.since):
         return False
     return scope.until is None or published < calendar_seconds(scope.until)
-
-
-@contextmanager
-def no_env_files() -> Iterator[None]:
-    """Keep Chroma, which makes settings of its own while it is imported, from reading the .env of the working directory.
-
-    Ours is not for it, and it fails at one that is not UTF-8. Settings are loaded before the store is opened, so that
-    nobody else misses the file meanwhile.
-    """
-    hook = "_read_env_files"
-    before = getattr(DotEnvSettingsSource, hook)
-    type.__setattr__(DotEnvSettingsSource, hook, no_values)
-    try:
-        yield
-    finally:
-        type.__setattr__(DotEnvSettingsSource, hook, before)
-
-
-def no_values(_source: DotEnvSettingsSource) -> dict[str, str | None]:
-    return {}
-
-
-@contextmanager
-def chroma_errors(folder: Path) -> Iterator[None]:
-    """Turn whatever Chroma raises into one sentence that says what to do."""
-    try:
-        yield
-    except StoreUnavailable:
-        raise
-    except Exception as error:
-        # Chroma raises its own errors, sqlite3's, pydantic's (from a .env it reads while imported) and bare Exception.
-        if any(words in str(error) for words in FULL):
-            way_out = "free disk space, then run the same command again; what was stored is safe"
-        else:
-            # Not `rebuild` alone: it opens the folder first, and a damaged one cannot be opened.
-            way_out = (
-                "correct its permissions or, where it is damaged, delete that folder and run `dateline rebuild`; "
-                "the articles are safe in the ledger"
-            )
-        raise StoreUnavailable(f"The vector store {folder} failed ({first_line(error)}): {way_out}.") from error
-
-
-def first_line(error: BaseException) -> str:
-    """The beginning of an error's own words."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

@@ -15,7 +15,7 @@ from vectorstore.backup import Manifest, restore_backup, write_backup
 async def back_up(settings: Settings, file: Path) -> int:
     """Write the file and say what it holds. Raises StoreError, SettingsError."""
     refuse_other_databases(settings)
-    manifest = await asyncio.to_thread(write_backup, settings.home, file, notify)
+    manifest = await asyncio.to_thread(write_backup, settings.home, file, notify, settings.chroma_server)
     click.echo(f"{safe(str(file))} holds {contents(manifest)}.")
     return ANSWERED
 
@@ -23,7 +23,9 @@ async def back_up(settings: Settings, file: Path) -> int:
 async def restore(settings: Settings, file: Path, replace: bool) -> int:
     """Put the library back and say where the one before it is. Raises StoreError, SettingsError."""
     refuse_other_databases(settings)
-    manifest, before = await asyncio.to_thread(restore_backup, file, settings.home, replace, notify)
+    manifest, before = await asyncio.to_thread(
+        restore_backup, file, settings.home, replace, notify, settings.chroma_server
+    )
     click.echo(f"{settings.home} holds {contents(manifest)}, as of {safe(manifest.made_at)}.")
     if before:
         click.echo(f"What was there is in {before}: delete it when you no longer need it.")

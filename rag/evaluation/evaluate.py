@@ -209,7 +209,8 @@ def corpus_settings(settings: Settings, corpus: Corpus) -> Settings:
     made_from = f"{corpus.digest} {embedder_name(settings)} {settings.embedder_options} {settings.chunk_tokens}"
     key = hashlib.sha256(made_from.encode()).hexdigest()[:16]
     home = cache_folder(settings) / "corpora" / key
-    return settings.model_copy(update={"home": home, "database_url": "", "store_answers": False})
+    in_files = {"home": home, "database_url": "", "chroma_url": ""}
+    return settings.model_copy(update=in_files | {"store_answers": False})
 
 
 def cache_folder(settings: Settings) -> Path:

@@ -19,6 +19,7 @@ from rag.settings import Settings
 SCHEMA = "dateline/evaluation/1"
 # Where things are kept and who is asked do not belong to what was measured; a URL may hold a password.
 NOT_MEASURED = {"home", "database_url", "seeds", "store_answers", "answer_retention_days", "question_limit"}
+NOT_MEASURED_FAMILIES = ("discord_", "chroma_")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ def measured_settings(settings: Settings) -> dict[str, object]:
     chosen: dict[str, object] = {}
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        if name in NOT_MEASURED or name.startswith("discord_") or name.endswith("_url") or isinstance(value, SecretStr):
+        if name in NOT_MEASURED or name.startswith(NOT_MEASURED_FAMILIES) or isinstance(value, SecretStr):
+            continue
+        if name.endswith("_url"):
             continue
         if name.startswith("model_") and not settings.model:
             continue

@@ -14,6 +14,8 @@ from rag.ingestion.decoding import Unreadable, repaired, storable
 from rag.ingestion.markup import is_markup, text_of_html, without_tags
 from vectorstore.values import GIVEN, GUESSED, Article, Origin
 
+MAX_ID_BYTES, ID_BEGINNING_BYTES = 1_000, 200
+"""PostgreSQL indexes up to 2,704 bytes, an id beside the names of its library and its file."""
 MAX_CHARACTERS = 5_000_000
 """Longest single article. Larger ones are reported: no newspaper prints them."""
 TITLE_CHARACTERS = 90
@@ -222,7 +224,7 @@ def make_article(
         raise Unreadable("holds no text.")
     return Article(
         # As it is written: names of files that differ in little are different files.
-        id=storable(identifier).strip(),
+        id=short_id(storable(identifier).strip()),
         title=title or derived_title(text),
         text=text,
         library=library,
@@ -234,6 +236,14 @@ def make_article(
         author=repaired_line(author),
         updated=updated,
     )
+
+
+def short_id(identifier: str) -> str:
+    """An id that any database can look up: a longer one is its beginning and its digest."""
+    encoded = identifier.encode()
+    if len(encoded) <= MAX_ID_BYTES:
+        return identifier
+    return f"{encoded[:ID_BEGINNING_BYTES].decode(errors='ignore')}-{hashlib.sha256(encoded).hexdigest()[:32]}"
 
 
 def repaired_line(text: str) -> str:

@@ -96,6 +96,9 @@ class Storage:
         self.folder = folder
         self.ledger = ledger
         self.store = store
+        if store.is_server:
+            ledger.claim_collection()
+        self.counted = ("", 0)
         store.follow(lambda: ledger.collection)
         self.lexical = LexicalStore(folder / "lexical", ledger)
         self.embedder = embedder
@@ -106,6 +109,14 @@ class Storage:
         """Names the way chunks are made: articles chunked in another way are unfinished."""
         way = f"{CHUNKING}:{self.chunk_tokens}:{self.embedder.name}"
         return hashlib.sha256(way.encode()).hexdigest()[:12]
+
+    def known_chunks(self) -> tuple[str, int]:
+        """The ledger's revision and how many vectors it needs, counted once a revision: counting takes as long as searching."""
+        revision = self.ledger.revision
+        if revision != self.counted[0] or not revision:
+            # Counted after the revision was read: what changes meanwhile is of a later one.
+            self.counted = (revision, self.ledger.indexed_chunk_count())
+        return self.counted
 
     @cached_property
     def splitter(self) -> "SentenceSplitter":
@@ -186,24 +197,40 @@ def check_embedder(storage: Storage) -> None:
 def follow_rebuild(storage: Storage) -> str:
     """Use the vectors that belong to the ledger's chunks; returns their name.
 
-    Raises StoreMismatch when another process rebuilt the library with another model.
+    Raises StoreMismatch when another process rebuilt the library with another model, or a server lost vectors.
     """
     collection = storage.ledger.collection
     if collection != storage.store.name:
         check_embedder(storage)
         storage.store.catch_up()
+    if storage.store.is_server:
+        # A folder is this library's alone, and was looked at when it was opened.
+        check_vectors(storage)
     return collection
 
 
 def check_storage(storage: Storage) -> None:
     """Raises StoreMismatch when the vectors are another model's, or fewer than the ledger knows of."""
     check_embedder(storage)
-    known, stored = storage.ledger.indexed_chunk_count(), storage.store.count()
-    if stored < known:
-        raise StoreMismatch(
-            f"{storage.store.folder} holds {stored} vectors, the ledger knows of {known}: run `dateline rebuild` to make "
-            "them again from the stored articles."
-        )
+    check_vectors(storage)
+
+
+def check_vectors(storage: Storage) -> None:
+    """Raises StoreMismatch when there are fewer vectors than the ledger knows of: answers would miss what is stored.
+
+    What another process deletes is taken out of the ledger's count first, under a new revision: then it is looked at again.
+    """
+    while True:
+        (revision, known), stored = storage.known_chunks(), storage.store.count()
+        if stored >= known:
+            return
+        if storage.ledger.revision == revision:
+            break
+        storage.store.catch_up()
+    raise StoreMismatch(
+        f"{storage.store.place} holds {stored} vectors, the ledger knows of {known}: run `dateline rebuild` to make "
+        "them again from the stored articles."
+    )
 
 
 def add_incoming(ledger: Ledger, article: Article, origin: str, incoming: list[IncomingArticle]) -> None:

@@ -17,53 +17,57 @@ from rag.ingestion.indexing import (
     ahead,
     batches,
     chunk_and_embed,
+    raise_if_stopped,
 )
 from vectorstore.errors import StoreUnavailable
 from vectorstore.ledger import IndexedChunk
-from vectorstore.lock import never_stop
+from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.staging import Staging
 from vectorstore.values import Article
 from vectorstore.vectors import VectorStore
 
 
-def rebuild(storage: Storage, on_progress: OnProgress | None = None) -> int:
+def rebuild(storage: Storage, on_progress: OnProgress | None = None, stopped: ShouldStop = never_stop) -> int:
     """Make the library anew with the present embedder; returns how many chunks there are. The caller holds the writer lock.
 
-    Raises StoreError, EmbedderError; until the switch the library is as it was.
+    stopped is polled between batches. Raises StoreError, EmbedderError; until the switch the library is as it was.
     """
     staging = Staging(storage.ledger)
     staging.drop_replaced()
     collection = staging.begin(storage.index_key)
-    storage.store.drop_others({storage.ledger.collection, collection})
+    storage.store.drop_others({storage.ledger.collection, collection}, storage.ledger.own_collections)
     new = storage.store.beside(collection)
     try:
         staging.drop_outdated()
         staging.make_again(sorted(staging.chunk_ids() - set(new.ids())))
-        make_missing(storage, staging, new, on_progress)
+        make_missing(storage, staging, new, on_progress, stopped)
         stored, made = set(new.ids()), staging.chunk_ids()
         new.delete(sorted(stored - made))
         if lost := made - stored:
             raise StoreUnavailable(
-                f"The vector store {new.folder} lost {len(lost):,} vectors while it was filled: "
+                f"The vector store {new.place} lost {len(lost):,} vectors while it was filled: "
                 "run `dateline rebuild` again, which makes them once more."
             )
     finally:
         new.close()
+    raise_if_stopped(stopped)
     staging.switch(storage.index_key, storage.embedder.name, collection)
     storage.store.catch_up()
-    storage.store.drop_others({collection})
+    storage.store.drop_others({collection}, storage.ledger.own_collections)
     staging.drop_replaced()
     return len(made)
 
 
-def make_missing(storage: Storage, staging: Staging, new: VectorStore, on_progress: OnProgress | None) -> None:
+def make_missing(
+    storage: Storage, staging: Staging, new: VectorStore, on_progress: OnProgress | None, stopped: ShouldStop
+) -> None:
     """Chunk, embed and stage every article of which that was not done yet."""
     missing = {library: staging.missing(library) for library in storage.ledger.libraries()}
     total = sum(len(storage.ledger.known(library)) for library in missing)
     done = total - sum(len(article_ids) for article_ids in missing.values())
     with ThreadPoolExecutor(1, "embed") as embedding:
         work = (
-            (library, batch, embedding.submit(chunk_and_embed, storage, library, batch, never_stop))
+            (library, batch, embedding.submit(chunk_and_embed, storage, library, batch, stopped))
             for library, article_ids in missing.items()
             for batch in batches(article_ids, ARTICLES_AT_ONCE)
         )

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from rag.models.embedder import MINILM, Matrix, Passage, PassageVectors, Vector,
 from rag.models.onnx import open_session
 from rag.models.wordpiece import bert_tokenizer
 from vectorstore.values import Span
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 GRAPH = files("rag.data").joinpath("embedder.onnx")
 """The model's graph in 8-bit arithmetic, made by training/embedder_graph.py; embedder.json says where its weights lie."""
@@ -63,7 +66,7 @@ class MiniLM(BaseEmbedding):
 
     name: str = MINILM
     _content: bytes = PrivateAttr()
-    _session: onnxruntime.InferenceSession = PrivateAttr()
+    _session: "onnxruntime.InferenceSession" = PrivateAttr()
     _tokenizer: Tokenizer = PrivateAttr()
 
     def __init__(self, threads: int = 2) -> None:

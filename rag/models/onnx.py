@@ -1,5 +1,6 @@
 """How this program runs a network: onnxruntime on the CPU, sparing in threads and memory."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ def open_session(
     model: Path | bytes, threads: int, weights: "Mapping[str, NDArray[Any]] | None" = None
 ) -> "onnxruntime.InferenceSession":
     """A session for a model in a file or in memory. weights: those that lie outside of it, by name."""
+    # Imported without this, onnxruntime 1.32 makes an id for the machine in the user's folder and reports to its vendor.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

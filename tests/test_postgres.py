@@ -1,0 +1,271 @@
+"""What the tests of the store say of SQLite, said again of a real PostgreSQL; and what only a database on a server can do.
+
+The tests that are imported here are collected here, and find this module's `settings`.
+"""
+
+import asyncio
+import json
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from bot.terminal.backup import back_up
+from rag.checkup import check_up
+from rag.errors import SettingsError
+from rag.factory import open_engine
+from rag.ingestion.indexing import Progress
+from rag.library import Library
+from rag.models.embedder import Embedder
+from rag.settings import Settings
+from tests.fakes.chroma_server import running_chroma
+from tests.fakes.postgres import RunningPostgres, running_postgres
+from tests.test_chroma_server import find, library_in, ships
+from tests.test_discord_state import (
+    state,
+    test_a_fact_is_replaced,
+    test_a_message_leads_to_its_answer_until_its_user_is_forgotten,
+    test_a_second_vote_takes_the_place_of_the_first,
+    test_many_at_once_count_and_vote_without_a_failure,
+    test_questions_are_counted_by_server_and_day,
+    test_settings_come_back_equal_with_the_entry_of_the_change,
+    test_what_is_too_old_is_deleted,
+)
+from tests.test_watching import (
+    test_a_change_is_stored_with_the_new_answer_or_not_at_all,
+    test_a_ledger_of_before_watches_is_brought_up_to_date,
+    test_articles_arrive_once_whatever_is_done_to_the_index,
+)
+from vectorstore.answers import AnswerStore, StoredAnswer
+from vectorstore.database import open_database
+from vectorstore.errors import StoreBusy, StoreUnavailable
+from vectorstore.followed import FollowedStore
+from vectorstore.ledger import IncomingArticle, Ledger
+from vectorstore.lock import database_lock
+from vectorstore.schema import MIGRATIONS
+from vectorstore.values import Article
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[RunningPostgres]:
+    pytest.importorskip("psycopg")
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(own_home: Path, postgres: RunningPostgres) -> Settings:
+    """The defaults, with a home and a database of the test's own."""
+    return Settings(home=own_home, database_url=postgres.new_database())
+
+
+UNDONE = (
+    ("ALTER TABLE articles DROP COLUMN published_offset",),
+    ("ALTER TABLE articles DROP COLUMN arrived", "DROP TABLE watches", "DROP TABLE watch_changes"),
+    ("ALTER TABLE server_settings DROP COLUMN digest_channel",),
+    tuple(f"ALTER TABLE articles DROP COLUMN {name}" for name in ("author", "updated", "updated_offset", "origins")),
+    (
+        "ALTER TABLE articles DROP COLUMN withdrawn",
+        *(f"DROP TABLE {name}" for name in ("article_versions", "followed", "followed_entries")),
+    ),
+    ("DROP TABLE revisions", "DROP TABLE changed_articles"),
+    ("DROP TABLE staged_chunks", "DROP TABLE staged_articles"),
+)
+"""What undoes each step of the schema but the first."""
+
+
+@pytest.mark.parametrize("version", range(1, len(UNDONE) + 1))
+def test_a_database_of_any_version_is_brought_up_to_date(settings: Settings, version: int) -> None:
+    assert len(MIGRATIONS) == len(UNDONE) + 1
+    database = open_database(settings.ledger_url)
+    article = Article("a", "Rain", "It rained.", published=datetime(2024, 6, 9, tzinfo=UTC))
+    Ledger(database).save([IncomingArticle(article, "a.txt", "group")])
+    with database.begin() as connection:
+        for statements in UNDONE[version - 1 :]:
+            for statement in statements:
+                connection.execute(text(statement))
+        connection.execute(text(f"UPDATE schema_version SET version = {version}"))
+    database.dispose()
+    database = open_database(settings.ledger_url)
+    assert Ledger(database).article("shared", "a") == article
+    assert Ledger(database).changed_since("") is None
+    assert FollowedStore(database).sources() == []
+    database.dispose()
+
+
+def test_many_open_a_new_database_at_once(settings: Settings) -> None:
+    failures: list[StoreUnavailable] = []
+
+    def open_it() -> None:
+        try:
+            open_database(settings.ledger_url).dispose()
+        except StoreUnavailable as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_answers_are_found_by_the_beginning_of_their_id(settings: Settings) -> None:
+    database = open_database(settings.ledger_url)
+    store = AnswerStore(database)
+    for name in ("ab_1", "abx2"):
+        store.save(StoredAnswer(name, 5.0, "q", "q", name == "abx2", "me", "discord:5", "{}"))
+    assert store.load("ab_") == store.load("ab_1")
+    assert store.load("ab") is None
+    assert [one.id for one in store.refused(conversation_prefix="discord:")] == ["abx2"]
+    assert store.delete_asked_by("me") == 2
+    database.dispose()
+
+
+def test_whatever_a_question_or_an_article_holds_is_stored(
+    library: Library, settings: Settings, tmp_path: Path
+) -> None:
+    long, odd = secrets.token_hex(4_000), "n\x00\ud800"
+    texts = {
+        long: "The mill in Ellery burned on Monday.",
+        odd: "The \x00 ferry \ud800 to Ellery is late, the mayor said.",
+    }
+    corpus = tmp_path / "odd.jsonl"
+    corpus.write_text("\n".join(json.dumps({"id": name, "text": texts[name], "title": odd}) for name in texts), "utf-8")
+    for expected in ((2, 0), (0, 2)):
+        report = asyncio.run(library.ingest([corpus]))
+        assert (report.added, report.unchanged) == expected
+
+    async def ask() -> None:
+        async with open_engine(settings) as engine:
+            answer = await engine.ask(f"What is late in {odd} Ellery?")
+            await engine.answers.save(answer)
+            assert (await engine.answers.find(answer.id)) is not None
+
+    asyncio.run(ask())
+
+
+# The server is restarted
+
+
+def test_a_restart_between_two_questions_is_not_noticed(
+    library: Library, postgres: RunningPostgres, tmp_path: Path
+) -> None:
+    asyncio.run(library.ingest([ships(tmp_path, 20)]))
+    before = find(library)
+    postgres.stop()
+    with pytest.raises(StoreUnavailable) as failure:
+        find(library)
+    said = str(failure.value)
+    assert "\n" not in said
+    assert "start it or correct DATELINE_DATABASE_URL" in said
+    postgres.start()
+    assert find(library) == before
+
+
+@pytest.mark.slow
+def test_a_restart_in_mid_ingest_is_one_sentence_and_the_next_ingest_finishes_it(
+    library: Library, postgres: RunningPostgres, tmp_path: Path
+) -> None:
+    def restart_once(progress: Progress) -> None:
+        if progress.step == "Indexing" and progress.done == 32:
+            postgres.stop()
+            postgres.start()
+
+    corpus = ships(tmp_path, 100)
+    with pytest.raises(StoreUnavailable, match="do the same again; what was stored is safe") as failure:
+        asyncio.run(library.ingest([corpus], progress=restart_once))
+    assert "\n" not in str(failure.value)
+    assert 0 < asyncio.run(library.status()).unfinished < 100
+    assert asyncio.run(library.ingest([corpus])).unchanged == 100
+    assert asyncio.run(library.status()).unfinished == 0
+    assert library.storage.store.count() == 100
+
+
+def test_a_server_that_is_not_there_is_one_sentence_without_the_password(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable) as failure:
+        open_database(f"postgresql+psycopg://paper:s3cret@/news?host={tmp_path}")
+    said = str(failure.value)
+    assert "\n" not in said
+    assert "s3cret" not in said
+    assert "DATELINE_DATABASE_URL" in said
+
+
+# One writer, whatever machine it is on
+
+
+def test_a_writer_on_another_machine_is_waited_for(
+    library: Library, settings: Settings, tmp_path: Path, embedder: Embedder
+) -> None:
+    """Another home is another machine: its file lock is another file."""
+    other = open_database(settings.ledger_url)
+    said: list[str] = []
+    ours = library.storage.ledger.database
+    busy = pytest.raises(StoreBusy, match="try again when it has finished")
+    with database_lock(other, 0), busy, database_lock(ours, 0.5, said.append):
+        pass
+    assert said == ["Waiting for another program, which is writing to the ledger's database ..."]
+    waiting = Library(library.storage, said.append)
+    with database_lock(other, 0):
+        thread = threading.Thread(target=lambda: asyncio.run(waiting.ingest([ships(tmp_path, 2)])))
+        thread.start()
+        until = time.monotonic() + 10
+        while len(said) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert library.storage.ledger.known("shared") == {}
+    thread.join()
+    assert len(library.storage.ledger.known("shared")) == 2
+    other.dispose()
+
+
+def test_a_lock_that_was_lost_ends_the_work(settings: Settings, postgres: RunningPostgres) -> None:
+    database = open_database(settings.ledger_url)
+    with database_lock(database, 0) as stopped:
+        assert not stopped()
+        postgres.stop()
+        postgres.start()
+        Ledger(database).set_metadata("another", "connection works")
+        with pytest.raises(StoreUnavailable):
+            stopped()
+    with database_lock(database, 0) as stopped:
+        assert not stopped()
+    database.dispose()
+
+
+# The commands around it
+
+
+def test_a_checkup_and_a_backup_say_what_they_cover(library: Library, settings: Settings, tmp_path: Path) -> None:
+    asyncio.run(library.ingest([ships(tmp_path, 3)]))
+    findings = asyncio.run(check_up(settings))
+    assert [finding.words for finding in findings if finding.status == "problem"] == []
+    assert any("3 articles, 3 chunks" in finding.words for finding in findings)
+    with pytest.raises(SettingsError, match=r"pg_dump.*dateline rebuild"):
+        asyncio.run(back_up(settings, tmp_path / "b.zip"))
+    assert not (tmp_path / "b.zip").exists()
+
+
+@pytest.mark.slow
+def test_two_machines_share_postgresql_and_a_chroma_server(
+    settings: Settings, tmp_path: Path, embedder: Embedder
+) -> None:
+    with running_chroma(tmp_path) as chroma:
+        homes = [tmp_path / name for name in ("one", "two")]
+        with (
+            library_in(homes[0], chroma.place, embedder, settings.ledger_url) as one,
+            library_in(homes[1], chroma.place, embedder, settings.ledger_url) as two,
+        ):
+            asyncio.run(one.ingest([ships(tmp_path, 20)]))
+            expected = [hit.chunk.id for hit in find(one)]
+            assert [hit.chunk.id for hit in find(two)] == expected
+            asyncio.run(two.rebuild())
+            assert [hit.chunk.id for hit in find(one)] == expected
+            asyncio.run(two.forget("shared", "ship-7"))
+            assert [hit.chunk.article_id for hit in find(one)] == [hit.chunk.article_id for hit in find(two)]
+            assert "ship-7" not in {hit.chunk.article_id for hit in find(one)}
