@@ -1,9 +1,10 @@
 """The vectors, in Chroma: ids, unit vectors and what filters need. Texts stay in the ledger; chroma.py opens it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
+from threading import Condition
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
@@ -51,6 +52,41 @@ class StoredVector:
     fields: Mapping[str, object]
 
 
+class Turns:
+    """Many threads at once, or one alone: a client that is closed takes the questions down that it is answering."""
+
+    def __init__(self) -> None:
+        self.changed = Condition()
+        self.users = 0
+        self.taken = False
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        with self.changed:
+            self.changed.wait_for(lambda: not self.taken)
+            self.users += 1
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.users -= 1
+                self.changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """After those who are at work, before all who come."""
+        with self.changed:
+            self.changed.wait_for(lambda: not self.taken)
+            self.taken = True
+            self.changed.wait_for(lambda: not self.users)
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.taken = False
+                self.changed.notify_all()
+
+
 class VectorStore:
     """One Chroma collection, cosine space. Every method raises StoreUnavailable when Chroma fails."""
 
@@ -60,7 +96,7 @@ class VectorStore:
         self.current: Callable[[], str] = lambda: name
         self.name = name
         self.opened: Collection | None = None
-        self.opening = Lock()
+        self.turns = Turns()
         self.open()
 
     @property
@@ -86,7 +122,7 @@ class VectorStore:
     def catch_up(self) -> None:
         """Use the current collection: a rebuild makes another one."""
         name = self.current()
-        with self.opening:
+        with self.turns.alone():
             if self.name != name:
                 self.name, self.opened = name, None
 
@@ -117,7 +153,7 @@ class VectorStore:
         Embedded, Chroma keeps its index in memory. Written over what another process wrote since, the folder is corrupt
         for both (measured: "Error finding id" for good).
         """
-        with self.opening:
+        with self.turns.alone():
             self.renew()
 
     def renew(self) -> None:
@@ -131,15 +167,18 @@ class VectorStore:
     def use(self, work: Callable[["Collection"], Value]) -> Value:
         """Work on the collection, which may be done twice: where another process wrote since, it is reopened once."""
         with chroma_errors(self.place):
-            collection = self.opened
+            used: Collection | None = None
             try:
-                return work(collection or self.collection)
+                with self.turns.shared():
+                    used = self.collection
+                    return work(used)
             except Exception as error:
-                with self.opening:
-                    if self.opened is collection or collection is None:
+                with self.turns.alone():
+                    if self.opened is used:
                         if not may_pass(self.place, error):
                             raise
                         self.renew()
+            with self.turns.shared():
                 return work(self.collection)
 
     def count(self) -> int:
