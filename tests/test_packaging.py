@@ -45,6 +45,7 @@ def test_the_constraints_pin_every_direct_dependency() -> None:
     pins = {
         line.split("==")[0] for line in (REPOSITORY / "constraints.txt").read_text("utf-8").splitlines() if "==" in line
     }
-    for requirement in [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["mcp"]]:
+    extras = PROJECT["project"]["optional-dependencies"]
+    for requirement in [*PROJECT["project"]["dependencies"], *extras["mcp"], *extras["postgres"]]:
         name = requirement.split(">")[0].split("=")[0].split("[")[0].strip().lower().replace("_", "-").replace(".", "-")
         assert name in pins, f"{name} is not pinned in constraints.txt"
