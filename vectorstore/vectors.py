@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from threading import Condition
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -163,6 +164,17 @@ class VectorStore:
         else:
             self.close()
             self.open()
+
+    def while_closed(self, work: Callable[[Path], str]) -> str:
+        """What `work` says of the folder, done while nothing of it is open; "" for a server, whose files are its own."""
+        if isinstance(self.place, ChromaServer):
+            return ""
+        with self.turns.alone():
+            self.close()
+            try:
+                return work(self.place)
+            finally:
+                self.open()
 
     def use(self, work: Callable[["Collection"], Value]) -> Value:
         """Work on the collection, which may be done twice: where another process wrote since, it is reopened once."""

@@ -62,9 +62,7 @@ def forget(storage: Storage, articles: Sequence[ArticleKey], stopped: ShouldStop
 
 def wipe(storage: Storage) -> str:
     """Take away what deleted articles left in files; returns why that failed, "" where it did not."""
-    storage.store.close()
-    left = wipe_vectors(storage.folder / "vectors")
-    storage.store.reopen()
+    left = storage.store.while_closed(wipe_vectors)
     return left or storage.lexical.purge() or wipe_database(storage.ledger.database)
 
 
