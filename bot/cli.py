@@ -407,12 +407,13 @@ def follow_remove_command(source_id: str) -> None:
 
 @follow_group.command("run")
 @click.option("--once", is_flag=True, help="Read what is due now and end.")
-def follow_run_command(once: bool) -> None:
+@click.option("--now", "everything", is_flag=True, help="Read everything once, whether it is due or not, and end.")
+def follow_run_command(once: bool, everything: bool) -> None:
     """Read what is due, again and again until Ctrl-C. Exits with 1 where a source could not be read, after all others."""
     settings = settings_now()
     from bot.terminal.follow import run_sources
 
-    run_command(run_sources(settings, once))
+    run_command(run_sources(settings, once, everything))
 
 
 @dateline.group("cases")

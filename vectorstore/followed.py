@@ -149,6 +149,12 @@ class FollowedStore:
             rows = connection.execute(query.order_by(followed.c.next_try, followed.c.id)).mappings()
             return [Source(**row) for row in rows]
 
+    def make_due(self, now: float) -> None:
+        """Let everything that is to be read some time be read now; what was given up stays so."""
+        with transaction(self.database) as connection:
+            connection.execute(update(followed).where(followed.c.stopped.is_(False)).values(next_try=now))
+            connection.execute(update(followed_entries).where(ENTRY.next_check.is_not(None)).values(next_check=now))
+
     def next_due(self) -> float | None:
         """When something is to be looked at next; None where nothing is followed."""
         sources = select(func.min(followed.c.next_try)).where(followed.c.stopped.is_(False))

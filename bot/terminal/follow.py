@@ -149,9 +149,9 @@ async def remove_source(settings: Settings, source_id: str) -> int:
     return ANSWERED
 
 
-async def run_sources(settings: Settings, once: bool) -> int:
-    """Read what is due, once or until a signal; FAILED where a source could not be read."""
-    stop, failed = asyncio.Event(), False
+async def run_sources(settings: Settings, once: bool, everything: bool) -> int:
+    """Read what is due, once or until a signal, or everything once; FAILED where a source could not be read."""
+    stop, failed, once = asyncio.Event(), False, once or everything
 
     def show(report: SourceReport) -> None:
         nonlocal failed
@@ -163,12 +163,14 @@ async def run_sources(settings: Settings, once: bool) -> int:
     async with open_library(settings, on_wait=notify) as library, open_follower(settings, library) as follower:
         if not follower.store.sources():
             notify("Nothing is followed: `dateline follow add ADDRESS` follows a feed, sitemap, page or folder.")
+        if everything:
+            await asyncio.to_thread(follower.store.make_due, follower.clock.now())
         if not once:
             stop_on_signals(stop)
             notify("Reading what is followed until Ctrl-C.")
             await keep_reading(follower, stop, show, tell_forgotten)
         elif not await read_and_forget(follower, show, tell_forgotten) and follower.store.sources():
-            notify("Nothing is due: `dateline follow list` says when it is.")
+            notify("Nothing is due: `dateline follow list` says when it is, `dateline follow run --now` does not wait.")
     return FAILED if failed and once else ANSWERED
 
 
