@@ -309,9 +309,10 @@ def test_processes_read_while_one_ingests(library: Library, chroma: RunningChrom
         assert reader.stdout.readline() == "ready\n"
     asyncio.run(library.ingest([ships(tmp_path, 300)]))
     for reader in readers:
-        said, _ = reader.communicate(timeout=120)
-        assert reader.returncode == 0
-        answers = said.splitlines()
+        assert reader.stdout is not None
+        # Not communicate(), which loses what came together with the line that was read.
+        answers = reader.stdout.read().splitlines()
+        assert reader.wait(timeout=120) == 0
         assert len(answers) == 6
         assert all("Alba 7 came into Port Ellery with 7 crates" in answer for answer in answers)
 
