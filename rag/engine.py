@@ -231,7 +231,7 @@ class Engine:
             standalone, hits = replace(standalone, question=asked), retriever.find(asked)
         if not standalone.scope.sources:
             scopes = [replace(standalone.scope, sources=(one,)) for one in named_outlets(asked, lexical.sources)]
-            hits = heard_first([retriever.within(scope).find(asked) for scope in scopes], hits)[: limits.total]
+            hits = heard_first(retriever.find_in_each(asked, scopes), hits)[: limits.total]
         return standalone, newest_first(hits) if standalone.prefers_newest else tuple(hits)
 
     def beginning_of(self, hits: Sequence[Hit], subject: str) -> tuple[Hit, ...]:
@@ -480,9 +480,8 @@ def of_named_outlet(standalone: StandaloneQuestion, outlets: Sequence[str]) -> S
     """A question for what one outlet says, as the summary of what it says; another question as it is."""
     if standalone.summary_of is not None or standalone.scope.sources:
         return standalone
-    told = {outlet: topic_told(standalone.question, outlet) for outlet in outlets}
-    for outlet, topic in told.items():
-        if topic is not None:
+    for outlet in outlets:
+        if (topic := topic_told(standalone.question, outlet)) is not None:
             return replace(standalone, summary_of=topic, scope=replace(standalone.scope, sources=(outlet,)))
     return standalone
 

@@ -24,9 +24,9 @@ MAX_TOPIC_WORDS = 5
 def topic_told(question: str, outlet: str) -> str | None:
     """What a question wants to hear of from this outlet: "" for whatever is newest, None where it asks for something else."""
     asked = " ".join(question.split()).rstrip("?!. ")
-    for name in wordings(outlet):
-        for pattern in (TOLD, NEWS_OF):
-            written = pattern.replace("OUTLET", re.escape(name.removeprefix("The ")))
+    for name in (name.removeprefix("The ") for name in wordings(outlet)):
+        for pattern in (TOLD, NEWS_OF) if may_name(asked, name) else ():
+            written = pattern.replace("OUTLET", re.escape(name))
             found = re.fullmatch(written, asked, re.IGNORECASE)
             if found and len((found["topic"] or "").split()) <= MAX_TOPIC_WORDS:
                 return found["topic"] or ""
@@ -47,7 +47,14 @@ def wordings(outlet: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (outlet.strip(), SECTION.sub("", outlet).strip()) if len(name) > 1))
 
 
+def may_name(question: str, name: str) -> bool:
+    """Whether a pattern with this name can match at all: a library has hundreds of outlets, and making a pattern takes .2 ms."""
+    return name.casefold() in question.casefold()
+
+
 def names(question: str, name: str) -> bool:
+    if not may_name(question, name):
+        return False
     word = re.escape(name)
     if len(name.split()) > 1:
         return bool(re.search(rf"(?<!\w){word}(?!\w)", question, re.IGNORECASE))

@@ -13,6 +13,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from rag.ingestion.indexing import Storage, follow_rebuild
+from rag.models.embedder import Vector
 from rag.text import distinct_words, jaccard
 from vectorstore.errors import StoreUnavailable
 from vectorstore.ledger import IndexedChunk
@@ -62,10 +63,20 @@ class HybridRetriever(BaseRetriever):
         """The same search of another part of the library."""
         return HybridRetriever(self.storage, self.lexical, scope, self.limits, self.reranker)
 
+    def find_in_each(self, question: str, scopes: Sequence[Scope]) -> list[list[Hit]]:
+        """What `find` finds in each of these scopes; the question is embedded once."""
+        if not scopes:
+            return []
+        vector = self.storage.embedder.embed_question(question)
+        return [self.within(scope).search(question, vector) for scope in scopes]
+
     def find(self, question: str) -> list[Hit]:
         """The hits for a question, best first. Raises StoreError, EmbedderError."""
+        return self.search(question, self.storage.embedder.embed_question(question))
+
+    def search(self, question: str, vector: Vector) -> list[Hit]:
+        """The hits for a question whose vector is known."""
         collection = follow_rebuild(self.storage)
-        vector = self.storage.embedder.embed_question(question)
         lexical, store = self.lexical, self.storage.store
         in_scope = None if lexical.all_in(self.scope) else self.scope
         selection = lexical.selection(self.scope) if in_scope else None
@@ -74,7 +85,7 @@ class HybridRetriever(BaseRetriever):
         except StoreUnavailable:
             if self.storage.ledger.collection == collection:
                 raise
-            return self.find(question)
+            return self.search(question, vector)
         matches = lexical.search(question, CANDIDATES, self.scope)
         candidates = dict.fromkeys(
             [neighbour.chunk_id for neighbour in neighbours] + [match.chunk_id for match in matches]
@@ -89,7 +100,7 @@ class HybridRetriever(BaseRetriever):
         similarity |= store.similarities(vector, [chunk_id for chunk_id in found if chunk_id not in similarity])
         if self.storage.ledger.collection != collection:
             # Rebuilt meanwhile: these chunks' sentence vectors are not of the model that embedded the question.
-            return self.find(question)
+            return self.search(question, vector)
         dense = ranks([neighbour.chunk_id for neighbour in neighbours if neighbour.chunk_id in found])
         lexical_rank = ranks([match.chunk_id for match in matches if match.chunk_id in found])
         lexical_score = {match.chunk_id: match.score for match in matches}

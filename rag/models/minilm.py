@@ -24,8 +24,6 @@ from vectorstore.values import Span
 if TYPE_CHECKING:
     import onnxruntime
 
-GRAPH = files("rag.data").joinpath("embedder.onnx")
-"""The model's graph in 8-bit arithmetic, made by training/embedder_graph.py; embedder.json says where its weights lie."""
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 EMBEDDER_MAX_TOKENS = 256
 
@@ -73,7 +71,9 @@ class MiniLM(BaseEmbedding):
         super().__init__(model_name=MINILM, embed_batch_size=64)
         # The session keeps views of the content, and computes with them.
         self._content = model_content()
-        self._session = open_session(GRAPH.read_bytes(), threads, weights_in(self._content))
+        # The model's graph in 8-bit arithmetic, made by training/embedder_graph.py.
+        graph = files("rag.data").joinpath("embedder.onnx").read_bytes()
+        self._session = open_session(graph, threads, weights_in(self._content))
         self._tokenizer = bert_tokenizer()
         self._tokenizer.enable_truncation(EMBEDDER_MAX_TOKENS)
 
