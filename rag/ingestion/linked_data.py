@@ -32,7 +32,7 @@ class LinkedData:
         """The page's own article: that with its address, else with its title, else the first; {} where there is none."""
         articles = [thing for thing in self.things if has_type(thing, ARTICLE_TYPES)]
         for thing in articles:
-            if addresses & self.addresses_of(thing):
+            if not addresses.isdisjoint(map(same_address, self.addresses_of(thing))):
                 return thing
         for thing in articles:
             if same_words(self.words(thing.get("headline"))) in titles:
@@ -40,17 +40,11 @@ class LinkedData:
         pages = [thing for thing in self.things if has_type(thing, WEB_PAGE_TYPES) and thing.get("datePublished")]
         return next(iter(articles + pages), {})
 
-    def addresses_of(self, thing: Thing) -> set[str]:
-        found = [thing.get("url"), thing.get("@id"), thing.get("mainEntityOfPage")]
+    def addresses_of(self, thing: Thing) -> list[str]:
+        """What a thing gives as its own address, as it is written, the plainest first."""
+        found = [thing.get("url"), thing.get("mainEntityOfPage"), thing.get("@id")]
         found += [one.get(name) for one in found if isinstance(one, dict) for name in ("@id", "url")]
-        return {same_address(one) for one in found if isinstance(one, str)}
-
-    def address(self, thing: Thing) -> str:
-        """The web address that a thing gives as its own, "" where it gives none."""
-        page = thing.get("mainEntityOfPage")
-        named = [thing.get("url"), page, thing.get("@id")]
-        named += [page.get(name) for name in ("@id", "url")] if isinstance(page, dict) else []
-        return next((one for one in named if isinstance(one, str) and one.startswith(("http://", "https://"))), "")
+        return [one for one in found if isinstance(one, str)]
 
     def words(self, value: object, depth: int = 0) -> str:
         """A value's name as text: of a thing its name, of a list all of them; references are followed, addresses dropped."""

@@ -99,7 +99,9 @@ def page_metadata(tree: HtmlElement, url: str = "") -> PageMetadata:
     for author in authors:
         found.note("author", "" if author.startswith("http") else one_line_of(author), PAGE_METADATA)
     note_times(found, tree, tags, article)
-    found.note("url", address or linked.address(article), PAGE_METADATA)
+    found.note("url", address, PAGE_METADATA)
+    for own in linked.addresses_of(article):
+        found.note("url", web_address(own, ""), PAGE_METADATA)
     language = tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or ""
     for given in (language, article.get("inLanguage"), tags.get("og:locale", ""), tags.get("content-language", "")):
         found.note("language", given.replace("_", "-") if isinstance(given, str) else "", PAGE_METADATA)
