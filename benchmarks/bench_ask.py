@@ -16,7 +16,6 @@ import asyncio
 import json
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.own_process import REPOSITORY, peak_megabytes, run_step
 from rag.factory import open_engine, open_library
 from rag.ingestion.indexing import check_embedder
 from rag.models.embedder import Passage
@@ -42,7 +42,6 @@ from vectorstore.database import open_database
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger
 from vectorstore.values import SHARED_LIBRARY, Article, Chunk, Scope
 
-REPOSITORY = Path(__file__).parent.parent
 DIMENSION = 384
 QUESTION = "Will Hungary arrest Putin?"
 WORDS = (REPOSITORY / "rag" / "data" / "bert-base-uncased-vocab.txt").read_text("utf-8").split()[2_000:12_000]
@@ -135,8 +134,7 @@ async def questions(home: Path) -> dict[str, float]:
         "sentences": pass_over,
         "answer": statistics.median(times),
         **filtered,
-        # Linux counts in KiB.
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        "memory": peak_megabytes(),
     }
 
 
@@ -232,7 +230,9 @@ def sizes(folder: Path, counts: Sequence[int]) -> None:
     print("| --- " * 10 + "|", flush=True)
     for count in counts:
         home = folder / f"library-{count}"
-        filled, asked = child("--fill", home, count), child("--questions", home, count)
+        filled, asked = (
+            run_step(Path(__file__), step, home, "--chunks", str(count)) for step in ("--fill", "--questions")
+        )
         ledger, bare = (one / "ledger.sqlite3" for one in (home, home.with_name(home.name + "-without")))
         stored = (filled["vectors"] + filled["ledger"]) / count
         extra = (filled["ledger"] - filled["without"]) / count
@@ -243,15 +243,6 @@ def sizes(folder: Path, counts: Sequence[int]) -> None:
             f"| {filled['lexical']:.1f} s, {asked['load']:.2f} s |",
             flush=True,
         )
-
-
-def child(step: str, home: Path, count: int) -> dict[str, float]:
-    """One step in a process of its own, so that its memory is its own."""
-    command = [sys.executable, str(Path(__file__)), step, str(home), "--chunks", str(count)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    measured: dict[str, float] = json.loads(done.stdout)
-    return measured
 
 
 def megabytes(path: Path) -> float:

@@ -11,10 +11,7 @@ import argparse
 import asyncio
 import json
 import math
-import os
 import random
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.own_process import REPOSITORY, peak_megabytes, run_step
 from rag.factory import open_library
 from rag.ingestion.indexing import Storage, check_embedder
 from rag.retrieval import HitLimits, HybridRetriever
@@ -34,7 +32,7 @@ from vectorstore.lexical import LexicalIndex
 from vectorstore.lexical_store import LexicalStore
 from vectorstore.values import SHARED_LIBRARY, Article, Chunk, Scope
 
-REPOSITORY = Path(__file__).parent.parent
+SCRIPT = Path(__file__)
 DIMENSION = 384
 CHUNKS_OF_ARTICLE = 5
 ADDED = 500
@@ -146,20 +144,6 @@ def find_often(storage: Storage, lexical: LexicalIndex, scope: Scope) -> list[fl
     return taken[1:]
 
 
-def peak_megabytes() -> float:
-    # Linux counts in KiB.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-
-
-def child(step: str, home: Path, count: int) -> dict[str, float]:
-    """One step in a process of its own, so that its memory is its own."""
-    command = [sys.executable, str(Path(__file__)), step, str(home), "--sizes", str(count)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    measured: dict[str, float] = json.loads(done.stdout)
-    return measured
-
-
 def shown(name: str, value: float) -> str:
     if name.startswith("MB") or name == "stored a second":
         return f"{value:,.0f}"
@@ -171,7 +155,8 @@ def compare(folder: Path, counts: list[int]) -> None:
     rows: dict[str, list[float]] = {}
     for count in counts:
         home = folder / f"library-{count}"
-        measured = child("--fill", home, count) | child("--ask", home, count)
+        size = ("--sizes", str(count))
+        measured = run_step(SCRIPT, "--fill", home, *size) | run_step(SCRIPT, "--ask", home, *size)
         measured["MB on disk"] = sum(file.stat().st_size for file in home.rglob("*") if file.is_file()) / 1e6
         for name, value in measured.items():
             rows.setdefault(name, []).append(value)

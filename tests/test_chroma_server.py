@@ -107,7 +107,7 @@ def test_articles_are_forgotten_and_rebuilt_on_a_server(library: Library, chroma
     assert library.storage.store.count() == COUNT - 1
     before = library.storage.store.name
     assert asyncio.run(library.rebuild()) == COUNT - 1
-    names = {entry["name"] for entry in chroma.request("GET", DATABASE)}  # type: ignore[attr-defined]
+    names = {entry["name"] for entry in chroma.request("GET", DATABASE)}
     assert before not in names
     assert library.storage.store.name in names
     assert "ship-7" not in {hit.chunk.article_id for hit in find(library)}
@@ -436,6 +436,6 @@ def test_an_address_that_is_none_is_refused(url: str, monkeypatch: pytest.Monkey
 
 
 def test_the_settings_name_the_server_and_do_not_show_its_token(own_home: Path) -> None:
-    settings = Settings(home=own_home, chroma_url="https://vectors.example", chroma_token="s3cret")  # type: ignore[arg-type]
+    settings = Settings(home=own_home, chroma_url="https://vectors.example", chroma_token="s3cret")
     assert settings.vector_place == ChromaServer("https://vectors.example", "s3cret")
     assert "s3cret" not in f"{settings} {settings.vector_place!r} {settings.vector_place}"

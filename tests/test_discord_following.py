@@ -48,8 +48,8 @@ def test_a_guilds_library_is_read_while_the_bot_runs(
 
     with caplog.at_level(logging.INFO, "dateline.follow"):
         asyncio.run(check())
-    read = {record.reason: record for record in caplog.records if record.message == "followed"}  # type: ignore[attr-defined]
-    assert read[""].added == 1  # type: ignore[attr-defined]
+    read = {record.reason: record for record in caplog.records if record.message == "followed"}
+    assert read[""].added == 1
     assert "is not there (404): check the address" in read
 
 
@@ -69,4 +69,4 @@ def test_a_library_that_fails_ends_the_following_for_a_while_and_not_the_bot(
 
     with caplog.at_level(logging.INFO, "dateline.follow"):
         asyncio.run(check())
-    assert caplog.records[0].failure == "StoreUnavailable"  # type: ignore[attr-defined]
+    assert caplog.records[0].failure == "StoreUnavailable"

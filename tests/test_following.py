@@ -658,7 +658,7 @@ def test_sitemaps_pages_folders_and_json_feeds_are_followed(tmp_path: Path, embe
         assert [*kinds, found.kind] == ["sitemap", "feed", "page", "folder"]
         assert not any(report.error for report in reports)
         assert set(room.stored()) == {"/0", "/1", "/4", "/5", "papers/a.txt"}
-        assert room.library.storage.ledger.article("shared", room.url("/1")).source == "Harbour Post"  # type: ignore[union-attr]
+        assert room.library.storage.ledger.article("shared", room.url("/1")).source == "Harbour Post"
         room.site.put_article("/5", title_of(5), article_text(5, 2))
         (folder / "b.txt").write_text(article_text(10), "utf-8")
         await room.pass_time(3 * HOUR)

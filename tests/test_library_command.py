@@ -103,7 +103,7 @@ def test_a_filter_that_cannot_be_is_one_sentence(filled: Library) -> None:
 def listed(number: int, dice: Random, **said: object) -> ListedArticle:
     day = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=int(dice.triangular(0, 200, 150)))
     fields: dict[str, object] = {"source": "Harbour Post", "published": day} | said
-    article = Article(f"http://paper.example/{number}", f"Report {number}", "", **fields)  # type: ignore[arg-type]
+    article = Article(f"http://paper.example/{number}", f"Report {number}", "", **fields)
     return ListedArticle(article, "origin", 3_000, day, None, finished=True)
 
 

@@ -14,14 +14,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from click.testing import CliRunner, Result
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
-from bot.cli import dateline
 from bot.mcp.forms import AnswerForm, ArticleForm, SearchForm
 from bot.mcp.render import text_of_answer
 from bot.mcp.run import is_loopback, parse_address
@@ -31,6 +29,7 @@ from rag.errors import SettingsError
 from rag.factory import open_engine, open_library
 from rag.settings import Settings
 from tests.conftest import REPOSITORY, SEED_ID, SEEDS
+from tests.test_ask_command import typed
 from vectorstore.answers import AnswerStore
 from vectorstore.database import open_database
 from vectorstore.errors import StoreUnavailable
@@ -422,23 +421,18 @@ def run(home: Path, *arguments: str, code: str = "", **variables: str) -> subpro
     )
 
 
-def typed(home: Path, *arguments: str) -> Result:
-    """The command in this process, for what ends before it serves."""
-    return CliRunner().invoke(dateline, ["mcp", *arguments], env={"DATELINE_HOME": str(home)})
-
-
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "news.example.org:8765"])
 def test_other_machines_are_not_served_without_a_token(tmp_path: Path, address: str) -> None:
-    refused = typed(tmp_path, "--http", address)
-    assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+    refused = typed("dateline", "mcp", "--http", address, home=tmp_path)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
     assert "set DATELINE_MCP_TOKEN" in refused.stderr
 
 
 def test_an_address_that_cannot_be_used_is_one_sentence(tmp_path: Path, served: Served) -> None:
     taken = served.url.removeprefix("http://").removesuffix("/mcp")
     for address, words in ((taken, "cannot be used (Address already in use)"), ("soon", "'soon' is no address")):
-        refused = typed(tmp_path, "--http", address)
-        assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+        refused = typed("dateline", "mcp", "--http", address, home=tmp_path)
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
         assert words in refused.stderr
 
 
@@ -450,8 +444,8 @@ def test_without_the_extra_one_sentence_says_what_to_install(tmp_path: Path) -> 
 
 def test_a_library_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    failure = typed(tmp_path / "file")
-    assert (failure.exit_code, failure.stdout, failure.stderr.count("\n")) == (1, "", 1)
+    failure = typed("dateline", "mcp", home=tmp_path / "file")
+    assert (failure.returncode, failure.stdout, failure.stderr.count("\n")) == (1, "", 1)
 
 
 @pytest.mark.parametrize(

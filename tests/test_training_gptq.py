@@ -3,15 +3,13 @@
 import numpy as np
 import pytest
 
+from rag.models.onnx import open_session
+
 torch = pytest.importorskip("torch", reason="training needs torch")
 onnx = pytest.importorskip("onnx", reason="training needs onnx")
+gptq = pytest.importorskip("training.gptq")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-
-from rag.models.onnx import open_session  # noqa: E402
-from training.gptq import BLOCK, LEVELS, best_grid, round_matrix  # noqa: E402
-
-INPUTS, OUTPUTS = 3 * BLOCK, 64
+INPUTS, OUTPUTS = 3 * gptq.BLOCK, 64
 
 
 def matrix_and_inputs() -> tuple[torch.nn.Linear, torch.Tensor]:
@@ -29,20 +27,20 @@ def matrix_and_inputs() -> tuple[torch.nn.Linear, torch.Tensor]:
 def test_the_runtime_computes_with_the_rounded_matrix() -> None:
     matrix, seen = matrix_and_inputs()
     with torch.no_grad():
-        rounded = round_matrix(matrix, seen.T @ seen / len(seen))
+        rounded = gptq.round_matrix(matrix, seen.T @ seen / len(seen))
         expected = matrix(seen[:5]).numpy()
     names = ("codes", "scales", "zeros")
-    node = helper.make_node(
-        "MatMulNBits", ["x", *names], ["y"], domain="com.microsoft", K=INPUTS, N=OUTPUTS, bits=4, block_size=BLOCK
+    node = onnx.helper.make_node(
+        "MatMulNBits", ["x", *names], ["y"], domain="com.microsoft", K=INPUTS, N=OUTPUTS, bits=4, block_size=gptq.BLOCK
     )
-    stored = [numpy_helper.from_array(values, name) for name, values in zip(names, rounded.packed(), strict=True)]
+    stored = [onnx.numpy_helper.from_array(values, name) for name, values in zip(names, rounded.packed(), strict=True)]
     ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [5, size])
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [5, size])
         for name, size in (("x", INPUTS), ("y", OUTPUTS))
     ]
-    graph = helper.make_graph([node], "matrix", ends[:1], ends[1:], stored)
-    versions = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
-    model = helper.make_model(graph, opset_imports=versions, ir_version=9)
+    graph = onnx.helper.make_graph([node], "matrix", ends[:1], ends[1:], stored)
+    versions = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.microsoft", 1)]
+    model = onnx.helper.make_model(graph, opset_imports=versions, ir_version=9)
     (computed,) = open_session(model.SerializeToString(), 1).run(None, {"x": seen[:5].numpy()})
     np.testing.assert_allclose(computed, expected, rtol=1e-3, atol=1e-3)
 
@@ -51,13 +49,13 @@ def test_rounding_by_what_is_seen_loses_less_than_rounding_each_weight() -> None
     matrix, seen = matrix_and_inputs()
     whole = matrix.weight.detach().clone()
     with torch.no_grad():
-        round_matrix(matrix, seen.T @ seen / len(seen))
+        gptq.round_matrix(matrix, seen.T @ seen / len(seen))
         plain = torch.empty_like(whole)
-        for first in range(0, INPUTS, BLOCK):
-            block = whole[:, first : first + BLOCK]
-            scale, zero = best_grid(block, torch.ones(BLOCK))
-            codes = (block / scale[:, None] + zero[:, None]).round().clamp(0, LEVELS)
-            plain[:, first : first + BLOCK] = (codes - zero[:, None]) * scale[:, None]
+        for first in range(0, INPUTS, gptq.BLOCK):
+            block = whole[:, first : first + gptq.BLOCK]
+            scale, zero = gptq.best_grid(block, torch.ones(gptq.BLOCK))
+            codes = (block / scale[:, None] + zero[:, None]).round().clamp(0, gptq.LEVELS)
+            plain[:, first : first + gptq.BLOCK] = (codes - zero[:, None]) * scale[:, None]
         exact = seen @ whole.T
         lost, lost_plainly = (((seen @ one.T) - exact).square().mean() for one in (matrix.weight, plain))
     assert lost < 0.5 * lost_plainly
