@@ -78,6 +78,14 @@ class Citation:
     updated: datetime | None = None
 
 
+def by_article(citations: Sequence[Citation]) -> list[list[Citation]]:
+    """The citations of each article together, articles in the order of their first."""
+    articles: dict[tuple[str, str], list[Citation]] = {}
+    for citation in citations:
+        articles.setdefault((citation.library, citation.article_id), []).append(citation)
+    return list(articles.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """The articles do not say. `nearest` are headlines that do not answer either, nearest first.
