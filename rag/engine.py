@@ -1,6 +1,6 @@
 """START HERE: the path of one question, in five steps, each in a module of its own.
 
-    1 understand   rag/question.py      follow-up -> standalone question; time words -> filter or preference
+    1 understand   rag/question.py      follow-up -> standalone question; time words -> filter, preference, day
     2 retrieve     rag/retrieval.py     dense + lexical, fused, de-duplicated, optional rerank -> hits
     3 judge        rag/answering/       do these hits hold an answer? no -> refusal
     4 write        rag/answering/       quote the sentences that answer, or let a model draft, streamed
@@ -17,7 +17,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
@@ -42,6 +42,7 @@ from rag.answer import (
     headline_of,
 )
 from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
+from rag.answering.days import only_of, preferring, sentences_naming
 from rag.answering.disagreement import disagreement
 from rag.answering.extractive import closest_passage, lacks_identifier, lacks_name, write_extract
 from rag.answering.features import is_about
@@ -57,6 +58,7 @@ from rag.question import StandaloneQuestion, understand
 from rag.settings import Settings
 from rag.spelling import respelled
 from rag.stored_answers import StoredAnswers
+from rag.time_words import Period, earliest, latest
 from rag.verification.citations import verify_citations
 from vectorstore.values import Hit, Scope
 
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from rag.answering.generative import ModelWriter, VerifiedText
     from rag.answering.reader import Reader, Reading
     from rag.models.passage_network import ReaderPassage
+    from rag.retrieval import HybridRetriever
     from vectorstore.ledger import LedgerCounts
 
 Result = TypeVar("Result")
@@ -75,6 +78,8 @@ log = logging.getLogger("dateline.engine")
 NEAREST_SHOWN = 3
 NEWEST_SUMMARISED = 3
 """Articles that "What's new?" quotes from."""
+FOLLOWING = timedelta(days=7)
+"""How long after a day an article may call it by its weekday."""
 READ_HITS = 8
 """Passages the reader reads."""
 READ_NAMED = 6
@@ -174,6 +179,8 @@ class Engine:
         if standalone.wider is not None and not self.may_answer(evidence):
             evidence = await self.in_thread(lambda: self.look_wider(evidence))
         evidence = await self.in_thread(lambda: self.look_respelled(evidence))
+        if evidence.standalone.undated and not self.may_answer(evidence):
+            evidence = await self.in_thread(lambda: self.look_undated(evidence))
         if standalone.other_readings and not self.may_answer(evidence):
             evidence = await self.in_thread(lambda: self.read_otherwise(evidence))
         timer.finish("judge")
@@ -216,13 +223,17 @@ class Engine:
         """Step 2: the hits, and the question with names as the articles write them, searched for again where they differ."""
         lexical = self.library.lexical()
         standalone = of_named_outlet(standalone, lexical.sources)
-        if standalone.summary_of == "":
+        if standalone.period is not None and (told := self.told_in(standalone, standalone.period)):
+            return told
+        if standalone.summary_of == "" and standalone.period is None:
             chunks = self.library.storage.ledger.leading_chunks(standalone.scope, NEWEST_SUMMARISED)
             return standalone, tuple(Hit(chunk, 1.0) for chunk in chunks)
         from rag.retrieval import HitLimits, HybridRetriever
 
         limits = HitLimits(self.settings.hits, self.settings.hits_per_article)
         retriever = HybridRetriever(self.library.storage, lexical, standalone.scope, limits, self.models.reranker)
+        if standalone.period is not None:
+            return self.told_of(standalone, standalone.period, retriever)
         hits = retriever.find(standalone.summary_of or standalone.question)
         if standalone.summary_of is not None:
             return standalone, self.beginning_of(hits, standalone.summary_of)
@@ -233,6 +244,37 @@ class Engine:
             scopes = [replace(standalone.scope, sources=(one,)) for one in named_outlets(asked, lexical.sources)]
             hits = heard_first(retriever.find_in_each(asked, scopes), hits)[: limits.total]
         return standalone, newest_first(hits) if standalone.prefers_newest else tuple(hits)
+
+    def told_in(
+        self, standalone: StandaloneQuestion, period: Period
+    ) -> tuple[StandaloneQuestion, tuple[Hit, ...]] | None:
+        """The newest articles that were published in the period; None where there are none."""
+        ledger = self.library.storage.ledger
+        oldest = ledger.counts(standalone.scope.libraries).oldest
+        for meant in period.in_years_since(oldest or period.since):
+            chunks = ledger.leading_chunks(meant.within(standalone.scope), NEWEST_SUMMARISED)
+            if chunks:
+                found = replace(standalone, period=meant, time=f"articles of {meant.words}")
+                return found, tuple(Hit(chunk, 1.0) for chunk in chunks)
+        return None
+
+    def told_of(
+        self, standalone: StandaloneQuestion, period: Period, retriever: "HybridRetriever"
+    ) -> tuple[StandaloneQuestion, tuple[Hit, ...]]:
+        """What articles of other days tell of the period; where none does, the articles that were published next to it."""
+        scope, ledger = standalone.scope, self.library.storage.ledger
+        counts = ledger.counts(scope.libraries)
+        if counts.oldest is not None and counts.newest is not None:
+            period = period.nearest_to(counts.newest, counts.oldest)
+        naming = replace(standalone, summary_of=None, period=period, time=f"sentences that name {period.words}")
+        # "On Tuesday" is written in the days that follow.
+        following = retriever.within(replace(period, until=period.until + FOLLOWING).within(scope))
+        found = {hit.chunk.id: hit for search in (following, retriever) for hit in search.find(period.searched)}
+        if sentences_naming(hits := tuple(found.values()), period).ranked:
+            return naming, hits
+        before = ledger.leading_chunks(replace(scope, until=earliest(scope.until, period.since)), 1)
+        after = ledger.leading_chunks(replace(scope, since=latest(scope.since, period.until)), 1, oldest_first=True)
+        return naming, tuple(Hit(chunk, 1.0) for chunk in [*before, *after])
 
     def beginning_of(self, hits: Sequence[Hit], subject: str) -> tuple[Hit, ...]:
         """The first passage of the article that a search found first, where that speaks of the subject at all."""
@@ -246,8 +288,13 @@ class Engine:
         """Step 3: what the reader says of the first hits, and how probable it makes an answer."""
         if standalone.summary_of is not None:
             return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), leading_sentences(hits))
+        if standalone.period is not None:
+            naming = sentences_naming(hits, standalone.period)
+            return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), naming)
         readings = tuple(self.models.reader.read(standalone.question, passages_to_read(standalone.question, hits)))
         answerability = score_answerability(standalone.question, hits, readings, self.models.parameters)
+        if standalone.undated_period is not None:
+            answerability = preferring(answerability, hits, standalone.undated_period)
         return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, readings, answerability)
 
     def look_wider(self, evidence: Evidence) -> Evidence:
@@ -255,11 +302,21 @@ class Engine:
         wider = self.judge(evidence.question, *self.retrieve(evidence.standalone.widened()))
         return wider if self.may_answer(wider) else evidence
 
+    def look_undated(self, evidence: Evidence) -> Evidence:
+        """Steps 2 and 3 once more without the words for a day, where the articles within them, or of that day, answer that."""
+        asked = evidence.standalone
+        meant = replace(asked, question=asked.undated, rewritten=f"read without its day: {asked.undated!r}")
+        again = self.judge(evidence.question, *self.retrieve(meant))
+        if asked.undated_period is not None:
+            of_day = only_of(again.answerability, again.hits, asked.undated_period)
+            again = replace(again, answerability=of_day)
+        return again if self.may_answer(again) else evidence
+
     def look_respelled(self, evidence: Evidence) -> Evidence:
         """Steps 2 and 3 once more with mistyped words corrected, where there are any and that makes an answer more probable."""
         asked = evidence.standalone
         corrected = respelled(asked.question, self.library.lexical(), asked.scope.libraries)
-        if corrected == asked.question or asked.summary_of is not None:
+        if corrected == asked.question or asked.summary_of is not None or asked.period is not None:
             return evidence
         again = self.judge(evidence.question, *self.retrieve(replace(asked, question=corrected, respelled=True)))
         return max(evidence, again, key=lambda one: one.answerability.probability)
@@ -308,6 +365,8 @@ class Engine:
             return replace(quoted, refusal=nothing_found(evidence.standalone.scope, counts))
         if evidence.standalone.asks:
             return self.quote_follow_up(evidence, quoted)
+        if evidence.standalone.period is not None and not self.may_answer(evidence):
+            return replace(quoted, refusal=nothing_of(evidence.standalone.period, evidence.hits))
         if self.may_answer(evidence):
             text, citations = write_extract(
                 evidence.standalone.question, evidence.answerability, evidence.hits, evidence.readings
@@ -321,7 +380,7 @@ class Engine:
     def misses(self, evidence: Evidence, citations: Sequence[Citation]) -> bool:
         """True if the question names a thing that was not found: a number, an identifier, a name."""
         asked = evidence.standalone
-        if asked.summary_of is not None:
+        if asked.summary_of is not None or asked.period is not None:
             return False
         # The time words of a question are a filter on dates, not what it is about.
         lacks_number = not asked.time and lacks_identifier(asked.question, citations, evidence.hits)
@@ -418,6 +477,12 @@ def nothing_found(scope: Scope, counts: "LedgerCounts") -> str:
     if scope.since is not None and counts.newest is not None and counts.newest < scope.since:
         return f"Nothing since {day_words(scope.since)}: the newest article is of {day_words(counts.newest)}."
     return NOTHING_FOUND
+
+
+def nothing_of(period: Period, nearest: Sequence[Hit]) -> str:
+    """That nothing was published in the period and no article names it, and the days next to it that have articles."""
+    days = dict.fromkeys(day_words(hit.chunk.published) for hit in nearest if hit.chunk.published)
+    return f"No article is of {period.words}" + (f"; the nearest are of {' and '.join(days)}." if days else ".")
 
 
 def written_by(model: str, proven: "VerifiedText") -> Written:

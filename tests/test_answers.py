@@ -436,3 +436,56 @@ def test_stored_answer_of_another_shape_does_not_end_its_conversation(running: R
     engine.answers.store.save(replace(kept, id="of-another", record='{"text": "no"}', answered_at=kept.answered_at + 1))
     (turn,) = running.run(engine.answers.conversation("a thread"))
     assert turn.question == answer.question
+
+
+ASKED_IN_JUNE = Scope(asked_at=datetime(2025, 6, 23, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        pytest.param("what happened on march 4", "The Lantern Bridge was closed", id="what was published that day"),
+        pytest.param("headlines from 2025-05-24", "Four people lost their lives", id="a date in figures"),
+        pytest.param("may 8", "It had been planned for Thursday, May 8", id="what another article tells of the day"),
+        pytest.param("What happened on March 11?", "the city council was told on Tuesday evening", id="by its weekday"),
+        pytest.param("what happened in april", "Two arrested over museum theft", id="a month"),
+    ],
+)
+def test_a_day_that_is_all_a_question_names_is_told_of(newsroom: Running, question: str, words: str) -> None:
+    answer = newsroom.ask(question, scope=ASKED_IN_JUNE)
+    check(newsroom, answer)
+    assert words in quotes(answer) + " ".join(citation.title for citation in answer.citations)
+
+
+def test_of_a_day_without_articles_the_nearest_days_are_named(newsroom: Running) -> None:
+    answer = newsroom.ask("what happened on march 18", scope=ASKED_IN_JUNE)
+    assert answer.refusal is not None
+    assert (
+        answer.refusal.reason == "No article is of 18 March 2025; the nearest are of 17 March 2025 and 19 March 2025."
+    )
+    assert len(answer.refusal.nearest) == 2
+    bounded = newsroom.ask(
+        "what happened on march 18", scope=replace(ASKED_IN_JUNE, until=datetime(2025, 3, 18, tzinfo=UTC))
+    )
+    assert bounded.refusal is not None
+    assert bounded.refusal.reason == "No article is of 18 March 2025; the nearest are of 17 March 2025."
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("How many people had died in the flood as of 22 May 2025?", "Three people have died"),
+        ("Did the ferry strike end on 28 March?", "The first ferry in 18 days"),
+        ("What happened to the Lantern Bridge on March 4?", "was closed to all traffic on Tuesday morning"),
+    ],
+)
+def test_the_day_of_a_question_is_that_of_its_answer(newsroom: Running, question: str, words: str) -> None:
+    answer = newsroom.ask(question, scope=ASKED_IN_JUNE)
+    check(newsroom, answer)
+    assert len(answer.citations) == 1
+    assert words in quotes(answer)
+
+
+def test_without_its_day_a_question_is_not_answered_of_another_day(newsroom: Running) -> None:
+    assert not newsroom.ask("Who was arrested over the astrolabe?", scope=ASKED_IN_JUNE).refused
+    assert newsroom.ask("Who was arrested over the astrolabe on 2 May 2024?", scope=ASKED_IN_JUNE).refused

@@ -35,6 +35,66 @@ def test_time_words_become_bounds(question: str, since: str | None, until: str |
     assert (day(scope.since), day(scope.until)) == (since, until)
 
 
+@pytest.mark.parametrize(
+    ("question", "words", "yearless"),
+    [
+        ("what happened on october 18", "18 October 2025", True),
+        ("What's new on 3 May 2024?", "3 May 2024", False),
+        ("october 18", "18 October 2025", True),
+        ("news of the 4th of March", "4 March 2025", True),
+        ("2025-03-04 headlines", "4 March 2025", False),
+        ("What happened on Tuesday?", "21 October 2025", False),
+        ("What happened in March?", "March 2025", True),
+        ("news from december 2024", "December 2024", False),
+        ("March 2025", "March 2025", False),
+    ],
+)
+def test_a_day_or_month_that_is_all_a_question_names_is_asked_for(question: str, words: str, yearless: bool) -> None:
+    standalone = understand(question, (), Scope(), NOW)
+    assert standalone.period is not None
+    assert (standalone.period.words, standalone.period.yearless) == (words, yearless)
+    assert standalone.summary_of == ""
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["may", "March", "What happened in Zell on March 4?", "What happened on 30 February?", "Who won in May?"],
+)
+def test_other_questions_ask_for_no_period(question: str) -> None:
+    standalone = understand(question, (), Scope(), NOW)
+    assert standalone.period is None
+    assert standalone.summary_of is None
+
+
+@pytest.mark.parametrize(
+    ("question", "undated", "of", "until"),
+    [
+        ("How many had died as of 22 May 2025?", "How many had died?", None, "2025-05-23"),
+        ("As of mid-October 2025, had Zell left?", "Had Zell left?", None, "2025-10-21"),
+        ("Who led as of the end of February?", "Who led?", None, "2025-03-01"),
+        ("Had it been found by 23 April 2025?", "Had it been found?", None, "2025-04-24"),
+        ("Will it be found by 23 April 2026?", "", None, None),
+        ("Was it made by October 3?", "", None, None),
+        ("What did Holt say on Thursday?", "What did Holt say?", "16 October 2025", None),
+        ("Did the strike end on 5 March?", "Did the strike end?", "5 March 2025", None),
+    ],
+)
+def test_a_question_is_read_without_its_day_as_well(
+    question: str, undated: str, of: str | None, until: str | None
+) -> None:
+    standalone = understand(question, (), Scope(), NOW)
+    period = standalone.undated_period
+    assert (standalone.undated, period.words if period else None, day(standalone.scope.until)) == (undated, of, until)
+
+
+def test_a_period_without_a_year_is_that_of_any_year_that_has_articles() -> None:
+    period = understand("february 29", (), Scope(), NOW).period
+    assert period is not None
+    oldest, newest = datetime(2015, 1, 1, tzinfo=UTC), datetime(2019, 5, 1, tzinfo=UTC)
+    assert [one.since.year for one in period.in_years_since(oldest)] == [2024, 2020, 2016]
+    assert period.nearest_to(newest, oldest).words == "29 February 2020"
+
+
 def day(moment: datetime | None) -> str | None:
     return moment.date().isoformat() if moment else None
 
