@@ -27,6 +27,7 @@ from rag.answer import (
     ENGLISH_ONLY,
     EXTRACTIVE,
     NO_DATE,
+    NO_MORE,
     NO_REASON,
     NOT_SAID,
     NOTHING_FOUND,
@@ -44,9 +45,10 @@ from rag.answer import (
 from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
 from rag.answering.days import only_of, preferring, sentences_naming
 from rag.answering.disagreement import disagreement
-from rag.answering.extractive import closest_passage, lacks_identifier, lacks_name, write_extract
+from rag.answering.extractive import closest_passage, lacks_name, write_extract
 from rag.answering.features import is_about
-from rag.answering.follow_up import quote_what_is_asked
+from rag.answering.follow_up import not_told_yet, quote_what_is_asked
+from rag.answering.identifiers import lacks_identifier, lacks_numbered_name, of_what_is_named, without_lookalikes
 from rag.errors import ModelError, QuestionError
 from rag.ingestion.decoding import storable
 from rag.intent import wants_help
@@ -87,8 +89,8 @@ READ_NAMED = 6
 
 
 SURER = 0.1
-"""By how much more probable than the threshold the answer to another reading of a follow-up must be: one of several readings is
-easily answered. A guess."""
+"""By how much more probable than the threshold the answer to another reading of a follow-up, or of words that exist, must be: one
+of several readings is easily answered. A guess."""
 CLOSEST_SHARE = 0.4
 """A refusal quotes the closest passage from this share of the threshold on. Of the own set's refused questions that the
 articles do answer, nine in ten lie above it."""
@@ -204,7 +206,7 @@ class Engine:
         if writer is None:
             return standalone
         standalone = replace(standalone, foreign=is_foreign(question))
-        if not (standalone.foreign or (history and standalone.rewritten)):
+        if standalone.asks == "more" or not (standalone.foreign or (history and standalone.rewritten)):
             return standalone
         try:
             rewritten = await writer.rewrite(question, history) if history else question
@@ -221,6 +223,8 @@ class Engine:
 
     def retrieve(self, standalone: StandaloneQuestion) -> tuple[StandaloneQuestion, tuple[Hit, ...]]:
         """Step 2: the hits, and the question with names as the articles write them, searched for again where they differ."""
+        if standalone.asks == "more":
+            return standalone, self.all_of(standalone)
         lexical = self.library.lexical()
         standalone = of_named_outlet(standalone, lexical.sources)
         if standalone.period is not None and (told := self.told_in(standalone, standalone.period)):
@@ -244,6 +248,21 @@ class Engine:
             scopes = [replace(standalone.scope, sources=(one,)) for one in named_outlets(asked, lexical.sources)]
             hits = heard_first(retriever.find_in_each(asked, scopes), hits)[: limits.total]
         return standalone, newest_first(hits) if standalone.prefers_newest else tuple(hits)
+
+    def all_of(self, standalone: StandaloneQuestion) -> tuple[Hit, ...]:
+        """Every passage of the articles that were quoted before, in their order, its sentences compared with the question."""
+        from rag.retrieval import sentence_similarities
+
+        storage, articles = self.library.storage, standalone.told_from
+        chunks = [
+            chunk
+            for library in standalone.scope.libraries
+            for chunk in storage.ledger.chunks_of_articles(library, articles)
+        ]
+        found = storage.ledger.chunks_by_id([chunk.id for chunk in chunks])
+        similar = sentence_similarities(found, storage.embedder.embed_question(standalone.question))
+        ordered = sorted(chunks, key=lambda chunk: (articles.index(chunk.article_id), chunk.library, chunk.position))
+        return tuple(Hit(chunk, 1.0, sentence_similarities=similar[chunk.id]) for chunk in ordered if chunk.id in found)
 
     def told_in(
         self, standalone: StandaloneQuestion, period: Period
@@ -288,11 +307,17 @@ class Engine:
         """Step 3: what the reader says of the first hits, and how probable it makes an answer."""
         if standalone.summary_of is not None:
             return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), leading_sentences(hits))
+        if standalone.asks == "more":
+            more = not_told_yet(standalone.told, hits)
+            return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), more)
         if standalone.period is not None:
             naming = sentences_naming(hits, standalone.period)
             return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), naming)
+        # Where all that was found is of another, the refusal names it as nearest.
+        hits = of_what_is_named(standalone.question, hits) or hits
         readings = tuple(self.models.reader.read(standalone.question, passages_to_read(standalone.question, hits)))
         answerability = score_answerability(standalone.question, hits, readings, self.models.parameters)
+        answerability = without_lookalikes(standalone.question, answerability, hits)
         if standalone.undated_period is not None:
             answerability = preferring(answerability, hits, standalone.undated_period)
         return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, readings, answerability)
@@ -315,11 +340,17 @@ class Engine:
     def look_respelled(self, evidence: Evidence) -> Evidence:
         """Steps 2 and 3 once more with mistyped words corrected, where there are any and that makes an answer more probable."""
         asked = evidence.standalone
-        corrected = respelled(asked.question, self.library.lexical(), asked.scope.libraries)
-        if corrected == asked.question or asked.summary_of is not None or asked.period is not None:
+        index, libraries = self.library.lexical(), asked.scope.libraries
+        corrected = respelled(asked.question, index, libraries)
+        if corrected == asked.question or asked.asks_no_question:
             return evidence
         again = self.judge(evidence.question, *self.retrieve(replace(asked, question=corrected, respelled=True)))
-        return max(evidence, again, key=lambda one: one.answerability.probability)
+        better = max(evidence, again, key=lambda one: one.answerability.probability)
+        further = respelled(asked.question, index, libraries, english_too=True)
+        if self.may_answer(better) or further == corrected:
+            return better
+        surest = self.judge(evidence.question, *self.retrieve(replace(asked, question=further, respelled=True)))
+        return surest if surest.answerability.probability >= self.threshold + SURER else better
 
     def read_otherwise(self, evidence: Evidence) -> Evidence:
         """Steps 2 and 3 for what else a follow-up may mean: of those that are answered the most probable."""
@@ -363,7 +394,7 @@ class Engine:
         if not evidence.hits:
             counts = self.library.storage.ledger.counts(evidence.standalone.scope.libraries)
             return replace(quoted, refusal=nothing_found(evidence.standalone.scope, counts))
-        if evidence.standalone.asks:
+        if evidence.standalone.asks in ("why", "when"):
             return self.quote_follow_up(evidence, quoted)
         if evidence.standalone.period is not None and not self.may_answer(evidence):
             return replace(quoted, refusal=nothing_of(evidence.standalone.period, evidence.hits))
@@ -373,6 +404,8 @@ class Engine:
             )
             if citations and not self.misses(evidence, citations):
                 return replace(quoted, text=text, citations=citations)
+        if evidence.standalone.asks == "more":
+            return replace(quoted, refusal=NO_MORE)
         # The reader and the words of a search know English; a model would have translated.
         english_only = self.models.writer is None and is_foreign(evidence.question)
         return replace(quoted, refusal=ENGLISH_ONLY if english_only else NOT_SAID)
@@ -380,11 +413,15 @@ class Engine:
     def misses(self, evidence: Evidence, citations: Sequence[Citation]) -> bool:
         """True if the question names a thing that was not found: a number, an identifier, a name."""
         asked = evidence.standalone
-        if asked.summary_of is not None or asked.period is not None:
+        if asked.asks_no_question:
             return False
         # The time words of a question are a filter on dates, not what it is about.
         lacks_number = not asked.time and lacks_identifier(asked.question, citations, evidence.hits)
-        return lacks_number or lacks_name(asked.question, evidence.hits)
+        return (
+            lacks_number
+            or lacks_numbered_name(asked.question, evidence.hits)
+            or lacks_name(asked.question, evidence.hits)
+        )
 
     def quote_follow_up(self, evidence: Evidence, quoted: Written) -> Written:
         """The reason or date that a bare "Why?" or "When?" asks for, or that the articles give none."""

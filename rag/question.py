@@ -19,8 +19,9 @@ class StandaloneQuestion:
     rewritten and time describe what was done, "" when nothing was. prefers_newest: newer articles first. wider: the scope
     without "this week" and the like, None without such words: a preference, where the bounds would lose the answer.
     foreign: asked in another language than English, where a model can translate. summary_of: what a summary
-    is asked of, "" for the newest articles, None for an ordinary question. asks: "why" or "when" where a follow-up asks no
-    more than that of what was told, the texts of the answers before; "" otherwise. respelled: mistyped words were corrected.
+    is asked of, "" for the newest articles, None for an ordinary question. asks: "why", "when" or "more" where a follow-up asks
+    no more than that of what was told, the texts of the answers before; "" otherwise. told_from: the ids of the articles that
+    they quoted. respelled: mistyped words were corrected.
     other_readings: what a follow-up may mean as well, the likeliest first. period: the day or month that is all the question
     names, None for any other question. undated: the question without the words for a day, "" where it has none;
     undated_period: the day that what is quoted for it must be of, None where the scope says it already.
@@ -36,11 +37,17 @@ class StandaloneQuestion:
     summary_of: str | None = None
     asks: str = ""
     told: tuple[str, ...] = ()
+    told_from: tuple[str, ...] = ()
     respelled: bool = False
     other_readings: tuple[str, ...] = ()
     period: Period | None = None
     undated: str = ""
     undated_period: Period | None = None
+
+    @property
+    def asks_no_question(self) -> bool:
+        """True for a summary, the news of a day and "Tell me more": whatever is quoted for them answers."""
+        return self.summary_of is not None or self.period is not None or self.asks == "more"
 
     def widened(self) -> "StandaloneQuestion":
         """The same question of all articles of its scope, newer ones first; itself where no words narrowed it."""
@@ -54,15 +61,18 @@ class StandaloneQuestion:
 def understand(question: str, history: Sequence[Turn], scope: Scope, now: datetime) -> StandaloneQuestion:
     """The standalone question with its time filter. `now` is used where scope.asked_at is None; scope bounds win."""
     standalone, rewritten = stand_alone(question, history)
-    told = told_before(history)
+    told, told_from = told_before(history)
     asks = bare_word(question) if told else ""
+    if told_from and wants_more(question):
+        asks = "more"
     asked = StandaloneQuestion(
         standalone,
         scope,
         rewritten,
         summary_of=summary_subject(standalone),
-        asks=asks if asks in ("why", "when") else "",
+        asks=asks if asks in ("why", "when", "more") else "",
         told=told,
+        told_from=told_from,
         other_readings=readings_beside(question, history, standalone),
     )
     return within_time(asked, scope.asked_at or now)
@@ -99,8 +109,13 @@ ASKED_WITH_AUXILIARY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 LEADING_WORD = re.compile(r"^(?:why|when|where|how): ", re.IGNORECASE)
-ASSENT = re.compile(
-    r"^(?:yes|yeah|yep|sure|ok(?:ay)?|please|go on|(?:tell me )?more|continue|really)[\s.!?]*(?:please)?[.!?]*$", re.I
+ASSENT = re.compile(r"^(?:yes|yeah|yep|sure|ok(?:ay)?|please|really)[\s.!?]*(?:please)?[.!?]*$", re.IGNORECASE)
+MORE = re.compile(
+    r"(?:and|so)|(?:(?:yes|ok(?:ay)?|please|can you|could you)[\s,]*)*"
+    r"(?:(?:(?:tell|give|show) (?:me|us) |say |read |know |some |any |a bit )*more(?: details?)?|go on|continue|elaborate"
+    r"|(?:what|anything|something) else|what (?:else|more) (?:do|does|did) (?:it|they|the articles?) say)"
+    r"(?: (?:about|on|of) (?:it|that|this))?(?: (?:is|was) (?:there|said|known))?[\s,]*(?:please)?",
+    re.IGNORECASE,
 )
 PERSON = re.compile(r"\b(he|she|him|they|them)\b", re.IGNORECASE)
 POSSESSIVE = re.compile(r"\b(his|her|hers|their|theirs|its)\b", re.IGNORECASE)
@@ -119,6 +134,8 @@ def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
     before = history[-1]
     earlier = (before.standalone_question or before.question).strip()
     bare = JOINED.sub("", question.strip())
+    if wants_more(question):
+        return earlier, f"{question!r} asks for more on the question before"
     if ASSENT.match(bare) or asks_again(bare) or not bare:
         return earlier, f"{question!r} repeats the question before"
     if word := bare_word(question):
@@ -136,14 +153,21 @@ def bare_word(question: str) -> str:
     return match.group(1).lower() if match else ""
 
 
-def told_before(history: Sequence[Turn]) -> tuple[str, ...]:
-    """The answers to the last whole question and to the bare ones after it, oldest first."""
-    told: list[str] = []
+def wants_more(question: str) -> bool:
+    """True for "Tell me more" and "What else?": what has not been told yet of the question before."""
+    asked = question.strip(" \t\n.!?…")
+    return bool(MORE.fullmatch(asked) or MORE.fullmatch(JOINED.sub("", asked)))
+
+
+def told_before(history: Sequence[Turn]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The answers to the last whole question and to the bare ones after it, oldest first, and the ids of what they quoted."""
+    told: list[Turn] = []
     for turn in reversed(history):
-        told += [turn.answer] if turn.answer else []
-        if not bare_word(turn.question):
+        told += [turn] if turn.answer else []
+        if not bare_word(turn.question) and not wants_more(turn.question):
             break
-    return tuple(reversed(told))
+    ids = dict.fromkeys(article_id for turn in reversed(told) for article_id in turn.article_ids)
+    return tuple(turn.answer for turn in reversed(told)), tuple(ids)
 
 
 def ask_instead(word: str, earlier: str) -> str:

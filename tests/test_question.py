@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rag.answer import Turn
-from rag.question import readings_beside, stand_alone, understand
+from rag.question import readings_beside, stand_alone, understand, wants_more
 from vectorstore.values import Scope
 
 NOW = datetime(2025, 10, 22, 15, 30, tzinfo=UTC)  # a Wednesday
@@ -146,6 +146,27 @@ def test_a_bare_follow_up_knows_what_was_told_of_its_question_and_no_other() -> 
     assert (asked.asks, asked.told) == ("when", (ARREST.answer,))
     assert understand("Why?", [Turn("Who is he?", "")], Scope(), NOW).asks == ""
     assert understand("Who is he?", history, Scope(), NOW).asks == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "more"),
+    [("tell me more", True), ("More please!", True), ("And?", True), ("ok, what else?", True), ("go on", True),
+     ("Can you tell me more about that?", True), ("yes", False), ("and Hungary?", False), ("More troops?", False),
+     ("What else did he say?", False)],
+)  # fmt: skip
+def test_a_wish_for_more_is_told_from_a_question(question: str, more: bool) -> None:
+    assert wants_more(question) == more
+
+
+def test_more_is_asked_of_what_the_answers_since_the_last_question_quoted() -> None:
+    before = Turn("Who is he?", "A man. [1]", article_ids=("old",))
+    first = Turn("Will Poland arrest Putin?", "It will not. [1]", article_ids=("a",))
+    further = Turn("tell me more", "It is far. [1] [2]", "Will Poland arrest Putin?", article_ids=("a", "b"))
+    asked = understand("what else?", [before, first, further], Scope(), NOW)
+    assert (asked.question, asked.asks) == ("Will Poland arrest Putin?", "more")
+    assert asked.told == ("It will not. [1]", "It is far. [1] [2]")
+    assert asked.told_from == ("a", "b")
+    assert understand("tell me more", [Turn("Who is he?", "The articles do not say.")], Scope(), NOW).asks == ""
 
 
 @pytest.mark.parametrize("question", ["And Hungary?", "Why?", "yes", "What did he say?"])

@@ -26,6 +26,7 @@ from rag.answer import (
     ENGLISH_ONLY,
     EXTRACTIVE,
     NO_DATE,
+    NO_MORE,
     NO_REASON,
     NOT_SAID,
     NOTHING_FOUND,
@@ -256,7 +257,7 @@ def why_refused(answer: Answer, reason: str, narrowed: str, t: Translations) -> 
         return t.nothing_so_new.format(filter=narrowed, date=t.date(newest))
     if narrowed:
         return t.nothing_within.format(filter=narrowed)
-    known = {ENGLISH_ONLY: t.english_only, NO_REASON: t.no_reason, NO_DATE: t.no_date}
+    known = {ENGLISH_ONLY: t.english_only, NO_REASON: t.no_reason, NO_DATE: t.no_date, NO_MORE: t.no_more}
     if reason in known:
         return known[reason]
     return "" if reason in (NOT_SAID, NOTHING_FOUND) else reason

@@ -72,7 +72,7 @@ def quoted(citation: Citation, numbered: bool = True) -> Text:
     A quote that begins with a quotation mark of its own gets none around it, and its partner where that was left in the article.
     """
     quote, emphasis = without_markdown(citation.quote, citation.emphasis)
-    opening, closing = ("", unclosed_end(quote)) if begins_quoted(quote) else ("“", "”")
+    opening, closing = marks_around(quote)
     text = Text(f"  {opening}")
     position = 0
     for start, end in sorted(emphasis):
@@ -85,10 +85,12 @@ def quoted(citation: Citation, numbered: bool = True) -> Text:
     return text
 
 
-def unclosed_end(quote: str) -> str:
-    """What closes a quote whose speech goes on in the article, "" where it ends in the quote."""
-    _, unclosed = unpaired_marks(quote)
-    return f" …{unclosed}" if unclosed else ""
+def marks_around(quote: str) -> tuple[str, str]:
+    """What opens and closes a shown quote: quotation marks, but where it has its own; where its speech goes on, their partner."""
+    unopened, unclosed = unpaired_marks(quote)
+    if begins_quoted(quote):
+        return "", f" …{unclosed}" if unclosed else ""
+    return "“", "" if unopened == "“" and quote.rstrip().endswith("”") else "”"
 
 
 def source_line(citations: Sequence[Citation]) -> Text:
