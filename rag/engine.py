@@ -43,11 +43,11 @@ from rag.answer import (
     headline_of,
 )
 from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
-from rag.answering.days import only_of, preferring, sentences_naming
+from rag.answering.days import preferring, sentences_naming, speaks_of
 from rag.answering.disagreement import disagreement
 from rag.answering.extractive import closest_passage, lacks_name, write_extract
 from rag.answering.features import is_about
-from rag.answering.follow_up import not_told_yet, quote_what_is_asked
+from rag.answering.follow_up import not_told_yet, passages_quoted, quote_what_is_asked
 from rag.answering.identifiers import lacks_identifier, lacks_numbered_name, of_what_is_named, without_lookalikes
 from rag.errors import ModelError, QuestionError
 from rag.ingestion.decoding import storable
@@ -308,7 +308,7 @@ class Engine:
         if standalone.summary_of is not None:
             return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), leading_sentences(hits))
         if standalone.asks == "more":
-            more = not_told_yet(standalone.told, hits)
+            more, hits = passages_quoted(not_told_yet(standalone.told, hits), hits)
             return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), more)
         if standalone.period is not None:
             naming = sentences_naming(hits, standalone.period)
@@ -332,10 +332,8 @@ class Engine:
         asked = evidence.standalone
         meant = replace(asked, question=asked.undated, rewritten=f"read without its day: {asked.undated!r}")
         again = self.judge(evidence.question, *self.retrieve(meant))
-        if asked.undated_period is not None:
-            of_day = only_of(again.answerability, again.hits, asked.undated_period)
-            again = replace(again, answerability=of_day)
-        return again if self.may_answer(again) else evidence
+        of_period = asked.undated_period is None or speaks_of(again.answerability, again.hits, asked.undated_period)
+        return again if of_period and self.may_answer(again) else evidence
 
     def look_respelled(self, evidence: Evidence) -> Evidence:
         """Steps 2 and 3 once more with mistyped words corrected, where there are any and that makes an answer more probable."""

@@ -47,12 +47,15 @@ NEWS_WORDS = (
 )
 PERIOD_NEWS = re.compile(
     rf"(?:{NEWS_WORDS}\s+)?(?:(?:on|of|from|for)\s+)?(?:the\s+)?(?P<day>{DATE_PATTERN})(?:\s+(?:news|headlines))?[\s?.!]*"
-    rf"|{NEWS_WORDS}\s+(?:(?:in|of|from|for|during)\s+)?(?P<month>{MONTH_OF_YEAR})[\s?.!]*"
-    rf"|(?:in\s+)?(?P<of_year>{MONTH_PATTERN}\s+\d{{4}})(?:\s+(?:news|headlines))?[\s?.!]*",
+    rf"|(?:{NEWS_WORDS}\s+(?:(?:in|of|from|for|during)\s+)?|(?=.*\d{{4}})(?:in\s+)?)"
+    rf"(?P<month>{MONTH_OF_YEAR})(?:\s+(?:news|headlines))?[\s?.!]*",
     re.IGNORECASE,
 )
 """A question that names a day or a month and nothing else. A month alone ("may") is a word as well."""
-ON_DAY = re.compile(rf",?\s*\b(?:on|of)\s+(?:the\s+)?(?P<day>{DATE_PATTERN})(?!\w)", re.IGNORECASE)
+IN_PERIOD = re.compile(
+    rf",?\s*\b(?:(?:on|of)\s+(?:the\s+)?(?P<day>{DATE_PATTERN})|(?:in|during)\s+(?P<month>{MONTH_OF_YEAR}))(?!\w)",
+    re.IGNORECASE,
+)
 YEAR_NAMED = re.compile(r"\d{4}")
 
 
@@ -111,7 +114,7 @@ class TimeWords:
 
     since, until: bounds on the publication; said: they in words, "" for none; newest: newer articles first. vague: they say
     roughly when, as "this week" does. asks_for: the period that is all the question names. without: the question without the
-    words for a day, "" where it has none; of: the day that an answer to that must be of, None where the bounds say it already.
+    words for a day or month, "" where it has none; of: the one that an answer must be of, None where the bounds say it.
     """
 
     since: datetime | None = None
@@ -142,8 +145,9 @@ def read_time_words(question: str, asked_at: datetime) -> TimeWords:
         said.append(
             f"articles from {day_words(since)}" + (f" to {day_words(until - timedelta(days=1))}" if until else " on")
         )
-    elif not as_of and (named := ON_DAY.search(question)) and (of := day_period(named["day"], asked_at)):
-        without = without_words(question, named)
+    elif not as_of and (named := IN_PERIOD.search(question)):
+        of = period_named(named, asked_at)
+        without = without_words(question, named) if of else ""
     newest = bool(NEWEST.search(question))
     if newest:
         said.append("newer articles first")
@@ -158,11 +162,12 @@ def period_asked_for(question: str, asked_at: datetime) -> Period | None:
     # "What happened today?" asks for the newest articles.
     if found is None or (found["day"] or "").lower() in ("today", "yesterday"):
         return None
-    return (
-        day_period(found["day"], asked_at)
-        if found["day"]
-        else month_period(found["month"] or found["of_year"], asked_at)
-    )
+    return period_named(found, asked_at)
+
+
+def period_named(found: re.Match[str], asked_at: datetime) -> Period | None:
+    """The day or month that a pattern found."""
+    return day_period(found["day"], asked_at) if found["day"] else month_period(found["month"], asked_at)
 
 
 def as_of_day(question: str, asked_at: datetime) -> tuple[re.Match[str], datetime] | None:
@@ -185,9 +190,8 @@ def as_of_day(question: str, asked_at: datetime) -> tuple[re.Match[str], datetim
 
 def without_words(question: str, words: re.Match[str]) -> str:
     """The question without these words of it, written as a question is."""
-    rest = (
-        " ".join(f"{question[: words.start()]} {question[words.end() :]}".split()).replace(" ?", "?").replace(" ,", ",")
-    )
+    rest = " ".join(f"{question[: words.start()]} {question[words.end() :]}".split()).lstrip(", ")
+    rest = rest.replace(" ?", "?").replace(" ,", ",")
     return rest[:1].upper() + rest[1:] if words.start() == 0 else rest
 
 

@@ -417,6 +417,7 @@ def test_more_is_what_was_not_told_yet_until_nothing_is_left(newsroom: Running) 
         if answer.refusal is not None:
             break
         told += [citation.quote for citation in answer.citations]
+        assert len(answer.hits) <= 3 or question.startswith("How")
         history.append(Turn.of(answer))
     assert answer.refusal is not None
     assert answer.refusal.reason == NO_MORE
@@ -628,8 +629,9 @@ def test_of_a_day_without_articles_the_nearest_days_are_named(newsroom: Running)
     ("question", "words"),
     [
         ("How many people had died in the flood as of 22 May 2025?", "Three people have died"),
-        ("Did the ferry strike end on 28 March?", "The first ferry in 18 days"),
+        ("Who was detained on 21 April?", "were detained on Monday in a flat in Millbrenn"),
         ("What happened to the Lantern Bridge on March 4?", "was closed to all traffic on Tuesday morning"),
+        ("What did the auditors say in March?", "the city left out night work"),
     ],
 )
 def test_the_day_of_a_question_is_that_of_its_answer(newsroom: Running, question: str, words: str) -> None:
@@ -642,3 +644,4 @@ def test_the_day_of_a_question_is_that_of_its_answer(newsroom: Running, question
 def test_without_its_day_a_question_is_not_answered_of_another_day(newsroom: Running) -> None:
     assert not newsroom.ask("Who was arrested over the astrolabe?", scope=ASKED_IN_JUNE).refused
     assert newsroom.ask("Who was arrested over the astrolabe on 2 May 2024?", scope=ASKED_IN_JUNE).refused
+    assert newsroom.ask("Who was arrested in January?", scope=ASKED_IN_JUNE).refused

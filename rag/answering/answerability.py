@@ -21,7 +21,7 @@ SHORT_QUESTION, SURE = 3, 1.0
 Witkoff?" has too few words to be very similar to any sentence. Measured: docs/quality.md."""
 SPOKEN = 0.9
 """That a sentence in which the asked one speaks answers "What did Peskov say?": it does, whatever is said."""
-TOLD = 0.8
+ALL_TOLD = 0.8
 """That sentences with all keywords tell of them: they do, but nobody asked a question."""
 MAX_LEADING = 3
 """Sentences of a summary."""
@@ -78,7 +78,7 @@ def score_answerability(
     if any_statement_answers(question) and speaking(question, [candidate for candidate, _ in ranked], hits):
         probability = max(probability, SPOKEN)
     if telling := telling_most(keywords_of(question), ranked, hits):
-        ranked, probability = telling, max(probability, TOLD)
+        ranked, probability = telling, max(probability, ALL_TOLD)
     return AnswerabilityScore(answer_type_of(question), tuple(ranked), probability, evidence)
 
 

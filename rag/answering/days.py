@@ -71,3 +71,8 @@ def preferring(score: AnswerabilityScore, hits: Sequence[Hit], period: Period) -
     of_period = only_of(score, hits, period)
     near = of_period.ranked and of_period.ranked[0][1] >= DAY_SHARE * score.ranked[0][1]
     return of_period if near else score
+
+
+def speaks_of(score: AnswerabilityScore, hits: Sequence[Hit], period: Period) -> bool:
+    """True if the best of these sentences is of the period."""
+    return bool(score.ranked) and is_of(score.ranked[0][0], hits, period)

@@ -5,6 +5,7 @@ A rule beside the reader, which takes the sentence before for the answer again: 
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rag.answer import Citation
 from rag.answering.answerability import AnswerabilityScore
@@ -75,6 +76,15 @@ def not_told_yet(told: Sequence[str], hits: Sequence[Hit]) -> AnswerabilityScore
     nearest = without_instructions([(apart[key], 1.0) for key in sorted(apart)], hits)[:MAX_SENTENCES]
     ranked = tuple((one, 1.0 - place / 100) for place, (one, _) in enumerate(nearest))
     return AnswerabilityScore("", ranked, 1.0 if ranked else 0.0, {})
+
+
+def passages_quoted(score: AnswerabilityScore, hits: Sequence[Hit]) -> tuple[AnswerabilityScore, tuple[Hit, ...]]:
+    """The score with the passages of its sentences alone: an article may have hundreds. Without any each article's first."""
+    if not score.ranked:
+        return score, tuple({(hit.chunk.library, hit.chunk.article_id): hit for hit in reversed(hits)}.values())[::-1]
+    kept = sorted({one.hit for one, _ in score.ranked})
+    moved = tuple((replace(one, hit=kept.index(one.hit)), probability) for one, probability in score.ranked)
+    return replace(score, ranked=moved), tuple(hits[place] for place in kept)
 
 
 def in_articles(candidates: Sequence[Candidate], hits: Sequence[Hit]) -> list[list[Candidate]]:

@@ -17,7 +17,7 @@ NUMBERED = re.compile(
     r"(?<![\w.,-])(?P<name>[^\W\d_]{1,40})(?P<gap>[-\u2010\u2011]? ?)(?P<number>\d{1,4})(?P<rest>[A-Za-z]?)(?![\w-]|[.,:/]\d|%)"
 )
 """A name with its number: "Dorf7", "A320", "Petrel-2", "Pier 4", "Boeing 737"; a word and a number beside it look the same."""
-NO_NAMES = STOP_WORDS | MONTH_NUMBERS.keys() | WEEKDAYS.keys()
+NEVER_NAMES = STOP_WORDS | MONTH_NUMBERS.keys() | WEEKDAYS.keys()
 SPELLED_LETTERS = 3
 """A name of fewer letters may be written otherwise: G7 is the Group of Seven, Q3 the third quarter."""
 
@@ -61,7 +61,7 @@ def numbered_names(text: str, joined_only: bool = False) -> Numbered:
     for match in NUMBERED.finditer(text):
         name = match["name"].lower()
         apart = match["gap"].endswith(" ")
-        if YEAR.fullmatch(match["number"]) or (apart and (joined_only or name in NO_NAMES)):
+        if YEAR.fullmatch(match["number"]) or (apart and (joined_only or name in NEVER_NAMES)):
             continue
         rest = match["rest"].lower().removesuffix("s")
         found.setdefault(name, set()).add(match["number"].lstrip("0") + rest)

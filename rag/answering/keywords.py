@@ -11,7 +11,7 @@ from rag.text import STOP_WORDS, stems_of, words_of
 from vectorstore.values import Hit
 
 MOST_KEYWORDS = 5
-SMALL_WORDS = frozenset({"a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "the", "to", "with"})
+BETWEEN_KEYWORDS = frozenset({"a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "the", "to", "with"})
 """Stop words that stand between keywords; any other makes a question of them."""
 NEWS_ABOUT = re.compile(
     r"(?:(?:please |can you |could you )*(?:tell me|show me|give me|i want)\s+)?"
@@ -27,7 +27,7 @@ def keywords_of(question: str) -> frozenset[str]:
     bare = question.strip().rstrip("?!. ")
     about = NEWS_ABOUT.fullmatch(bare)
     words = words_of((about["after"] or about["before"]) if about else bare)
-    named = [word for word in words if word not in SMALL_WORDS]
+    named = [word for word in words if word not in BETWEEN_KEYWORDS]
     if not 1 <= len(named) <= MOST_KEYWORDS or not STOP_WORDS.isdisjoint(named):
         return frozenset()
     return content_stems(" ".join(named))
