@@ -43,7 +43,7 @@ from rag.answer import (
     headline_of,
 )
 from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
-from rag.answering.days import preferring, sentences_naming, speaks_of
+from rag.answering.days import begins_with, preferring, sentences_naming
 from rag.answering.disagreement import disagreement
 from rag.answering.extractive import closest_passage, lacks_name, write_extract
 from rag.answering.features import is_about
@@ -332,7 +332,7 @@ class Engine:
         asked = evidence.standalone
         meant = replace(asked, question=asked.undated, rewritten=f"read without its day: {asked.undated!r}")
         again = self.judge(evidence.question, *self.retrieve(meant))
-        of_period = asked.undated_period is None or speaks_of(again.answerability, again.hits, asked.undated_period)
+        of_period = asked.undated_period is None or begins_with(again.answerability, again.hits, asked.undated_period)
         return again if of_period and self.may_answer(again) else evidence
 
     def look_respelled(self, evidence: Evidence) -> Evidence:

@@ -73,6 +73,6 @@ def preferring(score: AnswerabilityScore, hits: Sequence[Hit], period: Period) -
     return of_period if near else score
 
 
-def speaks_of(score: AnswerabilityScore, hits: Sequence[Hit], period: Period) -> bool:
+def begins_with(score: AnswerabilityScore, hits: Sequence[Hit], period: Period) -> bool:
     """True if the best of these sentences is of the period."""
     return bool(score.ranked) and is_of(score.ranked[0][0], hits, period)
