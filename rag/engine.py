@@ -17,7 +17,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
@@ -55,12 +55,12 @@ from rag.intent import wants_help
 from rag.language import is_foreign
 from rag.library import Library
 from rag.outlets import named_outlets, topic_told
+from rag.periods import nothing_of, published_in, telling_of
 from rag.protocols import HISTORY_TURNS
 from rag.question import StandaloneQuestion, understand
 from rag.settings import Settings
 from rag.spelling import respelled
 from rag.stored_answers import StoredAnswers
-from rag.time_words import Period, earliest, latest
 from rag.verification.citations import verify_citations
 from vectorstore.values import Hit, Scope
 
@@ -70,7 +70,6 @@ if TYPE_CHECKING:
     from rag.answering.generative import ModelWriter, VerifiedText
     from rag.answering.reader import Reader, Reading
     from rag.models.passage_network import ReaderPassage
-    from rag.retrieval import HybridRetriever
     from vectorstore.ledger import LedgerCounts
 
 Result = TypeVar("Result")
@@ -80,8 +79,6 @@ log = logging.getLogger("dateline.engine")
 NEAREST_SHOWN = 3
 NEWEST_SUMMARISED = 3
 """Articles that "What's new?" quotes from."""
-FOLLOWING = timedelta(days=7)
-"""How long after a day an article may call it by its weekday."""
 READ_HITS = 8
 """Passages the reader reads."""
 READ_NAMED = 6
@@ -223,21 +220,22 @@ class Engine:
 
     def retrieve(self, standalone: StandaloneQuestion) -> tuple[StandaloneQuestion, tuple[Hit, ...]]:
         """Step 2: the hits, and the question with names as the articles write them, searched for again where they differ."""
+        from rag.retrieval import HitLimits, HybridRetriever, passages_of
+
+        storage, period = self.library.storage, standalone.period
         if standalone.asks == "more":
-            return standalone, self.all_of(standalone)
+            return standalone, passages_of(standalone.told_from, standalone.question, standalone.scope, storage)
         lexical = self.library.lexical()
         standalone = of_named_outlet(standalone, lexical.sources)
-        if standalone.period is not None and (told := self.told_in(standalone, standalone.period)):
+        if period and (told := published_in(standalone, period, storage.ledger, NEWEST_SUMMARISED)):
             return told
-        if standalone.summary_of == "" and standalone.period is None:
-            chunks = self.library.storage.ledger.leading_chunks(standalone.scope, NEWEST_SUMMARISED)
+        if standalone.summary_of == "" and period is None:
+            chunks = storage.ledger.leading_chunks(standalone.scope, NEWEST_SUMMARISED)
             return standalone, tuple(Hit(chunk, 1.0) for chunk in chunks)
-        from rag.retrieval import HitLimits, HybridRetriever
-
         limits = HitLimits(self.settings.hits, self.settings.hits_per_article)
-        retriever = HybridRetriever(self.library.storage, lexical, standalone.scope, limits, self.models.reranker)
-        if standalone.period is not None:
-            return self.told_of(standalone, standalone.period, retriever)
+        retriever = HybridRetriever(storage, lexical, standalone.scope, limits, self.models.reranker)
+        if period is not None:
+            return telling_of(standalone, period, storage.ledger, retriever)
         hits = retriever.find(standalone.summary_of or standalone.question)
         if standalone.summary_of is not None:
             return standalone, self.beginning_of(hits, standalone.summary_of)
@@ -248,52 +246,6 @@ class Engine:
             scopes = [replace(standalone.scope, sources=(one,)) for one in named_outlets(asked, lexical.sources)]
             hits = heard_first(retriever.find_in_each(asked, scopes), hits)[: limits.total]
         return standalone, newest_first(hits) if standalone.prefers_newest else tuple(hits)
-
-    def all_of(self, standalone: StandaloneQuestion) -> tuple[Hit, ...]:
-        """Every passage of the articles that were quoted before, in their order, its sentences compared with the question."""
-        from rag.retrieval import sentence_similarities
-
-        storage, articles = self.library.storage, standalone.told_from
-        chunks = [
-            chunk
-            for library in standalone.scope.libraries
-            for chunk in storage.ledger.chunks_of_articles(library, articles)
-        ]
-        found = storage.ledger.chunks_by_id([chunk.id for chunk in chunks])
-        similar = sentence_similarities(found, storage.embedder.embed_question(standalone.question))
-        ordered = sorted(chunks, key=lambda chunk: (articles.index(chunk.article_id), chunk.library, chunk.position))
-        return tuple(Hit(chunk, 1.0, sentence_similarities=similar[chunk.id]) for chunk in ordered if chunk.id in found)
-
-    def told_in(
-        self, standalone: StandaloneQuestion, period: Period
-    ) -> tuple[StandaloneQuestion, tuple[Hit, ...]] | None:
-        """The newest articles that were published in the period; None where there are none."""
-        ledger = self.library.storage.ledger
-        oldest = ledger.counts(standalone.scope.libraries).oldest
-        for meant in period.in_years_since(oldest or period.since):
-            chunks = ledger.leading_chunks(meant.within(standalone.scope), NEWEST_SUMMARISED)
-            if chunks:
-                found = replace(standalone, period=meant, time=f"articles of {meant.words}")
-                return found, tuple(Hit(chunk, 1.0) for chunk in chunks)
-        return None
-
-    def told_of(
-        self, standalone: StandaloneQuestion, period: Period, retriever: "HybridRetriever"
-    ) -> tuple[StandaloneQuestion, tuple[Hit, ...]]:
-        """What articles of other days tell of the period; where none does, the articles that were published next to it."""
-        scope, ledger = standalone.scope, self.library.storage.ledger
-        counts = ledger.counts(scope.libraries)
-        if counts.oldest is not None and counts.newest is not None:
-            period = period.nearest_to(counts.newest, counts.oldest)
-        naming = replace(standalone, summary_of=None, period=period, time=f"sentences that name {period.words}")
-        # "On Tuesday" is written in the days that follow.
-        following = retriever.within(replace(period, until=period.until + FOLLOWING).within(scope))
-        found = {hit.chunk.id: hit for search in (following, retriever) for hit in search.find(period.searched)}
-        if sentences_naming(hits := tuple(found.values()), period).ranked:
-            return naming, hits
-        before = ledger.leading_chunks(replace(scope, until=earliest(scope.until, period.since)), 1)
-        after = ledger.leading_chunks(replace(scope, since=latest(scope.since, period.until)), 1, oldest_first=True)
-        return naming, tuple(Hit(chunk, 1.0) for chunk in [*before, *after])
 
     def beginning_of(self, hits: Sequence[Hit], subject: str) -> tuple[Hit, ...]:
         """The first passage of the article that a search found first, where that speaks of the subject at all."""
@@ -512,12 +464,6 @@ def nothing_found(scope: Scope, counts: "LedgerCounts") -> str:
     if scope.since is not None and counts.newest is not None and counts.newest < scope.since:
         return f"Nothing since {day_words(scope.since)}: the newest article is of {day_words(counts.newest)}."
     return NOTHING_FOUND
-
-
-def nothing_of(period: Period, nearest: Sequence[Hit]) -> str:
-    """That nothing was published in the period and no article names it, and the days next to it that have articles."""
-    days = dict.fromkeys(day_words(hit.chunk.published) for hit in nearest if hit.chunk.published)
-    return f"No article is of {period.words}" + (f"; the nearest are of {' and '.join(days)}." if days else ".")
 
 
 def written_by(model: str, proven: "VerifiedText") -> Written:

@@ -56,6 +56,8 @@ IN_PERIOD = re.compile(
     rf",?\s*\b(?:(?:on|of)\s+(?:the\s+)?(?P<day>{DATE_PATTERN})|(?:in|during)\s+(?P<month>{MONTH_OF_YEAR}))(?!\w)",
     re.IGNORECASE,
 )
+IN_BRACKETS = re.compile(r"\(.*\)")
+"""What a follow-up is asked of: its day is not that of the answer."""
 YEAR_NAMED = re.compile(r"\d{4}")
 
 
@@ -145,7 +147,7 @@ def read_time_words(question: str, asked_at: datetime) -> TimeWords:
         said.append(
             f"articles from {day_words(since)}" + (f" to {day_words(until - timedelta(days=1))}" if until else " on")
         )
-    elif not as_of and (named := IN_PERIOD.search(question)):
+    elif not as_of and (named := IN_PERIOD.search(IN_BRACKETS.sub(lambda words: " " * len(words[0]), question))):
         of = period_named(named, asked_at)
         without = without_words(question, named) if of else ""
     newest = bool(NEWEST.search(question))

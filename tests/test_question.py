@@ -78,6 +78,7 @@ def test_other_questions_ask_for_no_period(question: str) -> None:
         ("What did Holt say on Thursday?", "What did Holt say?", "16 October 2025", None),
         ("Did the strike end on 5 March?", "Did the strike end?", "5 March 2025", None),
         ("What did the auditors say in March?", "What did the auditors say?", "March 2025", None),
+        ("When did it open again (Why was it closed in March)?", "", None, None),
         ("In May 2024, who led?", "Who led?", "May 2024", None),
     ],
 )
