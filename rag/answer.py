@@ -18,6 +18,7 @@ NOT_SAID = "The articles do not say."
 ENGLISH_ONLY = "The articles are read in English: ask in English, or set DATELINE_MODEL."
 NO_REASON = "The articles give no reason beyond what was quoted."
 NO_DATE = "The articles give no date beyond what was quoted."
+NO_MORE = "The articles that were quoted say no more than that."
 NOTHING_FOUND = "No article says anything of it."
 EMPTY_LIBRARY = "The library is empty: run `dateline ingest` with a folder of articles."
 
@@ -78,6 +79,14 @@ class Citation:
     updated: datetime | None = None
 
 
+def by_article(citations: Sequence[Citation]) -> list[list[Citation]]:
+    """The citations of each article together, articles in the order of their first."""
+    articles: dict[tuple[str, str], list[Citation]] = {}
+    for citation in citations:
+        articles.setdefault((citation.library, citation.article_id), []).append(citation)
+    return list(articles.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """The articles do not say. `nearest` are headlines that do not answer either, nearest first.
@@ -111,6 +120,11 @@ class Explanation:
     sources: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def filtered(self) -> bool:
+        """Whether the asker, not the words of the question, left outlets or days out."""
+        return bool(self.sources) or (not self.time and (self.since is not None or self.until is not None))
 
 
 @dataclass(frozen=True, slots=True)

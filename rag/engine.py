@@ -1,6 +1,6 @@
 """START HERE: the path of one question, in five steps, each in a module of its own.
 
-    1 understand   rag/question.py      follow-up -> standalone question; time words -> filter or preference
+    1 understand   rag/question.py      follow-up -> standalone question; time words -> filter, preference, day
     2 retrieve     rag/retrieval.py     dense + lexical, fused, de-duplicated, optional rerank -> hits
     3 judge        rag/answering/       do these hits hold an answer? no -> refusal
     4 write        rag/answering/       quote the sentences that answer, or let a model draft, streamed
@@ -27,6 +27,7 @@ from rag.answer import (
     ENGLISH_ONLY,
     EXTRACTIVE,
     NO_DATE,
+    NO_MORE,
     NO_REASON,
     NOT_SAID,
     NOTHING_FOUND,
@@ -42,16 +43,19 @@ from rag.answer import (
     headline_of,
 )
 from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
+from rag.answering.days import begins_with, preferring, sentences_naming
 from rag.answering.disagreement import disagreement
-from rag.answering.extractive import closest_passage, lacks_identifier, lacks_name, write_extract
+from rag.answering.extractive import closest_passage, lacks_name, write_extract
 from rag.answering.features import is_about
-from rag.answering.follow_up import quote_what_is_asked
+from rag.answering.follow_up import not_told_yet, passages_quoted, quote_what_is_asked
+from rag.answering.identifiers import lacks_identifier, lacks_numbered_name, of_what_is_named, without_lookalikes
 from rag.errors import ModelError, QuestionError
 from rag.ingestion.decoding import storable
 from rag.intent import wants_help
 from rag.language import is_foreign
 from rag.library import Library
 from rag.outlets import named_outlets, topic_told
+from rag.periods import nothing_of, published_in, telling_of
 from rag.protocols import HISTORY_TURNS
 from rag.question import StandaloneQuestion, understand
 from rag.settings import Settings
@@ -82,8 +86,8 @@ READ_NAMED = 6
 
 
 SURER = 0.1
-"""By how much more probable than the threshold the answer to another reading of a follow-up must be: one of several readings is
-easily answered. A guess."""
+"""By how much more probable than the threshold the answer to another reading of a follow-up, or of words that exist, must be: one
+of several readings is easily answered. A guess."""
 CLOSEST_SHARE = 0.4
 """A refusal quotes the closest passage from this share of the threshold on. Of the own set's refused questions that the
 articles do answer, nine in ten lie above it."""
@@ -174,6 +178,8 @@ class Engine:
         if standalone.wider is not None and not self.may_answer(evidence):
             evidence = await self.in_thread(lambda: self.look_wider(evidence))
         evidence = await self.in_thread(lambda: self.look_respelled(evidence))
+        if evidence.standalone.undated and not self.may_answer(evidence):
+            evidence = await self.in_thread(lambda: self.look_undated(evidence))
         if standalone.other_readings and not self.may_answer(evidence):
             evidence = await self.in_thread(lambda: self.read_otherwise(evidence))
         timer.finish("judge")
@@ -197,7 +203,7 @@ class Engine:
         if writer is None:
             return standalone
         standalone = replace(standalone, foreign=is_foreign(question))
-        if not (standalone.foreign or (history and standalone.rewritten)):
+        if standalone.asks == "more" or not (standalone.foreign or (history and standalone.rewritten)):
             return standalone
         try:
             rewritten = await writer.rewrite(question, history) if history else question
@@ -214,15 +220,22 @@ class Engine:
 
     def retrieve(self, standalone: StandaloneQuestion) -> tuple[StandaloneQuestion, tuple[Hit, ...]]:
         """Step 2: the hits, and the question with names as the articles write them, searched for again where they differ."""
+        from rag.retrieval import HitLimits, HybridRetriever, passages_of
+
+        storage, period = self.library.storage, standalone.period
+        if standalone.asks == "more":
+            return standalone, passages_of(standalone.told_from, standalone.question, standalone.scope, storage)
         lexical = self.library.lexical()
         standalone = of_named_outlet(standalone, lexical.sources)
-        if standalone.summary_of == "":
-            chunks = self.library.storage.ledger.leading_chunks(standalone.scope, NEWEST_SUMMARISED)
+        if period and (told := published_in(standalone, period, storage.ledger, NEWEST_SUMMARISED)):
+            return told
+        if standalone.summary_of == "" and period is None:
+            chunks = storage.ledger.leading_chunks(standalone.scope, NEWEST_SUMMARISED)
             return standalone, tuple(Hit(chunk, 1.0) for chunk in chunks)
-        from rag.retrieval import HitLimits, HybridRetriever
-
         limits = HitLimits(self.settings.hits, self.settings.hits_per_article)
-        retriever = HybridRetriever(self.library.storage, lexical, standalone.scope, limits, self.models.reranker)
+        retriever = HybridRetriever(storage, lexical, standalone.scope, limits, self.models.reranker)
+        if period is not None:
+            return telling_of(standalone, period, storage.ledger, retriever)
         hits = retriever.find(standalone.summary_of or standalone.question)
         if standalone.summary_of is not None:
             return standalone, self.beginning_of(hits, standalone.summary_of)
@@ -246,8 +259,19 @@ class Engine:
         """Step 3: what the reader says of the first hits, and how probable it makes an answer."""
         if standalone.summary_of is not None:
             return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), leading_sentences(hits))
+        if standalone.asks == "more":
+            more, hits = passages_quoted(not_told_yet(standalone.told, hits), hits)
+            return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), more)
+        if standalone.period is not None:
+            naming = sentences_naming(hits, standalone.period)
+            return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), naming)
+        # Where all that was found is of another, the refusal names it as nearest.
+        hits = of_what_is_named(standalone.question, hits) or hits
         readings = tuple(self.models.reader.read(standalone.question, passages_to_read(standalone.question, hits)))
         answerability = score_answerability(standalone.question, hits, readings, self.models.parameters)
+        answerability = without_lookalikes(standalone.question, answerability, hits)
+        if standalone.undated_period is not None:
+            answerability = preferring(answerability, hits, standalone.undated_period)
         return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, readings, answerability)
 
     def look_wider(self, evidence: Evidence) -> Evidence:
@@ -255,14 +279,28 @@ class Engine:
         wider = self.judge(evidence.question, *self.retrieve(evidence.standalone.widened()))
         return wider if self.may_answer(wider) else evidence
 
+    def look_undated(self, evidence: Evidence) -> Evidence:
+        """Steps 2 and 3 once more without the words for a day, where the articles within them, or of that day, answer that."""
+        asked = evidence.standalone
+        meant = replace(asked, question=asked.undated, rewritten=f"read without its day: {asked.undated!r}")
+        again = self.judge(evidence.question, *self.retrieve(meant))
+        of_period = asked.undated_period is None or begins_with(again.answerability, again.hits, asked.undated_period)
+        return again if of_period and self.may_answer(again) else evidence
+
     def look_respelled(self, evidence: Evidence) -> Evidence:
         """Steps 2 and 3 once more with mistyped words corrected, where there are any and that makes an answer more probable."""
         asked = evidence.standalone
-        corrected = respelled(asked.question, self.library.lexical(), asked.scope.libraries)
-        if corrected == asked.question or asked.summary_of is not None:
+        index, libraries = self.library.lexical(), asked.scope.libraries
+        corrected = respelled(asked.question, index, libraries)
+        if corrected == asked.question or asked.asks_no_question:
             return evidence
         again = self.judge(evidence.question, *self.retrieve(replace(asked, question=corrected, respelled=True)))
-        return max(evidence, again, key=lambda one: one.answerability.probability)
+        better = max(evidence, again, key=lambda one: one.answerability.probability)
+        further = respelled(asked.question, index, libraries, english_too=True)
+        if self.may_answer(better) or further == corrected:
+            return better
+        surest = self.judge(evidence.question, *self.retrieve(replace(asked, question=further, respelled=True)))
+        return surest if surest.answerability.probability >= self.threshold + SURER else better
 
     def read_otherwise(self, evidence: Evidence) -> Evidence:
         """Steps 2 and 3 for what else a follow-up may mean: of those that are answered the most probable."""
@@ -306,14 +344,18 @@ class Engine:
         if not evidence.hits:
             counts = self.library.storage.ledger.counts(evidence.standalone.scope.libraries)
             return replace(quoted, refusal=nothing_found(evidence.standalone.scope, counts))
-        if evidence.standalone.asks:
+        if evidence.standalone.asks in ("why", "when"):
             return self.quote_follow_up(evidence, quoted)
+        if evidence.standalone.period is not None and not self.may_answer(evidence):
+            return replace(quoted, refusal=nothing_of(evidence.standalone.period, evidence.hits))
         if self.may_answer(evidence):
             text, citations = write_extract(
                 evidence.standalone.question, evidence.answerability, evidence.hits, evidence.readings
             )
             if citations and not self.misses(evidence, citations):
                 return replace(quoted, text=text, citations=citations)
+        if evidence.standalone.asks == "more":
+            return replace(quoted, refusal=NO_MORE)
         # The reader and the words of a search know English; a model would have translated.
         english_only = self.models.writer is None and is_foreign(evidence.question)
         return replace(quoted, refusal=ENGLISH_ONLY if english_only else NOT_SAID)
@@ -321,11 +363,15 @@ class Engine:
     def misses(self, evidence: Evidence, citations: Sequence[Citation]) -> bool:
         """True if the question names a thing that was not found: a number, an identifier, a name."""
         asked = evidence.standalone
-        if asked.summary_of is not None:
+        if asked.asks_no_question:
             return False
         # The time words of a question are a filter on dates, not what it is about.
         lacks_number = not asked.time and lacks_identifier(asked.question, citations, evidence.hits)
-        return lacks_number or lacks_name(asked.question, evidence.hits)
+        return (
+            lacks_number
+            or lacks_numbered_name(asked.question, evidence.hits)
+            or lacks_name(asked.question, evidence.hits)
+        )
 
     def quote_follow_up(self, evidence: Evidence, quoted: Written) -> Written:
         """The reason or date that a bare "Why?" or "When?" asks for, or that the articles give none."""

@@ -1,6 +1,8 @@
 """Which language a question is in, as far as it matters: is it English, which is what the reader reads?"""
 
 from functools import lru_cache
+from importlib.metadata import distribution
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.text import STOP_WORDS, words_of
@@ -14,6 +16,9 @@ MAX_ENGLISH = 0.05
 """Probability of English up to which a question without an English small word counts as foreign. Of the 1,138 English questions
 of four question sets one does, the title of a Spanish song (docs/quality.md)."""
 
+FEW_WORDS = 4
+"""Of so few words, when all are English ones, the detector knows less than their list: "tram line 7"."""
+
 
 def is_foreign(question: str) -> bool:
     """True for a question that is most probably in another language than English. A few names alone are none."""
@@ -21,6 +26,8 @@ def is_foreign(question: str) -> bool:
     if len(words) < DETECTABLE_WORDS and question.isascii():
         return False
     if any(word in STOP_WORDS for word in words if len(word) > 2):
+        return False
+    if len(words) <= FEW_WORDS and all(word in english_words() for word in words if word.isalpha()):
         return False
     probabilities = dict(identifier().rank(question))
     return float(probabilities.get("en", 0.0)) <= MAX_ENGLISH
@@ -32,3 +39,11 @@ def identifier() -> "LanguageIdentifier":
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+@lru_cache(maxsize=1)
+def english_words() -> frozenset[str]:
+    """83,000 English words with common names, from symspellpy's frequency list (a line: word, count)."""
+    # Located, not imported: importing symspellpy takes longer than reading its list.
+    listed = distribution("symspellpy").locate_file("symspellpy/frequency_dictionary_en_82_765.txt")
+    return frozenset(line.partition(" ")[0] for line in Path(str(listed)).read_text("utf-8-sig").splitlines())

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime
 
-from rag.answer import Turn, day_words
+from rag.answer import Turn
 from rag.intent import asks_again, summary_subject
 from rag.text import STOP_WORDS, words_of
+from rag.time_words import Period, read_time_words
 from vectorstore.values import Scope
 
 
@@ -18,9 +19,12 @@ class StandaloneQuestion:
     rewritten and time describe what was done, "" when nothing was. prefers_newest: newer articles first. wider: the scope
     without "this week" and the like, None without such words: a preference, where the bounds would lose the answer.
     foreign: asked in another language than English, where a model can translate. summary_of: what a summary
-    is asked of, "" for the newest articles, None for an ordinary question. asks: "why" or "when" where a follow-up asks no
-    more than that of what was told, the texts of the answers before; "" otherwise. respelled: mistyped words were corrected.
-    other_readings: what a follow-up may mean as well, the likeliest first.
+    is asked of, "" for the newest articles, None for an ordinary question. asks: "why", "when" or "more" where a follow-up asks
+    no more than that of what was told, the texts of the answers before; "" otherwise. told_from: the ids of the articles that
+    they quoted. respelled: mistyped words were corrected.
+    other_readings: what a follow-up may mean as well, the likeliest first. period: the day or month that is all the question
+    names, None for any other question. undated: the question without the words for a day, "" where it has none;
+    undated_period: the day that what is quoted for it must be of, None where the scope says it already.
     """
 
     question: str
@@ -33,8 +37,17 @@ class StandaloneQuestion:
     summary_of: str | None = None
     asks: str = ""
     told: tuple[str, ...] = ()
+    told_from: tuple[str, ...] = ()
     respelled: bool = False
     other_readings: tuple[str, ...] = ()
+    period: Period | None = None
+    undated: str = ""
+    undated_period: Period | None = None
+
+    @property
+    def asks_no_question(self) -> bool:
+        """True for a summary, the news of a day and "Tell me more": whatever is quoted for them answers."""
+        return self.summary_of is not None or self.period is not None or self.asks == "more"
 
     def widened(self) -> "StandaloneQuestion":
         """The same question of all articles of its scope, newer ones first; itself where no words narrowed it."""
@@ -45,112 +58,40 @@ class StandaloneQuestion:
         )
 
 
-MONTH_PATTERN = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-DAY_PATTERN = r"\d{1,2}(?:st|nd|rd|th)?"
-WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-# A year alone ("since 1990") speaks of events, not of when articles were printed, and so is left to the words.
-DATE_PATTERN = (
-    rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|{DAY_PATTERN}\s+(?:of\s+)?{MONTH_PATTERN}(?:,?\s+\d{{4}})?|{MONTH_PATTERN}\s+{DAY_PATTERN}(?:,?\s+\d{{4}})?"
-    rf"|(?:last\s+)?{WEEKDAY}|yesterday|today)"
-)
-AS_OF = re.compile(rf"\bas of (?:the )?({DATE_PATTERN})\b", re.IGNORECASE)
-SINCE = re.compile(rf"\bsince (?:the )?({DATE_PATTERN}|last week|last month|last year)\b", re.IGNORECASE)
-RANGE = re.compile(
-    r"\b(?:(?P<day>today|yesterday)|(?P<this>this|last) (?P<unit>week|month)"
-    r"|(?:in|over|within|during) the (?:last|past) (?P<count>\d{1,3}|few|two|three|four|five|six|seven|ten)? ?"
-    r"(?P<many>days?|weeks?|months?))\b",
-    re.IGNORECASE,
-)
-NEWEST = re.compile(
-    r"\b(?:latest|newest|most recent(?:ly)?|currently|right now|at the moment|at present|as things stand|so far)\b|\bnow\?*$",
-    re.IGNORECASE,
-)
-COUNTS = {"few": 3, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10}
-DAYS = {"day": 1, "week": 7, "month": 31}
-
-
 def understand(question: str, history: Sequence[Turn], scope: Scope, now: datetime) -> StandaloneQuestion:
     """The standalone question with its time filter. `now` is used where scope.asked_at is None; scope bounds win."""
     standalone, rewritten = stand_alone(question, history)
-    told = told_before(history)
+    told, told_from = told_before(history)
     asks = bare_word(question) if told else ""
+    if told_from and wants_more(question):
+        asks = "more"
     asked = StandaloneQuestion(
         standalone,
         scope,
         rewritten,
         summary_of=summary_subject(standalone),
-        asks=asks if asks in ("why", "when") else "",
+        asks=asks if asks in ("why", "when", "more") else "",
         told=told,
+        told_from=told_from,
         other_readings=readings_beside(question, history, standalone),
     )
-    return read_time(asked, scope.asked_at or now)
+    return within_time(asked, scope.asked_at or now)
 
 
-def read_time(standalone: StandaloneQuestion, asked_at: datetime) -> StandaloneQuestion:
+def within_time(standalone: StandaloneQuestion, asked_at: datetime) -> StandaloneQuestion:
     """Bounds on the publication date, where the question names them and the scope does not already."""
-    question, scope = standalone.question, standalone.scope
-    since, until, said = None, None, []
-    as_of, from_then, within = AS_OF.search(question), SINCE.search(question), RANGE.search(question)
-    if as_of and (day := date_of(as_of.group(1), asked_at)):
-        until = day + timedelta(days=1)
-        said.append(f"articles up to {day_words(day)}")
-    if from_then and (day := date_of(from_then.group(1), asked_at)):
-        since = day
-        said.append(f"articles since {day_words(day)}")
-    elif within and since is None and not as_of:
-        since, until = range_of(within, asked_at)
-        said.append(
-            f"articles from {day_words(since)}" + (f" to {day_words(until - timedelta(days=1))}" if until else " on")
-        )
-    newest = bool(NEWEST.search(question))
-    if newest:
-        said.append("newer articles first")
-    bounded = replace(scope, since=scope.since or since, until=scope.until or until)
-    # A day that is named is meant; a week or a month says roughly when.
-    wider = scope if within and not within["day"] and not as_of and not from_then else None
-    return replace(standalone, scope=bounded, time=", ".join(said), prefers_newest=newest, wider=wider)
-
-
-def date_of(words: str, asked_at: datetime) -> datetime | None:
-    """The midnight that begins a day named in words, the nearest one that is not after `asked_at`."""
-    import dateparser
-
-    if (unit := words.lower().removeprefix("last ")) in ("week", "month", "year"):
-        return midnight(asked_at) - timedelta(days={"week": 7, "month": 31, "year": 366}[unit])
-    parsed = dateparser.parse(
-        words.removeprefix("last "),
-        languages=["en"],
-        settings={
-            "RELATIVE_BASE": asked_at.replace(tzinfo=None),
-            "PREFER_DATES_FROM": "past",
-            "RETURN_AS_TIMEZONE_AWARE": False,
-        },
+    said, scope = read_time_words(standalone.question, asked_at), standalone.scope
+    return replace(
+        standalone,
+        scope=replace(scope, since=scope.since or said.since, until=scope.until or said.until),
+        time=said.said,
+        prefers_newest=said.newest,
+        wider=scope if said.vague else None,
+        summary_of="" if said.asks_for else standalone.summary_of,
+        period=said.asks_for,
+        undated=said.without,
+        undated_period=said.of,
     )
-    return None if parsed is None else midnight(parsed.replace(tzinfo=asked_at.tzinfo))
-
-
-def range_of(found: re.Match[str], asked_at: datetime) -> tuple[datetime, datetime | None]:
-    """The bounds of "today", "last week", "in the past three days": since, and until where it lies in the past."""
-    today = midnight(asked_at)
-    if found["day"]:
-        return (today, None) if found["day"].lower() == "today" else (today - timedelta(days=1), today)
-    if found["this"]:
-        week = found["unit"].lower() == "week"
-        begin = today - timedelta(days=today.weekday()) if week else today.replace(day=1)
-        if found["this"].lower() == "this":
-            return begin, None
-        # Asked on a Monday, "last week" may mean the seven days just past; the wider reading loses nothing.
-        return begin - timedelta(days=7 if week else 31), None
-    count = found["count"] or "1"
-    days = DAYS[found["many"].lower().removesuffix("s")] * (COUNTS.get(count.lower()) or int(count))
-    return today - timedelta(days=days), None
-
-
-def midnight(moment: datetime) -> datetime:
-    return datetime.combine(moment.date(), time(), moment.tzinfo)
 
 
 # Follow-ups
@@ -168,8 +109,13 @@ ASKED_WITH_AUXILIARY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 LEADING_WORD = re.compile(r"^(?:why|when|where|how): ", re.IGNORECASE)
-ASSENT = re.compile(
-    r"^(?:yes|yeah|yep|sure|ok(?:ay)?|please|go on|(?:tell me )?more|continue|really)[\s.!?]*(?:please)?[.!?]*$", re.I
+ASSENT = re.compile(r"^(?:yes|yeah|yep|sure|ok(?:ay)?|please|really)[\s.!?]*(?:please)?[.!?]*$", re.IGNORECASE)
+MORE = re.compile(
+    r"(?:and|so)|(?:(?:yes|ok(?:ay)?|please|can you|could you)[\s,]*)*"
+    r"(?:(?:(?:tell|give|show) (?:me|us) |say |read |know |some |any |a bit )*more(?: details?)?|go on|continue|elaborate"
+    r"|(?:what|anything|something) else|what (?:else|more) (?:do|does|did) (?:it|they|the articles?) say)"
+    r"(?: (?:about|on|of) (?:it|that|this))?(?: (?:is|was) (?:there|said|known))?[\s,]*(?:please)?",
+    re.IGNORECASE,
 )
 PERSON = re.compile(r"\b(he|she|him|they|them)\b", re.IGNORECASE)
 POSSESSIVE = re.compile(r"\b(his|her|hers|their|theirs|its)\b", re.IGNORECASE)
@@ -188,6 +134,8 @@ def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
     before = history[-1]
     earlier = (before.standalone_question or before.question).strip()
     bare = JOINED.sub("", question.strip())
+    if wants_more(question):
+        return earlier, f"{question!r} asks for more on the question before"
     if ASSENT.match(bare) or asks_again(bare) or not bare:
         return earlier, f"{question!r} repeats the question before"
     if word := bare_word(question):
@@ -205,14 +153,21 @@ def bare_word(question: str) -> str:
     return match.group(1).lower() if match else ""
 
 
-def told_before(history: Sequence[Turn]) -> tuple[str, ...]:
-    """The answers to the last whole question and to the bare ones after it, oldest first."""
-    told: list[str] = []
+def wants_more(question: str) -> bool:
+    """True for "Tell me more" and "What else?": what has not been told yet of the question before."""
+    asked = question.strip(" \t\n.!?…")
+    return bool(MORE.fullmatch(asked) or MORE.fullmatch(JOINED.sub("", asked)))
+
+
+def told_before(history: Sequence[Turn]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The answers to the last whole question and to the bare ones after it, oldest first, and the ids of what they quoted."""
+    told: list[Turn] = []
     for turn in reversed(history):
-        told += [turn.answer] if turn.answer else []
-        if not bare_word(turn.question):
+        told += [turn] if turn.answer else []
+        if not bare_word(turn.question) and not wants_more(turn.question):
             break
-    return tuple(reversed(told))
+    ids = dict.fromkeys(article_id for turn in reversed(told) for article_id in turn.article_ids)
+    return tuple(turn.answer for turn in reversed(told)), tuple(ids)
 
 
 def ask_instead(word: str, earlier: str) -> str:

@@ -129,6 +129,17 @@ class HybridRetriever(BaseRetriever):
         return [node_of(hit) for hit in self.find(query_bundle.query_str)]
 
 
+def passages_of(article_ids: Sequence[str], question: str, scope: Scope, storage: Storage) -> tuple[Hit, ...]:
+    """Every passage of these articles, in the order given and of reading, its sentences compared with the question."""
+    ledger = storage.ledger
+    chunks = [chunk for library in scope.libraries for chunk in ledger.chunks_of_articles(library, article_ids)]
+    found = ledger.chunks_by_id([chunk.id for chunk in chunks])
+    similarities = sentence_similarities(found, storage.embedder.embed_question(question))
+    order = {article_id: place for place, article_id in enumerate(article_ids)}
+    ordered = sorted(chunks, key=lambda chunk: (order[chunk.article_id], chunk.library, chunk.position))
+    return tuple(Hit(one, 1.0, sentence_similarities=similarities[one.id]) for one in ordered if one.id in found)
+
+
 def ranks(chunk_ids: Sequence[str]) -> dict[str, int]:
     return {chunk_id: rank for rank, chunk_id in enumerate(chunk_ids, 1)}
 

@@ -2,13 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from importlib.metadata import distribution
-from pathlib import Path
 
 from editdistpy import damerau_osa
 
-from rag.language import is_foreign
+from rag.language import english_words, is_foreign
 from rag.text import STOP_WORDS
 from vectorstore.lexical import LexicalIndex
 
@@ -22,9 +19,15 @@ SHORT_WORD_LETTERS = 3
 """Words of this length are near to too many others: they are only ever small words ("teh", "hwo")."""
 
 
-def respelled(question: str, index: LexicalIndex, libraries: Sequence[str]) -> str:
-    """The question with its mistyped words as these libraries write them; itself where every word exists."""
+def respelled(question: str, index: LexicalIndex, libraries: Sequence[str], english_too: bool = False) -> str:
+    """The question with its mistyped words as these libraries write them; itself where every word exists.
+
+    english_too: a word of English that the articles do not have may be a slip as well ("hungry" for Hungary), where another word
+    is one for certain.
+    """
     unknown = {match[0] for match in TYPED_WORD.finditer(question) if not exists(match[0], index)}
+    if english_too and unknown:
+        unknown = {match[0] for match in TYPED_WORD.finditer(question) if not in_the_articles(match[0], index)}
     if not question.isupper():
         # Abbreviations are near to too many others.
         unknown = {word for word in unknown if not word.isupper()}
@@ -39,9 +42,14 @@ def respelled(question: str, index: LexicalIndex, libraries: Sequence[str]) -> s
 
 
 def exists(typed: str, index: LexicalIndex) -> bool:
-    """True for a word of the articles or of English; "whos" and "whats" are read as well without their apostrophe."""
+    """True for a word of the articles or of English."""
+    return in_the_articles(typed, index) or typed.lower() in english_words()
+
+
+def in_the_articles(typed: str, index: LexicalIndex) -> bool:
+    """True for a word of the articles or a small one; "whos" and "whats" are read as well without their apostrophe."""
     word = typed.lower()
-    return word.removesuffix("s") in STOP_WORDS or word in STOP_WORDS or index.knows(word) or word in english_words()
+    return word.removesuffix("s") in STOP_WORDS or word in STOP_WORDS or index.knows(word)
 
 
 def nearest_word(word: str, words: Iterable[str]) -> str:
@@ -70,11 +78,3 @@ def like(typed: str, word: str) -> str:
     if typed.isupper():
         return word.upper()
     return word.capitalize() if typed[:1].isupper() else word
-
-
-@lru_cache(maxsize=1)
-def english_words() -> frozenset[str]:
-    """83,000 English words with common names, from symspellpy's frequency list (a line: word, count)."""
-    # Located, not imported: importing symspellpy takes longer than reading its list.
-    listed = distribution("symspellpy").locate_file("symspellpy/frequency_dictionary_en_82_765.txt")
-    return frozenset(line.partition(" ")[0] for line in Path(str(listed)).read_text("utf-8-sig").splitlines())

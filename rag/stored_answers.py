@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -63,3 +64,9 @@ def readable_answer(stored: StoredAnswer) -> Answer | None:
     except ValidationError:
         log.warning("stored answer of another shape passed over", extra={"answer_id": stored.id})
         return None
+
+
+def apart_by_filter(refused: Sequence[StoredAnswer]) -> tuple[list[StoredAnswer], list[StoredAnswer]]:
+    """Those that were asked of every article, and those asked of some outlets or days alone, which the others may answer."""
+    filtered = {id(stored) for stored in refused if (answer := readable_answer(stored)) and answer.explanation.filtered}
+    return [one for one in refused if id(one) not in filtered], [one for one in refused if id(one) in filtered]

@@ -15,9 +15,21 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from rag.answer import NO_DATE, NO_REASON, Answer, Turn, answer_from_record, answer_json, answer_to_record
-from rag.answering.extractive import identifiers
-from rag.answering.follow_up import REASON
+from rag.answer import (
+    NO_DATE,
+    NO_MORE,
+    NO_REASON,
+    NOT_SAID,
+    Answer,
+    Turn,
+    answer_from_record,
+    answer_json,
+    answer_to_record,
+)
+from rag.answering.extractive import gives_reason
+from rag.answering.features import REASON
+from rag.answering.identifiers import identifiers, names_another
+from rag.answering.keywords import keywords_of
 from rag.engine import Engine, checked_question
 from rag.errors import QuestionError
 from rag.factory import open_engine
@@ -303,6 +315,148 @@ def test_identifiers_have_three_digits_and_are_no_years(text: str, found: set[st
     assert identifiers(text) == found
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "another"),
+    [
+        ("What is planned for Pier 4?", "Pier 41 will be closed.", True),
+        ("what is planned for pier 4", "The city closes Pier 41.", True),
+        ("What is planned for Pier 4?", "Pier 4 opens, Pier 41 closes.", False),
+        ("Who lives in Dorf7?", "Dorf77 has 200 people.", True),
+        ("How long is the A320?", "The A321 is 44 metres long.", True),
+        ("Where is petrel 2?", "Petrel-1 was lost.", True),
+        ("Where is Petrel 2?", "Petrel-2 is in orbit, Petrel-1 was lost.", False),
+        ("What became of Petrel-1 and Petrel-2?", "Petrel-2 was launched.", False),
+        # A word and a number are no name where neither text writes one.
+        ("Did the storm kill 4 people?", "It killed 12 people.", False),
+        ("What happened on May 4?", "It opened on May 5.", False),
+        ("Who won in 2024?", "Holt won In 2025.", False),
+        ("How many F-16 jets fly?", "Twelve F-16s fly.", False),
+    ],
+)
+def test_a_name_with_another_number_is_another_name(question: str, text: str, another: bool) -> None:
+    assert names_another(question, text) == another
+
+
+def test_of_two_names_that_look_alike_the_asked_one_is_quoted_or_none(tmp_path: Path) -> None:
+    texts = {
+        "pier-41": "Pier 41 in Zell will be closed for repairs until June, the port said on Monday.",
+        "dorf77": "The village of Dorf77 has 212 inhabitants, the district said.",
+        "a320": "The A320 of Zell Air carries 174 passengers, the airline said.",
+        "a321": "The A321 of Zell Air carries 212 passengers, the airline said.",
+    }
+    lines = [json.dumps({"id": name, "title": "Zell", "text": text}) for name, text in texts.items()]
+    (tmp_path / "zell.jsonl").write_text("\n".join(lines), "utf-8")
+
+    async def ask(*questions: str) -> list[Answer]:
+        async with open_engine(Settings(home=tmp_path / "home")) as engine:
+            await engine.library.ingest([tmp_path / "zell.jsonl"])
+            return [await engine.ask(question) for question in questions]
+
+    asked = [
+        "Until when is Pier 4 closed?",
+        "How many inhabitants does Dorf7 have?",
+        "How many passengers does the A321 carry?",
+    ]
+    known = ["Until when is Pier 41 closed?", "How many inhabitants does Dorf77 have?"]
+    pier, village, plane, *found = asyncio.run(ask(*asked, *known))
+    assert pier.refused
+    assert village.refused
+    assert [citation.article_id.split("#")[-1] for citation in plane.citations] == ["a321"]
+    assert not any(answer.refused for answer in found)
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("tomahawk", "Tomahawk"),
+        ("rubio lavrov", "Sergei Lavrov and his American counterpart, Secretary of State Marco Rubio"),
+        ("news about the tomahawks", "Tomahawk"),
+        ("oil infrastructure", "targeting Russia’s oil infrastructure"),
+        ("what does Peskov think", "Kremlin spokesman Dmitry Peskov told reporters"),
+    ],
+)
+def test_keywords_are_answered_with_what_tells_of_all_of_them(running: Running, question: str, words: str) -> None:
+    answer = running.ask(question)
+    check(running, answer)
+    assert words in quotes(answer)
+
+
+@pytest.mark.parametrize("question", ["putin salary", "lavrov harbour", "news about the ferry strike", "tram line 7"])
+def test_keywords_that_no_passage_has_together_are_refused(running: Running, question: str) -> None:
+    answer = running.ask(question)
+    assert answer.refusal is not None
+    assert answer.refusal.reason == NOT_SAID
+
+
+@pytest.mark.parametrize(
+    ("question", "stems"),
+    [
+        ("Ferry strike?", {"ferri", "strike"}),
+        ("latest news about the ferry", {"ferri"}),
+        ("ferry news", {"ferri"}),
+        ("strike in Skarne", {"strike", "skarn"}),
+        ("Who is on strike?", set()),
+        ("Did Holt win?", set()),
+        ("why", set()),
+        ("one two three four five six", set()),
+    ],
+)
+def test_keywords_are_told_from_questions(question: str, stems: set[str]) -> None:
+    assert keywords_of(question) == stems
+
+
+def test_more_is_what_was_not_told_yet_until_nothing_is_left(newsroom: Running) -> None:
+    history: list[Turn] = []
+    told: list[str] = []
+    for question in (
+        "How many ferry crew are on strike according to OB News?",
+        *["tell me more", "more", "What else?"] * 2,
+    ):
+        answer = newsroom.ask(question, tuple(history))
+        check(newsroom, answer)
+        if answer.refusal is not None:
+            break
+        told += [citation.quote for citation in answer.citations]
+        assert len(answer.hits) <= 3 or question.startswith("How")
+        history.append(Turn.of(answer))
+    assert answer.refusal is not None
+    assert answer.refusal.reason == NO_MORE
+    assert len(told) == len(set(told)) > 2
+    assert len({article_id for turn in history for article_id in turn.article_ids}) == 1
+
+
+def test_without_an_answer_before_more_asks_the_question_again(running: Running) -> None:
+    first = running.ask("Who is Putin's wife?")
+    assert first.refused
+    assert running.ask("tell me more", (Turn.of(first),)).standalone_question == first.standalone_question
+
+
+@pytest.mark.parametrize(
+    ("sentence", "given"),
+    [
+        ("They closed it because the girder cracked.", True),
+        ("She asks for boats -- fast ones -- to reach the islands.", True),
+        ("He sold the farm, to pay for the mill.", True),
+        ("It closed in order to save money.", True),
+        ("They want to close it.", False),
+        ("Two weeks after the vote it closed.", False),
+    ],
+)
+def test_a_sentence_that_says_why_is_told_from_others(sentence: str, given: bool) -> None:
+    assert gives_reason(sentence) == given
+
+
+def test_why_is_answered_with_a_reason_where_one_is_as_near(running: Running) -> None:
+    answer = running.ask("Why does Zelenskyy want Tomahawks?")
+    check(running, answer)
+    assert "to hold back Russia’s battlefield advances" in answer.citations[0].quote
+
+
+def test_a_further_quote_has_the_number_that_was_asked_for(newsroom: Running) -> None:
+    answer = newsroom.ask("I bought a ferry ticket before the strike, how long can I still use it?")
+    assert [citation.article_id.split("#")[-1] for citation in answer.citations] == ["ferry-strike-start"]
+
+
 def test_a_follow_up_is_understood_without_a_model(running: Running) -> None:
     first = running.ask("Who is the Kremlin spokesman?")
     answer = running.ask("And Hungary?", (Turn("Will Germany arrest Putin?", "The articles do not say."),))
@@ -436,3 +590,58 @@ def test_stored_answer_of_another_shape_does_not_end_its_conversation(running: R
     engine.answers.store.save(replace(kept, id="of-another", record='{"text": "no"}', answered_at=kept.answered_at + 1))
     (turn,) = running.run(engine.answers.conversation("a thread"))
     assert turn.question == answer.question
+
+
+ASKED_IN_JUNE = Scope(asked_at=datetime(2025, 6, 23, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        pytest.param("what happened on march 4", "The Lantern Bridge was closed", id="what was published that day"),
+        pytest.param("headlines from 2025-05-24", "Four people lost their lives", id="a date in figures"),
+        pytest.param("may 8", "It had been planned for Thursday, May 8", id="what another article tells of the day"),
+        pytest.param("What happened on March 11?", "the city council was told on Tuesday evening", id="by its weekday"),
+        pytest.param("what happened in april", "Two arrested over museum theft", id="a month"),
+    ],
+)
+def test_a_day_that_is_all_a_question_names_is_told_of(newsroom: Running, question: str, words: str) -> None:
+    answer = newsroom.ask(question, scope=ASKED_IN_JUNE)
+    check(newsroom, answer)
+    assert words in quotes(answer) + " ".join(citation.title for citation in answer.citations)
+
+
+def test_of_a_day_without_articles_the_nearest_days_are_named(newsroom: Running) -> None:
+    answer = newsroom.ask("what happened on march 18", scope=ASKED_IN_JUNE)
+    assert answer.refusal is not None
+    assert (
+        answer.refusal.reason == "No article is of 18 March 2025; the nearest are of 17 March 2025 and 19 March 2025."
+    )
+    assert len(answer.refusal.nearest) == 2
+    bounded = newsroom.ask(
+        "what happened on march 18", scope=replace(ASKED_IN_JUNE, until=datetime(2025, 3, 18, tzinfo=UTC))
+    )
+    assert bounded.refusal is not None
+    assert bounded.refusal.reason == "No article is of 18 March 2025; the nearest are of 17 March 2025."
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("How many people had died in the flood as of 22 May 2025?", "Three people have died"),
+        ("Who was detained on 21 April?", "were detained on Monday in a flat in Millbrenn"),
+        ("What happened to the Lantern Bridge on March 4?", "was closed to all traffic on Tuesday morning"),
+        ("What did the auditors say in March?", "the city left out night work"),
+    ],
+)
+def test_the_day_of_a_question_is_that_of_its_answer(newsroom: Running, question: str, words: str) -> None:
+    answer = newsroom.ask(question, scope=ASKED_IN_JUNE)
+    check(newsroom, answer)
+    assert len(answer.citations) == 1
+    assert words in quotes(answer)
+
+
+def test_without_its_day_a_question_is_not_answered_of_another_day(newsroom: Running) -> None:
+    assert not newsroom.ask("Who was arrested over the astrolabe?", scope=ASKED_IN_JUNE).refused
+    assert newsroom.ask("Who was arrested over the astrolabe on 2 May 2024?", scope=ASKED_IN_JUNE).refused
+    assert newsroom.ask("Who was arrested in January?", scope=ASKED_IN_JUNE).refused

@@ -226,7 +226,8 @@ def test_sentences_that_give_instructions_are_counted_and_shown(tmp_path: Path) 
     asked = typed("ask", "--explain", "When did the pier open?", home=tmp_path, DATELINE_ANSWER_THRESHOLD="0")
     assert flagged in asked.stdout
     stored = news.replace("<em>", "").replace("</em>", "")
-    assert f"“{stored}" in asked.stdout
+    assert stored in shown.stdout
+    assert "“The pier opened on Monday, the Post said." in asked.stdout
     missing = typed("dateline", "library", "show", "quay", home=tmp_path)
     assert (missing.returncode, missing.stdout, missing.stderr.count("\n")) == (1, "", 1)
 

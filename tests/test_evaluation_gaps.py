@@ -1,16 +1,22 @@
 """Refused questions come in groups by what they ask; answers voted down become drafts that a person must review."""
 
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rag.answer import Answer, Citation, Refusal, answer_to_record
+from bot.terminal.ask import AskOptions, ask_once
+from bot.terminal.feedback import show_gaps
+from rag.answer import Answer, Citation, Explanation, Refusal, answer_to_record
 from rag.errors import EvaluationError
 from rag.evaluation.cases import load_cases
 from rag.evaluation.gaps import SAME_GAP, case_draft, drafts_text, find_gaps, group_similar
 from rag.models.embedding import open_embedder
 from rag.settings import Settings
+from rag.stored_answers import apart_by_filter
 from vectorstore.answers import StoredAnswer
 
 REWORDED = [
@@ -106,3 +112,37 @@ def test_draft_must_be_reviewed_before_it_is_a_case(tmp_path: Path, name: str) -
 def test_draft_tells_reasons_once_and_what_was_answered() -> None:
     note = str(case_draft(stored("Who?", identifier="x"), ["", "no source", "no source"])["note"])
     assert note == "Voted down 3 times (no source). It had answered: The articles do not say."
+
+
+def test_what_was_asked_of_some_outlets_or_days_alone_is_kept_apart() -> None:
+    def refused(name: str, explanation: Explanation) -> StoredAnswer:
+        answer = Answer(name, "?", "?", "", (), Refusal("none"), None, explanation=explanation)
+        return StoredAnswer(name, 0.0, "?", "?", True, "", "", answer_to_record(answer))
+
+    day = datetime(2025, 10, 17, tzinfo=UTC)
+    asked = [
+        refused("of everything", Explanation()),
+        refused("of an outlet", Explanation(sources=("Harbour Post",))),
+        refused("since a day", Explanation(since=day)),
+        refused("until a day", Explanation(until=day)),
+        refused("words for time", Explanation(since=day, time="articles since 17 October 2025")),
+    ]
+    of_all, of_some = apart_by_filter(asked)
+    assert [one.id for one in of_all] == ["of everything", "words for time"]
+    assert [one.id for one in of_some] == ["of an outlet", "since a day", "until a day"]
+
+
+def test_gaps_shows_filtered_questions_below_the_others(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    settings = Settings(home=tmp_path)
+    nothing = AskOptions(None, None, (), as_json=False, explain=False)
+
+    async def ask() -> None:
+        await ask_once(settings, nothing, "Who is Putin's wife?")
+        await ask_once(settings, replace(nothing, since="2025-10-01"), "Who runs the harbour?")
+        capfd.readouterr()
+        await show_gaps(settings, None, 10)
+
+    asyncio.run(ask())
+    printed = capfd.readouterr()
+    assert printed.out.index("Who is Putin's wife?") < printed.out.index("Who runs the harbour?")
+    assert "Asked of some outlets or days alone" in printed.err

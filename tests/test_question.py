@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rag.answer import Turn
-from rag.question import readings_beside, stand_alone, understand
+from rag.question import readings_beside, stand_alone, understand, wants_more
 from vectorstore.values import Scope
 
 NOW = datetime(2025, 10, 22, 15, 30, tzinfo=UTC)  # a Wednesday
@@ -33,6 +33,69 @@ SPOKESMAN = Turn("Who is the Kremlin spokesman?", "“..., Kremlin spokesman Dmi
 def test_time_words_become_bounds(question: str, since: str | None, until: str | None) -> None:
     scope = understand(question, (), Scope(), NOW).scope
     assert (day(scope.since), day(scope.until)) == (since, until)
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "yearless"),
+    [
+        ("what happened on october 18", "18 October 2025", True),
+        ("What's new on 3 May 2024?", "3 May 2024", False),
+        ("october 18", "18 October 2025", True),
+        ("news of the 4th of March", "4 March 2025", True),
+        ("2025-03-04 headlines", "4 March 2025", False),
+        ("What happened on Tuesday?", "21 October 2025", False),
+        ("What happened in March?", "March 2025", True),
+        ("news from december 2024", "December 2024", False),
+        ("March 2025", "March 2025", False),
+    ],
+)
+def test_a_day_or_month_that_is_all_a_question_names_is_asked_for(question: str, words: str, yearless: bool) -> None:
+    standalone = understand(question, (), Scope(), NOW)
+    assert standalone.period is not None
+    assert (standalone.period.words, standalone.period.yearless) == (words, yearless)
+    assert standalone.summary_of == ""
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["may", "March", "What happened in Zell on March 4?", "What happened on 30 February?", "Who won in May?"],
+)
+def test_other_questions_ask_for_no_period(question: str) -> None:
+    standalone = understand(question, (), Scope(), NOW)
+    assert standalone.period is None
+    assert standalone.summary_of is None
+
+
+@pytest.mark.parametrize(
+    ("question", "undated", "of", "until"),
+    [
+        ("How many had died as of 22 May 2025?", "How many had died?", None, "2025-05-23"),
+        ("As of mid-October 2025, had Zell left?", "Had Zell left?", None, "2025-10-21"),
+        ("Who led as of the end of February?", "Who led?", None, "2025-03-01"),
+        ("Had it been found by 23 April 2025?", "Had it been found?", None, "2025-04-24"),
+        ("Will it be found by 23 April 2026?", "", None, None),
+        ("Was it made by October 3?", "", None, None),
+        ("What did Holt say on Thursday?", "What did Holt say?", "16 October 2025", None),
+        ("Did the strike end on 5 March?", "Did the strike end?", "5 March 2025", None),
+        ("What did the auditors say in March?", "What did the auditors say?", "March 2025", None),
+        ("When did it open again (Why was it closed in March)?", "", None, None),
+        ("In May 2024, who led?", "Who led?", "May 2024", None),
+    ],
+)
+def test_a_question_is_read_without_its_day_as_well(
+    question: str, undated: str, of: str | None, until: str | None
+) -> None:
+    standalone = understand(question, (), Scope(), NOW)
+    period = standalone.undated_period
+    assert (standalone.undated, period.words if period else None, day(standalone.scope.until)) == (undated, of, until)
+
+
+def test_a_period_without_a_year_is_that_of_any_year_that_has_articles() -> None:
+    period = understand("february 29", (), Scope(), NOW).period
+    assert period is not None
+    oldest, newest = datetime(2015, 1, 1, tzinfo=UTC), datetime(2019, 5, 1, tzinfo=UTC)
+    assert [one.since.year for one in period.in_years_since(oldest)] == [2024, 2020, 2016]
+    assert period.nearest_to(newest, oldest).words == "29 February 2020"
 
 
 def day(moment: datetime | None) -> str | None:
@@ -86,6 +149,27 @@ def test_a_bare_follow_up_knows_what_was_told_of_its_question_and_no_other() -> 
     assert (asked.asks, asked.told) == ("when", (ARREST.answer,))
     assert understand("Why?", [Turn("Who is he?", "")], Scope(), NOW).asks == ""
     assert understand("Who is he?", history, Scope(), NOW).asks == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "more"),
+    [("tell me more", True), ("More please!", True), ("And?", True), ("ok, what else?", True), ("go on", True),
+     ("Can you tell me more about that?", True), ("yes", False), ("and Hungary?", False), ("More troops?", False),
+     ("What else did he say?", False)],
+)  # fmt: skip
+def test_a_wish_for_more_is_told_from_a_question(question: str, more: bool) -> None:
+    assert wants_more(question) == more
+
+
+def test_more_is_asked_of_what_the_answers_since_the_last_question_quoted() -> None:
+    before = Turn("Who is he?", "A man. [1]", article_ids=("old",))
+    first = Turn("Will Poland arrest Putin?", "It will not. [1]", article_ids=("a",))
+    further = Turn("tell me more", "It is far. [1] [2]", "Will Poland arrest Putin?", article_ids=("a", "b"))
+    asked = understand("what else?", [before, first, further], Scope(), NOW)
+    assert (asked.question, asked.asks) == ("Will Poland arrest Putin?", "more")
+    assert asked.told == ("It will not. [1]", "It is far. [1] [2]")
+    assert asked.told_from == ("a", "b")
+    assert understand("tell me more", [Turn("Who is he?", "The articles do not say.")], Scope(), NOW).asks == ""
 
 
 @pytest.mark.parametrize("question", ["And Hungary?", "Why?", "yes", "What did he say?"])

@@ -53,6 +53,18 @@ def test_mistyped_words_are_read_as_the_library_writes_them(typed: str, read_as:
     assert respelled(typed, INDEX, ["shared"]) == read_as
 
 
+@pytest.mark.parametrize(
+    ("typed", "read_as"),
+    [
+        ("wil hungry arest puttin?", "will hungary arrest putin?"),
+        ("Is Putin hungry?", "Is Putin hungry?"),
+        ("Will Hungary arrest Putin?", "Will Hungary arrest Putin?"),
+    ],
+)
+def test_beside_a_slip_an_english_word_that_no_article_has_may_be_one_too(typed: str, read_as: str) -> None:
+    assert respelled(typed, INDEX, ["shared"], english_too=True) == read_as
+
+
 def test_a_server_sees_its_own_words() -> None:
     assert respelled("What is Qualdrome?", INDEX, ["shared", "discord:50"]) == "What is Qualdrone?"
 
@@ -102,3 +114,5 @@ def test_a_mistyped_question_is_answered_and_says_how_it_was_read(tmp_path: Path
     assert "would not seek to arrest Putin" in shown
     assert "\nread as      will Hungary arrest Putin?" in shown
     assert "Read as" not in asyncio.run(asked("Will Hungary arrest Putin?"))
+    assert asyncio.run(asked("wil hungry arest puttin?")).startswith("Read as: will hungary arrest putin?")
+    assert "Read as" not in asyncio.run(asked("Is Putin hungry?"))

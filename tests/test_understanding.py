@@ -50,6 +50,8 @@ def test_any_question_and_text_can_be_compared(question: str, text: str) -> None
         ("steve witkoff", False),
         ("kremlin spokesman", False),
         ("putin orban call date", False),
+        ("tram line 7", False),
+        ("Is Putin hungry?", False),
         ("Who was Jürgen Müller-Lüdenscheidt?", False),
     ],
 )
@@ -100,6 +102,7 @@ def test_a_doubt_is_told_from_a_question(line: str, again: bool) -> None:
         ("What did Donald Trump say?", ("donald", "trump")),
         ("what does the EU say about the meeting", ("eu",)),
         ("How did Mayor Holt respond?", ("mayor", "holt")),
+        ("What does the EU think about it?", ("eu",)),
         ("What did Trump buy?", ()),
         ("Who said that?", ()),
     ],

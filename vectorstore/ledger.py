@@ -46,7 +46,17 @@ from vectorstore.schema import (
     story_bands,
 )
 from vectorstore.segments import LexicalEntry
-from vectorstore.values import FIRST_COLLECTION, GUESSED, Article, ArticleKey, Chunk, Origin, Scope, Span
+from vectorstore.values import (
+    FIRST_COLLECTION,
+    GUESSED,
+    Article,
+    ArticleKey,
+    Chunk,
+    Origin,
+    Scope,
+    Span,
+    calendar_seconds,
+)
 
 Value = TypeVar("Value")
 
@@ -154,6 +164,8 @@ OF_ARTICLE = and_(articles.c.library == chunks.c.library, articles.c.id == chunk
 QUOTABLE = and_(articles.c.indexed.is_not(None), articles.c.withdrawn.is_(None))
 """What may be in an answer: articles whose chunks are whole and which their publishers have not taken back."""
 PUBLISHED = (articles.c.published, articles.c.published_offset)
+CALENDAR_SECONDS = articles.c.published + func.coalesce(articles.c.published_offset, 0)
+"""What filters by date compare, see `calendar_seconds`."""
 GUESSED_DAY = f'%"published": "{GUESSED}"%'
 """Matches the stored origins of an article whose publication is a guess."""
 UPDATED = (articles.c.updated, articles.c.updated_offset)
@@ -452,18 +464,19 @@ class Ledger:
             ]
         return {row.id: indexed_chunk(row) for row in rows}
 
-    def leading_chunks(self, scope: Scope, limit: int) -> list[Chunk]:
-        """The first chunk of each of the newest finished articles in scope, newest first; undated ones last."""
+    def leading_chunks(self, scope: Scope, limit: int, oldest_first: bool = False) -> list[Chunk]:
+        """The first chunk of each of the newest (or oldest) finished articles in scope, in that order; undated ones last."""
         article = articles.c
         conditions = [article.library.in_(scope.libraries), QUOTABLE, chunks.c.position == 0]
         if scope.since is not None:
-            conditions.append(article.published >= scope.since.timestamp())
+            conditions.append(calendar_seconds(scope.since) <= CALENDAR_SECONDS)
         if scope.until is not None:
-            conditions.append(article.published < scope.until.timestamp())
+            conditions.append(calendar_seconds(scope.until) > CALENDAR_SECONDS)
         if scope.sources:
             conditions.append(article.source.in_(scope.sources))
         query = select(chunks.c.id).join(articles, OF_ARTICLE).where(*conditions)
-        query = query.order_by(article.published.desc().nulls_last(), article.id).limit(limit)
+        order = article.published if oldest_first else article.published.desc()
+        query = query.order_by(order.nulls_last(), article.id).limit(limit)
         with self.transaction() as connection:
             ids = list(connection.execute(query).scalars())
         found = self.chunks_by_id(ids)

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, cast
 from sqlalchemy import ColumnElement, Engine, Label, Row, and_, case, func, or_, select
 
 from vectorstore.database import transaction
-from vectorstore.ledger import GUESSED_DAY, article_of
+from vectorstore.ledger import CALENDAR_SECONDS, GUESSED_DAY, article_of
 from vectorstore.schema import articles, followed_entries
 from vectorstore.values import SHARED_LIBRARY, Article, ArticleKey, calendar_seconds
 
@@ -104,16 +104,15 @@ def aged_before(before: datetime) -> ColumnElement[bool]:
 def conditions(wanted: ArticleFilter) -> list[ColumnElement[bool]]:
     """A filter in SQL."""
     article = articles.c
-    on_the_calendar = article.published + func.coalesce(article.published_offset, 0)
     given: list[ColumnElement[bool]] = [article.library == wanted.library]
     if wanted.ids:
         given.append(article.id.in_(wanted.ids))
     if wanted.sources:
         given.append(article.source.in_(wanted.sources))
     if wanted.since:
-        given.append(on_the_calendar >= calendar_seconds(wanted.since))
+        given.append(calendar_seconds(wanted.since) <= CALENDAR_SECONDS)
     if wanted.until:
-        given.append(on_the_calendar < calendar_seconds(wanted.until))
+        given.append(calendar_seconds(wanted.until) > CALENDAR_SECONDS)
     if wanted.before:
         given.append(aged_before(wanted.before))
     if wanted.undated:

@@ -4,12 +4,11 @@ import re
 from collections.abc import Sequence
 
 from bot.discord.markdown import escape, one_line, units
+from bot.quotation import unpaired_marks, without_markdown
 from vectorstore.values import Span
 
 MOST_BOLD = 2 / 3
 """Share of a quote from which bold stresses nothing. A guess."""
-QUOTATION_MARK = re.compile(r"(?P<before>^|.)(?P<mark>[“”\"])", re.DOTALL)
-CLOSING = {"“": "”", '"': '"'}
 ADDED = 3
 """Units that a mark and its ellipsis add at either end."""
 
@@ -30,24 +29,9 @@ def set_quote(quote: str, spans: Sequence[Span], limit: int) -> str:
     return text
 
 
-def unpaired_marks(text: str) -> tuple[str, str]:
-    """The mark that must open the text for its first closing one, and the one that must close it; "" for none."""
-    unopened = opened = ""
-    end = 0
-    while found := QUOTATION_MARK.search(text, end):
-        end = found.end()
-        before, mark = found["before"], found["mark"]
-        if mark == "“" or (mark == '"' and not opened and (not before or before in " ([*-–—")):
-            opened = mark
-        elif opened:
-            opened = ""
-        elif not unopened and not (mark == '"' and before.isdigit()):  # 12" are inches.
-            unopened = "“" if mark == "”" else mark
-    return unopened, CLOSING.get(opened, "")
-
-
 def emphasised(quote: str, spans: Sequence[Span], limit: int) -> str:
-    """A quote on one line, escaped, with these spans of it in bold, cut around the first of them when too long."""
+    """A quote on one line, without its markup, escaped, these spans of it in bold, cut around the first when too long."""
+    quote, spans = without_markdown(quote, spans)
     start, end = 0, len(quote)
     while True:
         shown = marked(quote, spans, start, end)

@@ -20,11 +20,13 @@ from bot.discord.markdown import (
 )
 from bot.discord.quotes import emphasised, set_quote
 from bot.discord.translations import Translations
+from bot.quotation import without_markdown
 from rag.answer import (
     EMPTY_LIBRARY,
     ENGLISH_ONLY,
     EXTRACTIVE,
     NO_DATE,
+    NO_MORE,
     NO_REASON,
     NOT_SAID,
     NOTHING_FOUND,
@@ -33,6 +35,7 @@ from rag.answer import (
     Explanation,
     Headline,
     Refusal,
+    by_article,
 )
 from rag.library import LibraryStatus
 from vectorstore.values import Article, Span
@@ -182,10 +185,7 @@ def shown_quote(citation: Citation, limit: int) -> str:
 
 def source_fields(answer: Answer, quoted: bool, t: Translations) -> list[Field]:
     """The cited articles, each once: its numbers, outlet and date, its linked title, and its quotes where `quoted`."""
-    articles: dict[tuple[str, str], list[Citation]] = {}
-    for citation in answer.citations:
-        articles.setdefault((citation.library, citation.article_id), []).append(citation)
-    return [field for citations in articles.values() for field in article_fields(citations, quoted, t)]
+    return [field for citations in by_article(answer.citations) for field in article_fields(citations, quoted, t)]
 
 
 def article_fields(citations: Sequence[Citation], quoted: bool, t: Translations) -> list[Field]:
@@ -257,7 +257,7 @@ def why_refused(answer: Answer, reason: str, narrowed: str, t: Translations) -> 
         return t.nothing_so_new.format(filter=narrowed, date=t.date(newest))
     if narrowed:
         return t.nothing_within.format(filter=narrowed)
-    known = {ENGLISH_ONLY: t.english_only, NO_REASON: t.no_reason, NO_DATE: t.no_date}
+    known = {ENGLISH_ONLY: t.english_only, NO_REASON: t.no_reason, NO_DATE: t.no_date, NO_MORE: t.no_more}
     if reason in known:
         return known[reason]
     return "" if reason in (NOT_SAID, NOTHING_FOUND) else reason
@@ -344,7 +344,7 @@ def answer_text(answer: Answer, t: Translations) -> str:
     for citation in answer.citations:
         published = t.dates(citation)
         head = dotted(one_line(citation.title), one_line(citation.source), published, citation.url)
-        lines += [f"[{citation.number}] {head}", f"    {one_line(citation.quote)}"]
+        lines += [f"[{citation.number}] {head}", f"    {one_line(without_markdown(citation.quote)[0])}"]
     return "\n".join(lines) + "\n"
 
 

@@ -26,6 +26,7 @@ class Translations:
     english_only: str = "I read the articles in English: please ask in English."
     no_reason: str = "They give no reason beyond what I quoted."
     no_date: str = "They give no date beyond what I quoted."
+    no_more: str = "The articles that I quoted say no more than that."
     nothing_so_new: str = "Nothing {filter}; the newest article is of {date}."
     nothing_within: str = "Nothing {filter} speaks of it."
     looked_only: str = "I looked only at articles {filter}."
@@ -260,6 +261,7 @@ GERMAN = Translations(
     english_only="Ich lese die Artikel auf Englisch: bitte auf Englisch fragen.",
     no_reason="Sie nennen keinen Grund außer dem, was ich zitiert habe.",
     no_date="Sie nennen kein Datum außer dem, was ich zitiert habe.",
+    no_more="Mehr als das steht nicht in den Artikeln, die ich zitiert habe.",
     nothing_so_new="Nichts {filter}; der neueste Artikel ist vom {date}.",
     nothing_within="In den Artikeln {filter} steht dazu nichts.",
     looked_only="Ich habe nur in Artikel {filter} gesehen.",

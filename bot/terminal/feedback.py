@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from rag.errors import QuestionError
 from rag.evaluation.gaps import Gap, case_draft, drafts_text, find_gaps
 from rag.factory import open_engine
 from rag.settings import Settings
+from rag.stored_answers import apart_by_filter
 from vectorstore.answers import AnswerStore
 from vectorstore.bot_state import BotState
 from vectorstore.database import open_database
@@ -26,16 +28,25 @@ WORDINGS_SHOWN = 5
 async def show_gaps(settings: Settings, since: datetime | None, limit: int) -> int:
     """Print the groups of refused questions, the most asked first."""
     async with open_engine(settings, on_wait=notify) as engine:
-        refused = await engine.answers.refused(since)
-        gaps = await asyncio.to_thread(find_gaps, refused, engine.library.storage.embedder.embed_question)
-    if not gaps:
+        of_all, of_some = apart_by_filter(await engine.answers.refused(since))
+        embed = engine.library.storage.embedder.embed_question
+        gaps, narrowed = [await asyncio.to_thread(find_gaps, refused, embed) for refused in (of_all, of_some)]
+    if not gaps and not narrowed:
         notify("No refused questions are stored.")
+    print_gaps(gaps, limit)
+    if narrowed:
+        notify("Asked of some outlets or days alone, so that other articles may say it:")
+        print_gaps(narrowed, limit)
+    return ANSWERED
+
+
+def print_gaps(gaps: Sequence[Gap], limit: int) -> None:
+    """The first groups, and how many more there are."""
     console = make_console()
     for gap in gaps[:limit]:
         console.print(gap_lines(gap))
     if len(gaps) > limit:
         notify(f"{len(gaps) - limit} more groups: raise --limit to see them.")
-    return ANSWERED
 
 
 def gap_lines(gap: Gap) -> str:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
-from rag.answer import Answer, Citation, Headline, date_words, day_words, headline_of
+from bot.quotation import begins_quoted, unpaired_marks, without_markdown
+from rag.answer import Answer, Citation, Headline, by_article, date_words, day_words, headline_of
 from rag.changes import changed_sentences
 from rag.ingestion.forgetting import Forgotten
 from rag.prompt_injection import flagged_texts
@@ -39,11 +40,12 @@ def answer_lines(answer: Answer, explain: bool = False) -> list[Text]:
         else:
             lines += [Text(safe(line)) for line in answer.text.splitlines()]
         lines.append(Text())
-        for citation in answer.citations:
-            lines.append(source_line(citation))
+        for citations in by_article(answer.citations):
+            lines.append(source_line(citations))
             if answer.model != "extractive":
-                lines.append(quoted(citation))
-            lines += [copy_line(copy) for copy in citation.copies]
+                lines += [quoted(citation) for citation in citations]
+            copies = dict.fromkeys(copy for citation in citations for copy in citation.copies)
+            lines += [copy_line(copy) for copy in copies]
     if explain:
         lines += [Text(), *explanation_lines(answer)]
     return lines
@@ -65,23 +67,36 @@ def refusal_lines(answer: Answer) -> list[Text]:
 
 
 def quoted(citation: Citation, numbered: bool = True) -> Text:
-    """The quote word for word, the answering words emphasised, and its number."""
-    text = Text("  “")
+    """The quote word for word, the answering words emphasised, and its number.
+
+    A quote that begins with a quotation mark of its own gets none around it, and its partner where that was left in the article.
+    """
+    quote, emphasis = without_markdown(citation.quote, citation.emphasis)
+    opening, closing = marks_around(quote)
+    text = Text(f"  {opening}")
     position = 0
-    for start, end in sorted(citation.emphasis):
+    for start, end in sorted(emphasis):
         if start >= position:
-            text.append(safe(citation.quote[position:start], keep_ends=True))
-            text.append(safe(citation.quote[start:end], keep_ends=True), style="bold")
+            text.append(safe(quote[position:start], keep_ends=True))
+            text.append(safe(quote[start:end], keep_ends=True), style="bold")
             position = end
-    text.append(safe(citation.quote[position:], keep_ends=True))
-    text.append(f"” [{citation.number}]" if numbered else "”")
+    text.append(safe(quote[position:], keep_ends=True))
+    text.append(f"{closing} [{citation.number}]" if numbered else closing)
     return text
 
 
-def source_line(citation: Citation) -> Text:
-    """The number, title, outlet, date and link of a citation."""
-    words = headline_words(citation)
-    return Text(f"[{citation.number}] ", style="bold").append(words, style="not bold")
+def marks_around(quote: str) -> tuple[str, str]:
+    """What opens and closes a shown quote: quotation marks, but where it has its own; where its speech goes on, their partner."""
+    unopened, unclosed = unpaired_marks(quote)
+    if begins_quoted(quote):
+        return "", f" …{unclosed}" if unclosed else ""
+    return "“", "" if unopened == "“" and quote.rstrip().endswith("”") else "”"
+
+
+def source_line(citations: Sequence[Citation]) -> Text:
+    """The numbers of an article's citations, its title, outlet, date and link."""
+    numbers = "".join(f"[{citation.number}]" for citation in citations)
+    return Text(f"{numbers} ", style="bold").append(headline_words(citations[0]), style="not bold")
 
 
 def copy_line(copy: Headline) -> Text:

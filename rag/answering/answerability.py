@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from rag.answering.features import Candidate, answer_type_of, candidates_of, content_stems, evidence_of
+from rag.answering.keywords import keywords_of, telling_most
 from rag.answering.reader import Reading
 from rag.answering.speakers import any_statement_answers, speaking
 from rag.logistic import Logistic, sigmoid
@@ -20,6 +21,8 @@ SHORT_QUESTION, SURE = 3, 1.0
 Witkoff?" has too few words to be very similar to any sentence. Measured: docs/quality.md."""
 SPOKEN = 0.9
 """That a sentence in which the asked one speaks answers "What did Peskov say?": it does, whatever is said."""
+ALL_TOLD = 0.8
+"""That sentences with all keywords tell of them: they do, but nobody asked a question."""
 MAX_LEADING = 3
 """Sentences of a summary."""
 
@@ -74,6 +77,8 @@ def score_answerability(
         probability = max(probability, sigmoid(evidence["read"] - SURE))
     if any_statement_answers(question) and speaking(question, [candidate for candidate, _ in ranked], hits):
         probability = max(probability, SPOKEN)
+    if telling := telling_most(keywords_of(question), ranked, hits):
+        ranked, probability = telling, max(probability, ALL_TOLD)
     return AnswerabilityScore(answer_type_of(question), tuple(ranked), probability, evidence)
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from rag.answer import Citation, Headline, headline_of
 from rag.answering.answerability import AnswerabilityScore
-from rag.answering.features import DATE, NAME, NUMBER_WORD, Candidate, text_of
+from rag.answering.features import DATE, NAME, NUMBER_WORD, PURPOSE, REASON, Candidate, text_of
 from rag.answering.reader import Reading
 from rag.answering.speakers import asked_speaker, speaking
 from rag.language import is_foreign
@@ -21,7 +21,7 @@ from vectorstore.values import Chunk, Hit, Span
 MAX_SENTENCES = 3
 MAX_WORDS = 60
 """Quoted words of an answer: what a reader takes in at a glance."""
-WORTH_ADDING = 0.5
+WORTH_ADDING = 0.75
 """A further sentence must be at least this probable, relative to the best one. Measured: docs/quality.md."""
 NEAR_TIE = 0.9
 """Of sentences at least this probable, relative to the best one, the newest leads."""
@@ -38,11 +38,10 @@ MAX_WORDS_NAMED = 24
 """Words of a question whose names are all looked for. Measured: docs/quality.md."""
 SAME_STATEMENT = 0.7
 """Jaccard similarity of words from which a second sentence says nothing new."""
+WHY = re.compile(r"\bwhy\b", re.IGNORECASE)
 EXPECTED = {"when": DATE, "count": NUMBER_WORD}
 """What the answer to such a question must hold."""
 LEADING_PRONOUN = re.compile(r"^[\"“'‘]?(?:He|She|They|It|His|Her|Their|Its)\b")
-IDENTIFIER = re.compile(r"\b(?:[^\W\d_]+-?)?\d(?:[.,]?\d){2,}[^\W\d_]*\b")
-YEAR = re.compile(r"(?:1\d|20)\d\ds?")
 CITATION_MARK = re.compile(r"\[(\s*\d[\d\s,;–-]*)\]")
 
 
@@ -65,17 +64,6 @@ def write_extract(
     return cite(leading_quote_first(quotes, hits), hits)
 
 
-def lacks_identifier(question: str, citations: Sequence[Citation], hits: Sequence[Hit]) -> bool:
-    """True if a number or identifier of the question ("depot 14321", "A320") is in no quoted passage, title or outlet.
-
-    The passage around a quote counts, and years do not: asked for strictly, most of such refusals on the dev sets were wrong.
-    """
-    places = {(citation.library, citation.article_id, citation.start) for citation in citations}
-    chunks = [hit.chunk for hit in hits if any(holds_place(hit.chunk, place) for place in places)]
-    known = identifiers(" ".join(f"{chunk.text} {chunk.title} {chunk.source}" for chunk in chunks))
-    return not identifiers(question) <= known
-
-
 def lacks_name(question: str, hits: Sequence[Hit]) -> bool:
     """True if a name of an English question is in no passage, title or outlet that the search found.
 
@@ -87,16 +75,6 @@ def lacks_name(question: str, hits: Sequence[Hit]) -> bool:
         return False
     found = [parse_text(f"{hit.chunk.text} {hit.chunk.title} {hit.chunk.source}") for hit in hits]
     return has_unknown_name(asked, found)
-
-
-def holds_place(chunk: Chunk, place: tuple[str, str, int]) -> bool:
-    return (chunk.library, chunk.article_id) == place[:2] and chunk.start <= place[2] < chunk.end
-
-
-def identifiers(text: str) -> frozenset[str]:
-    """Words with at least three digits that are no year, in lower case and without separators."""
-    words = (re.sub(r"[^\w]", "", word).lower() for word in IDENTIFIER.findall(text))
-    return frozenset(word for word in words if not YEAR.fullmatch(word))
 
 
 def closest_passage(
@@ -112,7 +90,8 @@ def closest_passage(
 
 
 def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Sequence[Hit]) -> list[Candidate]:
-    """The sentence that answers; further ones only where they are nearly as probable and say something else.
+    """The sentence that answers; further ones only where they are nearly as probable, have a date or number where one is asked
+    for, and say something else.
 
     A pronoun at the beginning brings the sentence before it along, where both fit. Of outlets that the question names each is
     heard.
@@ -122,11 +101,16 @@ def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Seq
     pool = [pair for pair in quotable if pair[0].is_statement] or quotable[:1]
     if not pool:
         return []
-    lead = leading_sentence(question, pool, EXPECTED.get(answerability.answer_type), hits)
+    expected = EXPECTED.get(answerability.answer_type)
+    lead = leading_sentence(question, pool, expected, hits)
     by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in quotable}
     chosen = with_antecedent([lead], lead, by_place, hits)
     floor = pool[0][1] * WORTH_ADDING
-    worth_adding = [candidate for candidate, probability in pool if probability >= floor]
+    worth_adding = [
+        candidate
+        for candidate, probability in pool
+        if probability >= floor and (expected is None or expected.search(text_of(candidate, hits)))
+    ]
     for candidate in [*voices(question, pool, chosen, hits), *worth_adding]:
         if candidate in chosen:
             continue
@@ -151,7 +135,7 @@ def voices(
 def leading_sentence(
     question: str, pool: Sequence[tuple[Candidate, float]], pattern: re.Pattern[str] | None, hits: Sequence[Hit]
 ) -> Candidate:
-    """The most probable; before it the asked speaker's own, the certain date or number that was asked for, or the newest."""
+    """The most probable; before it the asked speaker's own, the certain date or number, the reason asked for, or the newest."""
     best, probability = pool[0]
     if asked_speaker(question):
         spoken = speaking(question, [candidate for candidate, own in pool if own >= probability * SPEAKER_SHARE], hits)
@@ -160,17 +144,26 @@ def leading_sentence(
         certain = most_certain_span(pool, pattern, hits)
         if certain is not None:
             return certain
+    if WHY.search(question):
+        near = [candidate for candidate, own in pool if own >= probability * WORTH_ADDING]
+        return next((one for one in near if gives_reason(text_of(one, hits))), best)
     near = [candidate for candidate, own in pool if own >= probability * NEAR_TIE]
     return max(near, key=lambda candidate: (hits[candidate.hit].chunk.recency, candidate is best))
+
+
+def gives_reason(sentence: str) -> bool:
+    """True if the sentence says why or what for."""
+    return bool(REASON.search(sentence) or PURPOSE.search(sentence))
 
 
 def with_antecedent(
     chosen: list[Candidate], candidate: Candidate, by_place: Mapping[tuple[int, int], Candidate], hits: Sequence[Hit]
 ) -> list[Candidate]:
-    """The sentences, with the one before the candidate where that opens with a pronoun and both fit."""
+    """The sentences, with the one before the candidate in its paragraph where that opens with a pronoun and both fit."""
     antecedent = by_place.get((candidate.hit, candidate.sentence - 1))
     if (
         antecedent is None
+        or "\n" in hits[candidate.hit].chunk.sentence_text((antecedent.span[1], candidate.span[0]))
         or not antecedent.is_statement
         or antecedent in chosen
         or not LEADING_PRONOUN.match(text_of(candidate, hits))

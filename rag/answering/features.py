@@ -23,6 +23,15 @@ NUMBER_WORD = re.compile(
     r"|half|third|quarter|percent|per cent|several|both|no|none|once|twice)\b",
     re.IGNORECASE,
 )
+REASON = re.compile(
+    r"\b(?:[Bb]ecause|[Dd]ue to|[Oo]wing to|[Aa]s a result|[Tt]hanks to|in order to|so that|so as to|citing|blam(?:es?|ed|ing)"
+    r"|saying|arguing|(?:caused|prompted|forced|triggered) by|[Tt]he reason|(?:over|amid|for) (?:fears?|concerns?)|following)\b"
+    r"|(?<=[a-z] )(?<!day )(?<!days )(?<!week )(?<!weeks )(?<!month )(?<!months )(?<!year )(?<!years )(?<!hours )(?<!minutes )"
+    r"(?<!shortly )(?<!soon )after (?!(?:\w+ ){0,3}\d)"
+)
+"""Where a sentence begins to give a reason. "Closed after inspectors found a crack" does, "five weeks after" does not."""
+PURPOSE = re.compile(r"(?:--|[—–,;])\s+to\s+[a-z]+|\b(?:in order|so as|aim(?:s|ed|ing)?|hop(?:es?|ed|ing)) to\b")
+"""Where a sentence says what for: an infinitive that is set apart, as in "asks for boats -- to reach the islands"."""
 NAME = re.compile(r"(?<![.!?:\"“”'‘’]\s)(?<!^)\b[A-ZÀ-ÖØ-ÞА-Я][\w'’-]+")
 LOWEST = -6.0
 """Log-odds below this say the same: no answer here. What the reader did not read gets it too."""

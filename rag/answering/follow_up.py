@@ -1,26 +1,28 @@
-"""What answers a bare "Why?" or "When?": a reason or a date that was not quoted before, or nothing. Pure.
+"""What answers a bare "Why?", "When?" or "Tell me more": a reason, a date, or what was not quoted before; or nothing. Pure.
 
 A rule beside the reader, which takes the sentence before for the answer again: of those it finds, one must give what is asked.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rag.answer import Citation
 from rag.answering.answerability import AnswerabilityScore
-from rag.answering.extractive import SPAN_MARGIN_THRESHOLD, Quote, cite, quote_of, without_instructions
-from rag.answering.features import DATE, Candidate, content_stems, coverage, text_of
+from rag.answering.extractive import (
+    MAX_SENTENCES,
+    SAME_STATEMENT,
+    SPAN_MARGIN_THRESHOLD,
+    Quote,
+    cite,
+    quote_of,
+    without_instructions,
+)
+from rag.answering.features import DATE, REASON, Candidate, candidates_of, content_stems, coverage, text_of
 from rag.answering.reader import Reading
-from rag.text import stems_of, words_of
+from rag.text import jaccard, stems_of, words_of
 from vectorstore.values import Hit, Span
 
-REASON = re.compile(
-    r"\b(?:[Bb]ecause|[Dd]ue to|[Oo]wing to|[Aa]s a result|[Tt]hanks to|in order to|so that|so as to|citing|blam(?:es?|ed|ing)"
-    r"|saying|arguing|(?:caused|prompted|forced|triggered) by|[Tt]he reason|(?:over|amid|for) (?:fears?|concerns?)|following)\b"
-    r"|(?<=[a-z] )(?<!day )(?<!days )(?<!week )(?<!weeks )(?<!month )(?<!months )(?<!year )(?<!years )(?<!hours )(?<!minutes )"
-    r"(?<!shortly )(?<!soon )after (?!(?:\w+ ){0,3}\d)"
-)
-"""Where a sentence begins to give a reason. "Closed after inspectors found a crack" does, "five weeks after" does not."""
 TIME = re.compile(
     rf"(?:\b(?:on|in|at|by|until|since|from|before|after|within|next|last|this) )?(?:{DATE.pattern})"
     r"|\b(?:next|last|this|within|in) (?:\w+ ){0,2}(?:days?|weeks?|months?|years?)\b"
@@ -51,6 +53,47 @@ def quote_what_is_asked(
                 continue
         return cite([quote], hits)
     return "", ()
+
+
+def not_told_yet(told: Sequence[str], hits: Sequence[Hit]) -> AnswerabilityScore:
+    """For "Tell me more": the statements of these passages that no answer before held, the nearest to what was told first.
+
+    hits: every passage of the articles that were quoted, each article's together and in reading order.
+    """
+    said = [frozenset(words_of(line)) for answer in told for line in answer.splitlines()]
+    apart: dict[tuple[float, float, int], Candidate] = {}
+    for article in in_articles(candidates_of("", hits, ()), hits):
+        known = [was_told(text_of(one, hits), told) for one in article]
+        places = [place for place, told_there in enumerate(known) if told_there]
+        for place, one in enumerate(article):
+            new = all(jaccard(frozenset(words_of(text_of(one, hits))), words) < SAME_STATEMENT for words in said)
+            if one.is_statement and new and not known[place]:
+                # What follows a sentence goes on about it, what comes before led up to it.
+                steps = min(
+                    (place - other if place > other else other - place + 0.5 for other in places), default=place
+                )
+                apart[steps, -one.features["similarity"], len(apart)] = one
+    nearest = without_instructions([(apart[key], 1.0) for key in sorted(apart)], hits)[:MAX_SENTENCES]
+    ranked = tuple((one, 1.0 - place / 100) for place, (one, _) in enumerate(nearest))
+    return AnswerabilityScore("", ranked, 1.0 if ranked else 0.0, {})
+
+
+def passages_quoted(score: AnswerabilityScore, hits: Sequence[Hit]) -> tuple[AnswerabilityScore, tuple[Hit, ...]]:
+    """The score with the passages of its sentences alone: an article may have hundreds. Without any each article's first."""
+    if not score.ranked:
+        return score, tuple({(hit.chunk.library, hit.chunk.article_id): hit for hit in reversed(hits)}.values())[::-1]
+    kept = sorted({one.hit for one, _ in score.ranked})
+    moved = tuple((replace(one, hit=kept.index(one.hit)), probability) for one, probability in score.ranked)
+    return replace(score, ranked=moved), tuple(hits[place] for place in kept)
+
+
+def in_articles(candidates: Sequence[Candidate], hits: Sequence[Hit]) -> list[list[Candidate]]:
+    """The candidates of each article together, in their order."""
+    articles: dict[tuple[str, str], list[Candidate]] = {}
+    for one in candidates:
+        chunk = hits[one.hit].chunk
+        articles.setdefault((chunk.library, chunk.article_id), []).append(one)
+    return list(articles.values())
 
 
 def given_in(candidate: Candidate, asks: str, hits: Sequence[Hit], readings: Sequence[Reading]) -> Span | None:

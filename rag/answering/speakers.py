@@ -17,8 +17,8 @@ SAYING = (
 """Verbs of speech in forms that are seldom anything else: "call", "note" and "states" are nouns as often."""
 ASKED_SPEAKER = re.compile(
     r"\bwhat (?:did|does|do|has|have|had|was|is) (?P<name>[\w'’. -]+?)"
-    rf" (?:say|tell|announce|claim|warn|write|add|reply|argue|declare|suggest|{SAYING})\b"
-    r"|\bhow (?:did|does|do|has|have) (?P<other>[\w'’. -]+?) (?:respond|reply|react|comment)(?:e?d)?\b",
+    rf" (?:say|tell|announce|claim|warn|write|add|reply|argue|declare|suggest|think|believe|feel|{SAYING})\b"
+    r"|\bhow (?:did|does|do|has|have) (?P<other>[\w'’. -]+?) (?:respond|reply|react|comment|feel)(?:e?d)?\b",
     re.IGNORECASE,
 )
 WORDS_BETWEEN = 6

@@ -15,6 +15,7 @@ from bot.discord.markdown import one_line, shorten_escaped
 from bot.discord.render import Page, notice_page
 from bot.discord.replies import show_privately
 from bot.discord.translations import LANGUAGES, Translations
+from rag.stored_answers import apart_by_filter
 from vectorstore.bot_state import GuildSettings
 
 GAPS = 20
@@ -92,7 +93,8 @@ class SettingsCog(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         since = datetime.now(UTC) - timedelta(days=30)
         prefix = guild_prefix(interaction.guild_id or 0)
-        refused = await self.bot.engine.answers.refused(since, prefix, GAPS_READ)
+        # What only some outlets or days were asked for, others may answer.
+        refused, _ = apart_by_filter(await self.bot.engine.answers.refused(since, prefix, GAPS_READ))
         questions = Counter(one_line(stored.standalone_question or stored.question) for stored in refused)
         lines = [f"{count} × {shorten_escaped(question, 180)}" for question, count in questions.most_common(GAPS)]
         t = self.bot.guild_settings.translations(interaction.guild_id)
