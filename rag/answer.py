@@ -19,6 +19,7 @@ ENGLISH_ONLY = "The articles are read in English: ask in English, or set DATELIN
 NO_REASON = "The articles give no reason beyond what was quoted."
 NO_DATE = "The articles give no date beyond what was quoted."
 NOTHING_FOUND = "No article says anything of it."
+QUOTED_FORGOTTEN = "An article that was quoted here has been deleted from the library."
 EMPTY_LIBRARY = "The library is empty: run `dateline ingest` with a folder of articles."
 
 

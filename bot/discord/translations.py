@@ -68,6 +68,13 @@ class Translations:
     )
     no_watching: str = "The operator of this bot has turned watching off."
     answer_changed: str = "The answer has changed"
+    now_answered: str = "The articles say something of it now."
+    no_longer_said: str = "The articles no longer say."
+    now_reworded: str = "The articles say something else first."
+    quoted_withdrawn: str = "The article I quoted has been withdrawn by its publisher."
+    quoted_corrected: str = "The article I quoted has been changed and no longer says this."
+    quoted_deleted: str = "The article I quoted has been deleted from the library."
+    answer_was_forgotten: str = "What I quoted went with its article."
     said_now: str = "Now, as of {date}"
     said_before: str = "Before, as of {date}"
     watched_questions: str = "Watched questions"
@@ -302,6 +309,13 @@ GERMAN = Translations(
     ),
     no_watching="Der Betreiber dieses Bots hat das Beobachten ausgeschaltet.",
     answer_changed="Die Antwort hat sich geändert",
+    now_answered="Die Artikel sagen jetzt etwas dazu.",
+    no_longer_said="Die Artikel sagen nichts mehr dazu.",
+    now_reworded="Die Artikel sagen jetzt zuerst etwas anderes.",
+    quoted_withdrawn="Den zitierten Artikel hat sein Medium zurückgezogen.",
+    quoted_corrected="Der zitierte Artikel wurde geändert und sagt das nicht mehr.",
+    quoted_deleted="Der zitierte Artikel wurde aus der Bibliothek gelöscht.",
+    answer_was_forgotten="Was ich zitiert hatte, ist mit seinem Artikel gelöscht.",
     said_now="Jetzt, Stand {date}",
     said_before="Vorher, Stand {date}",
     watched_questions="Beobachtete Fragen",
