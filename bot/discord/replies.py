@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar
 
 import aiohttp
@@ -24,6 +25,8 @@ SEND_FAILURES = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError
 TOKEN_SECONDS = 14.5 * 60
 """An interaction's token expires after 15 minutes."""
 RETRY_AFTER = (0.5, 2.0)
+CLOCKS_APART = timedelta(hours=1)
+"""How far this machine's clock may be ahead of Discord's where a message is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,23 @@ async def open_text_channel(client: discord.Client, channel_id: int) -> "discord
     if isinstance(channel, discord.TextChannel | discord.VoiceChannel | discord.Thread | discord.DMChannel):
         return channel
     return None
+
+
+async def sent_message(
+    channel: "discord.abc.MessageableChannel", since: datetime, is_it: Callable[[discord.Message], bool]
+) -> int:
+    """The id of a message that was sent to this channel since then although nobody noted it, 0 for none. Raises SEND_FAILURES.
+
+    Discord itself keeps one of two messages with one nonce, but for some minutes only. Where the channel may not be read,
+    that is all there is.
+    """
+    try:
+        async for message in channel.history(limit=None, after=since - CLOCKS_APART):
+            if is_it(message):
+                return message.id
+    except discord.Forbidden:
+        log.warning("channel not read, a message may be sent twice", extra={"channel": channel.id})
+    return 0
 
 
 async def persist(send: Callable[[], Awaitable[T]]) -> T:

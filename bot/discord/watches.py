@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import discord
 
@@ -14,7 +13,7 @@ from bot.discord.buttons import change_buttons
 from bot.discord.conversation import Place, Question
 from bot.discord.metrics import Metrics
 from bot.discord.render_watches import change_page
-from bot.discord.replies import SEND_FAILURES, ChannelReply, open_text_channel
+from bot.discord.replies import SEND_FAILURES, ChannelReply, open_text_channel, sent_message
 from bot.discord.state import PRIVATE, today
 from rag.answer import Answer
 from rag.watched_questions import Changed, WatchedQuestions, as_asked_again, new_watch
@@ -32,8 +31,6 @@ PATIENCE = 20
 """Looks during which more may arrive before what is there is asked about: one ingest arrives in many parts."""
 TELL_AGAIN = 300.0
 """Seconds until a change that could not be told is tried again; a restart tries at once."""
-CLOCKS_APART = timedelta(hours=1)
-"""How far this machine's clock may be ahead of Discord's where a message is looked for."""
 ASKER = "asker"
 
 
@@ -241,16 +238,11 @@ def channel_guild(channel: "discord.abc.MessageableChannel") -> int:
 
 
 async def is_shown_in(channel: "discord.abc.MessageableChannel", changed: Changed) -> bool:
-    """True if a message of this channel shows the changed answer: its buttons carry the answer's id.
+    """True if a message of this channel shows the changed answer: its buttons carry the answer's id."""
 
-    Discord itself keeps one of two messages with one nonce, but for some minutes only.
-    """
-    try:
-        async for message in channel.history(limit=None, after=changed.found_after - CLOCKS_APART):
-            rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
-            ids = [getattr(button, "custom_id", None) or "" for row in rows for button in row.children]
-            if any(custom_id.endswith(f":{changed.after.id}") for custom_id in ids):
-                return True
-    except discord.Forbidden:
-        log.warning("channel not read, a change may be told twice")
-    return False
+    def shows(message: discord.Message) -> bool:
+        rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+        ids = [getattr(button, "custom_id", None) or "" for row in rows for button in row.children]
+        return any(custom_id.endswith(f":{changed.after.id}") for custom_id in ids)
+
+    return bool(await sent_message(channel, changed.found_after, shows))
