@@ -73,6 +73,7 @@ def test_a_long_digest_is_one_message_and_its_file(library: Library) -> None:
     page = digest_page(digest, PUBLISHED, None, ENGLISH)
     assert "all in the attached file" in page.body
     assert all(one.headline.title.split("“")[0][:30] in page.file for story in digest.stories for one in story)
+    assert page.file.count("Flood toll rises to five") == 1
     long_links = "https://news.example/" + "a" * 1_500
     for crowded in (
         Digest((tuple(entry(f"Title {n}", url=long_links) for n in range(40)),)),

@@ -144,7 +144,7 @@ class News:
 class LedgerCounts:
     """What is stored in some libraries. `unfinished`: articles whose chunks are still to be made.
 
-    oldest, newest: of the publications that are known; guesses do not count.
+    oldest, newest: of the publications that are known; guesses do not count, nor what was withdrawn.
     """
 
     articles: int
@@ -390,7 +390,7 @@ class Ledger:
         here = articles.c.library.in_(libraries)
         totals = select(func.count(), func.count(articles.c.indexed)).where(here)
         known = articles.c.origins.not_like(GUESSED_DAY)
-        days = select(*PUBLISHED).where(here, articles.c.published.is_not(None), known)
+        days = select(*PUBLISHED).where(here, articles.c.published.is_not(None), articles.c.withdrawn.is_(None), known)
         by_source = select(articles.c.source, func.count().label("articles")).where(here).group_by(articles.c.source)
         with self.transaction() as connection:
             total, finished = connection.execute(totals).one()

@@ -65,6 +65,7 @@ def whole_digest(digest: Digest, t: Translations) -> str:
             head = entry.headline
             sources = dotted(one_line(head.source), t.dates(head), head.url)
             lines += [f"    {one_line(entry.sentence.quote)}"] if entry.sentence else []
-            lines += [f"    {dotted(one_line(head.title), sources)}"]
+            title = one_line(head.title) if head.title != story[0].headline.title else ""
+            lines += [f"    {dotted(title, sources)}"]
             lines += [f"    {one_line(copy.title)} · {one_line(copy.source)}" for copy in entry.copies]
     return clean("\n".join(lines).strip()) + "\n"
