@@ -62,7 +62,7 @@ def test_the_digest_is_shown_to_the_channel_from_the_day_on(tmp_path: Path) -> N
             await parts.discord.slash("settings", {"language": "de"}, permissions=MANAGE)
             await parts.discord.until(lambda: parts.bot.guild_settings.of(50).language == "de")
             parts.engine.library.digests.append(digest_of("Eins"))
-            assert "1 Artikel zu 1 Geschichte" in await shown(parts)
+            assert "1 Artikel zu 1 Thema" in await shown(parts)
 
     asyncio.run(check())
 
