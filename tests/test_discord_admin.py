@@ -141,7 +141,7 @@ def test_admins_read_their_servers_language_in_pages_and_failures(tmp_path: Path
         async with running(tmp_path, discord_upload_bytes=1_000) as parts:
             assert "Sprache: Deutsch" in await run_command(parts, "settings", {"language": "de"})
             assert "Häng eine Datei an" in await run_command(parts, "library add")
-            assert "1,001 Bytes" in await upload(parts, "long.txt", b"a" * 1_001)
+            assert "1.001 Bytes" in await upload(parts, "long.txt", b"a" * 1_001)
             assert "1 neu, 0 geändert" in await upload(parts, "ours.txt", b"Our own article.")
             assert "1 Artikel dieses Servers" in await run_command(parts, "library list")
             assert "Fragen heute: 0 von 500" in await run_command(parts, "library status")
