@@ -334,7 +334,7 @@ class Engine:
         """The reason or date that a bare "Why?" or "When?" asks for, or that the articles give none."""
         asked, score = evidence.standalone, evidence.answerability
         if self.may_answer(evidence):
-            found = quote_what_is_asked(asked.asks, asked.told, score, evidence.hits, evidence.readings)
+            found = quote_what_is_asked(asked.asks, asked.question, asked.told, score, evidence.hits, evidence.readings)
             if found[1]:
                 return replace(quoted, text=found[0], citations=found[1])
         return replace(quoted, refusal=NO_REASON if asked.asks == "why" else NO_DATE)
