@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bot.discord.render_digest import digest_page
 from bot.discord.translations import ENGLISH
 from rag.answer import Citation, Headline
 from rag.digest import Digest, DigestEntry
-from rag.library import Library
+from rag.library import Library, LibraryStatus
 from tests.fakes.discord_harness import MANAGE, PUBLISHED, QUOTE, FakeEngine, Running, connected, running, texts_of
 from tests.fakes.fake_discord import PERMISSIONS, FakeDiscord, Fault, embed_problems, fake_discord
 from vectorstore.bot_state import AuditEntry, BotState, GuildSettings
@@ -84,6 +85,27 @@ def test_a_long_digest_is_one_message_and_its_file(library: Library) -> None:
         embed = {"title": page.title, "description": page.body, "footer": {"text": page.footer}}
         assert embed_problems([embed]) == []
         assert page.file
+
+
+@pytest.mark.parametrize("command", ["help", "digest"])
+def test_a_command_is_acknowledged_before_a_large_library_is_counted(tmp_path: Path, command: str) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            counted = asyncio.Event()
+            count = parts.engine.library.status
+
+            async def status(libraries: Sequence[str] = ("shared",)) -> LibraryStatus:
+                await counted.wait()
+                return await count(libraries)
+
+            parts.engine.library.status = status
+            interaction = await parts.discord.slash(command)
+            await parts.discord.until(lambda: interaction.callback)
+            assert interaction.callback["type"] == 5
+            counted.set()
+            await parts.discord.until(lambda: interaction.messages or interaction.finished)
+
+    asyncio.run(check())
 
 
 def posted(discord: FakeDiscord) -> list[dict[str, object]]:

@@ -79,14 +79,18 @@ class DigestService:
         channels = channel_ids(interaction.channel_id or 0, interaction.channel)
         check_place(settings.of(guild), channels, role_ids(interaction.user))
         library, t, now = self.answers.engine.library, settings.translations(guild), datetime.now(UTC)
-        status = await library.status(settings.libraries(guild))
-        day = read_filters(since, None, None, status, now, t).since or now - BY_DEFAULT
+        day = now - BY_DEFAULT
+        if since:
+            # What cannot be meant is for the asker alone, and so said before the command is acknowledged to all.
+            status = await library.status(settings.libraries(guild))
+            day = read_filters(since, None, None, status, now, t).since or day
         slot = self.answers.queue.admit(interaction.user.id)
         try:
             await interaction.response.defer(thinking=True)
             await self.answers.queue.wait_for_turn(slot)
             digest = await library.digest(News(settings.libraries(guild), day))
-            await InteractionReply(interaction, None).finish([digest_page(digest, day, status.newest, t)])
+            newest = None if digest.stories else (await library.status(settings.libraries(guild))).newest
+            await InteractionReply(interaction, None).finish([digest_page(digest, day, newest, t)])
         finally:
             self.answers.queue.leave(slot)
 

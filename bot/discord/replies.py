@@ -236,9 +236,9 @@ async def tell_privately(interaction: discord.Interaction, text: str) -> None:
     """A short text that only the user of an interaction sees; a failure is logged."""
     with log_failure("notice not sent"):
         if interaction.response.is_done():
-            await interaction.followup.send(text, ephemeral=True)
+            await interaction.followup.send(text, ephemeral=True, suppress_embeds=True)
         else:
-            await interaction.response.send_message(text, ephemeral=True)
+            await interaction.response.send_message(text, ephemeral=True, suppress_embeds=True)
 
 
 async def show_privately(interaction: discord.Interaction, *pages: Page) -> None:
