@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rag.abbreviations import in_the_articles_words
 from rag.answer import (
-    CUT_OFF,
+    BROKEN_OFF,
     EMPTY_LIBRARY,
     ENGLISH_ONLY,
     EXTRACTIVE,
@@ -427,7 +427,7 @@ def written_by(model: str, proven: "VerifiedText") -> Written:
     """What a model wrote and the quotes support, or its word that the articles do not say."""
     if proven.abstained:
         return Written(refusal=NOT_SAID, model=model, draft=proven.draft)
-    note = f"{proven.interrupted} {CUT_OFF}" if proven.interrupted else ""
+    note = f"{proven.interrupted} {BROKEN_OFF}" if proven.interrupted else ""
     return Written(proven.text, proven.citations, model=model, note=note, draft=proven.draft)
 
 

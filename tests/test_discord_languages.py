@@ -16,7 +16,7 @@ from bot.discord.render_digest import digest_page
 from bot.discord.render_watches import change_page, watches_page
 from bot.discord.translations import ENGLISH, GERMAN, Translations
 from rag.answer import (
-    CUT_OFF,
+    BROKEN_OFF,
     EMPTY_LIBRARY,
     ENGLISH_ONLY,
     NO_DATE,
@@ -75,7 +75,7 @@ def answers(t: Translations) -> Iterator[tuple[str, list[Page]]]:
     yield "disagreeing", answer_pages(replace(ANSWER, disagreement=(CITED, other)), t)
     yield "by a model", answer_pages(replace(written, draft=Draft("xx", "1", passages_left_out=2)), t)
     yield "translated", answer_pages(replace(written, note=f"xx-9 {TRANSLATED}"), t)
-    yield "broken off", answer_pages(replace(written, note=f"The server went away. {CUT_OFF}"), t)
+    yield "broken off", answer_pages(replace(written, note=f"The server went away. {BROKEN_OFF}"), t)
     yield (
         "without the model",
         answer_pages(replace(ANSWER, note="The server said no. This answer is quoted without it."), t),

@@ -21,7 +21,7 @@ from bot.discord.markdown import (
 from bot.discord.quotes import emphasised, set_quote
 from bot.discord.translations import Translations
 from rag.answer import (
-    CUT_OFF,
+    BROKEN_OFF,
     EMPTY_LIBRARY,
     ENGLISH_ONLY,
     EXTRACTIVE,
@@ -137,7 +137,7 @@ def note_words(answer: Answer, t: Translations) -> str:
     question = answer.explanation.read_as
     said = answer.note.removeprefix(f"{READ_AS}{question}").strip() if question else answer.note
     kinds = [
-        name for words, name in ((TRANSLATED, "model_translated"), (CUT_OFF, "model_interrupted")) if words in said
+        name for words, name in ((TRANSLATED, "model_translated"), (BROKEN_OFF, "model_interrupted")) if words in said
     ]
     told = dict.fromkeys(t.say(kind, words=said) for kind in kinds or ["model_not_used"] if said)
     return " ".join([*([t.read_as.format(question=question)] if question else []), *told])

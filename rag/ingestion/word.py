@@ -38,7 +38,7 @@ BEFORE_A_DATE = re.compile(
     r"^(?:(?:published|posted|date)\b(?: on\b)?\s*:?\s*|[^\W\d_][^\d,]{1,40}, (?:the |den )?(?=\d))", re.IGNORECASE
 )
 """Before the date of a line: what it is the date of, or the place, as in "Varnhaven, 17 October 2025"."""
-YEAR = re.compile(r"\b(?:1[6-9]|20)\d\d\b")
+HAS_YEAR = re.compile(r"\b(?:1[6-9]|20)\d\d\b")
 
 
 def word_fields(content: bytes) -> DocumentFields:
@@ -69,7 +69,7 @@ def word_fields(content: bytes) -> DocumentFields:
 def day_of_line(line: str) -> str:
     """The day of a line that holds a date, an author or place beside it at most, as ISO 8601; "" for every other line."""
     for part in BESIDE_A_DATE.split(line):
-        if YEAR.search(part):
+        if HAS_YEAR.search(part):
             with suppress(ValueError):
                 return written_moment(BEFORE_A_DATE.sub("", part.strip(" .,"))).isoformat()
     return ""
