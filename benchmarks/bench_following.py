@@ -25,7 +25,6 @@ FOLLOWING = {
     "DATELINE_FOLLOW_PAGES": "1000",
     "DATELINE_DISCORD_WATCH_SECONDS": "0",
 }
-LIBRARY = 500
 
 
 def stored_pages(home: Path, source_id: str) -> int:
@@ -42,24 +41,24 @@ def follow(home: Path, address: str) -> str:
     return source.id
 
 
-async def measure(pages: int) -> dict[str, float]:
+async def measure(library: int, pages: int) -> dict[str, float]:
     """Answers without and with the following, and their ratios."""
     use_test_parts()
     from tests.fakes.fake_discord import fake_discord
     from tests.fakes.fake_site import FakeSite, item, running_site
 
-    articles = list(filler_articles(LIBRARY + pages))
+    articles = list(filler_articles(library + pages))
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         home = Path(name)
-        (home / "before.jsonl").write_text("".join(json.dumps(one) + "\n" for one in articles[:LIBRARY]))
+        (home / "before.jsonl").write_text("".join(json.dumps(one) + "\n" for one in articles[:library]))
         await ingest(home, ROOT / "seeds", ROOT / "tests/cases/newsroom.jsonl", home / "before.jsonl")
         async with fake_discord() as discord, bot_process(discord, REAL, home, **FOLLOWING):
             await ask_while(discord, lambda: False, 6)
             quiet = await ask_while(discord, lambda: False, 40)
         async with running_site(FakeSite()) as site:
-            for one in articles[LIBRARY:]:
+            for one in articles[library:]:
                 site.put_article(f"/{one['id']}", one["title"], one["text"])
-            items = [item(f"{site.address}/{one['id']}", one["title"]) for one in articles[LIBRARY:]]
+            items = [item(f"{site.address}/{one['id']}", one["title"]) for one in articles[library:]]
             site.put_feed("/feed.xml", "Filler", items)
             source = follow(home, f"{site.address}/feed.xml")
             async with fake_discord() as discord, bot_process(discord, REAL, home, **FOLLOWING):
@@ -76,8 +75,10 @@ async def measure(pages: int) -> dict[str, float]:
 def main() -> int:
     """Print what was measured as JSON; 1 when people's answers take more than 1.5 times as long."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--library", type=int, default=500)
     parser.add_argument("--pages", type=int, default=300)
-    measured = asyncio.run(measure(parser.parse_args().pages))
+    given = parser.parse_args()
+    measured = asyncio.run(measure(given.library, given.pages))
     sys.stdout.write(json.dumps(measured, indent=2) + "\n")
     return 0 if measured["slowed_p50"] <= 1.5 else 1
 
