@@ -26,7 +26,7 @@ from rag.answer import Answer
 from rag.factory import open_engine
 from rag.settings import Settings
 from rag.watched_questions import new_watch
-from rag.watching import has_changed
+from rag.watching import difference
 from vectorstore.database import open_database
 from vectorstore.ledger import Ledger
 from vectorstore.values import Scope
@@ -219,7 +219,7 @@ async def measure_with(folder: Path, before: Path, after: Path, questions: Seque
         counts = told(discord)
     said_after = await said(home, questions)
     pairs = zip(questions, said_before, said_after, strict=True)
-    differ = {question for question, one, other in pairs if has_changed(one, other)}
+    differ = {question for question, one, other in pairs if difference(one, other)}
     changed = differ & await with_news(home, questions, began_at)
     return {
         **spread("ingest_watching", during_ingest),

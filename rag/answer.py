@@ -20,6 +20,11 @@ NO_REASON = "The articles give no reason beyond what was quoted."
 NO_DATE = "The articles give no date beyond what was quoted."
 NO_MORE = "The articles that were quoted say no more than that."
 NOTHING_FOUND = "No article says anything of it."
+QUOTED_FORGOTTEN = "An article that was quoted here has been deleted from the library."
+READ_AS = "Read as: "
+TRANSLATED = "translated this from its proven English answer."
+BROKEN_OFF = "This is what it had finished by then."
+"""How a note begins, and two of the things that it may say: front ends have their own words for them."""
 EMPTY_LIBRARY = "The library is empty: run `dateline ingest` with a folder of articles."
 
 

@@ -392,10 +392,13 @@ def findings_of(faults: Faults) -> Iterator[Finding]:
     else:
         yield Finding("lexical", "ok", "the index is what the articles say")
     if faults.undated:
-        fix = "give them a date and ingest them again: questions with --since or --until never find them"
-        yield Finding("dates", "note", f"{faults.undated:,} of {faults.articles:,} articles have none", fix)
+        words = (
+            f"{faults.undated:,} of {faults.articles:,} articles have no date, and no question about a time finds them"
+        )
+        fix = "`dateline library list --undated` names them: add the date to their files and ingest these again"
+        yield Finding("dates", "note", words, fix)
     else:
-        yield Finding("dates", "ok", "every article has one")
+        yield Finding("dates", "ok", "every article has a date")
 
 
 REPAIR = "run `dateline doctor --fix`"

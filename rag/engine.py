@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rag.abbreviations import in_the_articles_words
 from rag.answer import (
+    BROKEN_OFF,
     EMPTY_LIBRARY,
     ENGLISH_ONLY,
     EXTRACTIVE,
@@ -31,6 +32,8 @@ from rag.answer import (
     NO_REASON,
     NOT_SAID,
     NOTHING_FOUND,
+    READ_AS,
+    TRANSLATED,
     Answer,
     Citation,
     Draft,
@@ -377,7 +380,7 @@ class Engine:
         """The reason or date that a bare "Why?" or "When?" asks for, or that the articles give none."""
         asked, score = evidence.standalone, evidence.answerability
         if self.may_answer(evidence):
-            found = quote_what_is_asked(asked.asks, asked.told, score, evidence.hits, evidence.readings)
+            found = quote_what_is_asked(asked.asks, asked.question, asked.told, score, evidence.hits, evidence.readings)
             if found[1]:
                 return replace(quoted, text=found[0], citations=found[1])
         return replace(quoted, refusal=NO_REASON if asked.asks == "why" else NO_DATE)
@@ -394,7 +397,7 @@ class Engine:
             differing = disagreement(standalone.question, evidence.hits, evidence.readings)
             verify_citations("".join(f"[{one.number}]" for one in differing), differing, ledger.article)
             refusal, (as_of, as_of_guessed) = None, newest_publication(written.citations)
-        read_as = f"Read as: {standalone.question}" if standalone.respelled else ""
+        read_as = f"{READ_AS}{standalone.question}" if standalone.respelled else ""
         return Answer(
             id=evidence.id,
             question=evidence.question,
@@ -470,7 +473,7 @@ def written_by(model: str, proven: "VerifiedText") -> Written:
     """What a model wrote and the quotes support, or its word that the articles do not say."""
     if proven.abstained:
         return Written(refusal=NOT_SAID, model=model, draft=proven.draft)
-    note = f"{proven.interrupted} This is what it had finished by then." if proven.interrupted else ""
+    note = f"{proven.interrupted} {BROKEN_OFF}" if proven.interrupted else ""
     return Written(proven.text, proven.citations, model=model, note=note, draft=proven.draft)
 
 
@@ -488,7 +491,7 @@ async def in_asked_language(writer: "ModelWriter", evidence: Evidence, written: 
     return replace(
         written,
         text=text,
-        note=f"{writer.name} translated this from its proven English answer. {written.note}".rstrip(),
+        note=f"{writer.name} {TRANSLATED} {written.note}".rstrip(),
     )
 
 

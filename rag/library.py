@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from rag.answer import Headline, headline_of
+from rag.answer import Citation, Headline, headline_of
 from rag.digest import Digest, make_digest
 from rag.errors import ArticleError
 from rag.ingestion.documents import Documents
@@ -31,7 +31,7 @@ from rag.ingestion.rebuilding import rebuild
 from rag.ingestion.tally import file_of
 from rag.library_stats import LibraryStats, library_stats, stored_bytes
 from rag.prompt_injection import flagged_texts
-from rag.watching import MOST_ARRIVALS, Arrivals
+from rag.watching import MOST_ARRIVALS, Arrivals, Standing, standing_of
 from vectorstore.ledger import ArticleVersion, LedgerCounts, News
 from vectorstore.lexical import LexicalIndex
 from vectorstore.listing import ArticleFilter, ListedArticle, Listing
@@ -271,6 +271,18 @@ class Library:
         """Counts and dates of what is stored."""
         counts = await asyncio.to_thread(self.storage.ledger.counts, libraries)
         return LibraryStatus(**asdict(counts), embedder=self.storage.embedder.name)
+
+    async def revision(self) -> str:
+        """Another one whenever articles changed, came or went, in this process or another."""
+        return await asyncio.to_thread(lambda: self.storage.ledger.revision)
+
+    async def standing(self, citations: Sequence[Citation]) -> list[Standing]:
+        """For each quote, what became of its article."""
+        return await asyncio.to_thread(self.find_standing, citations)
+
+    def find_standing(self, citations: Sequence[Citation]) -> list[Standing]:
+        ledger = self.storage.ledger
+        return [standing_of(one, ledger.quoted_article(one.library, one.article_id)) for one in citations]
 
     async def latest_arrival(self) -> float:
         """When the last article arrived, in this process or another; 0 where none did."""

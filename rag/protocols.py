@@ -5,11 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from rag.answer import Answer, Headline, StreamEvent, Turn
+from rag.answer import Answer, Citation, Headline, StreamEvent, Turn
 from rag.digest import Digest
 from rag.ingestion.indexing import IngestReport, OnProgress
 from rag.library import LibraryStatus
-from rag.watching import Arrivals
+from rag.watching import Arrivals, Standing
 from vectorstore.answers import TERMINAL, StoredAnswer
 from vectorstore.ledger import News
 from vectorstore.lock import ShouldStop, never_stop
@@ -85,6 +85,14 @@ class KeepsArticles(Protocol):
 
     async def status(self, libraries: Sequence[str] = (SHARED_LIBRARY,)) -> LibraryStatus:
         """Counts and dates of what is stored."""
+        ...
+
+    async def revision(self) -> str:
+        """Another one whenever articles changed, came or went, in whatever process."""
+        ...
+
+    async def standing(self, citations: Sequence[Citation]) -> list[Standing]:
+        """For each quote, what became of its article."""
         ...
 
     async def latest_arrival(self) -> float:

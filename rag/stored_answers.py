@@ -3,15 +3,18 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from rag.answer import Answer, Turn, answer_from_record, answer_to_record
+from rag.ingestion.forgetting import articles_of, without_articles
 from rag.protocols import HISTORY_TURNS
 from rag.settings import Settings
 from vectorstore.answers import TERMINAL, AnswerStore, StoredAnswer
+from vectorstore.values import ArticleKey
 
 log = logging.getLogger("dateline.engine")
 
@@ -25,14 +28,22 @@ class StoredAnswers:
         self.retention_seconds = settings.answer_retention_days * 86_400
 
     async def save(self, answer: Answer, asked_by: str = TERMINAL, conversation: str = TERMINAL) -> None:
-        """Store an answer and delete expired ones. Called by the front end: only it knows who was shown what."""
+        """Store an answer and delete expired ones. Called by the front end: only it knows who was shown what.
+
+        An article that was forgotten while this was being answered is in nothing that is stored.
+        """
         if not self.enabled:
             return
         now = time.time()
         question, standalone = answer.question, answer.standalone_question
         record = answer_to_record(answer)
         stored = StoredAnswer(answer.id, now, question, standalone, answer.refused, asked_by, conversation, record)
-        await asyncio.to_thread(self.store.save, stored)
+
+        def without(gone: Set[ArticleKey]) -> StoredAnswer:
+            kept = without_articles(answer, gone)
+            return replace(stored, standalone_question=kept.standalone_question, record=answer_to_record(kept))
+
+        await asyncio.to_thread(self.store.save_while_standing, stored, articles_of(answer), without)
         await asyncio.to_thread(self.store.delete_before, now - self.retention_seconds)
 
     async def conversation(self, conversation: str, limit: int = HISTORY_TURNS) -> list[Turn]:

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from rag.answer import EXTRACTIVE, Answer, answer_from_record, answer_to_record
+from rag.ingestion.forgetting import articles_of
 from rag.protocols import AnswersQuestions
-from rag.watching import Arrivals, has_changed
+from rag.watching import Arrivals, Difference, Standing, difference, was_forgotten
 from vectorstore.errors import DatelineError
 from vectorstore.values import Scope
 from vectorstore.watches import Said, Watch, WatchChange, WatchStore
@@ -22,20 +23,21 @@ log = logging.getLogger("dateline.watch")
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The answer to a watched question before and now, with the days on which each was found."""
+    """The answer to a watched question before and now, with the days on which each was found.
+
+    cause: what became of the article that the answer before quoted first; it may stand, and a newer one say more.
+    """
 
     before: Answer
     found_before: datetime
     after: Answer
     found_after: datetime
+    cause: Standing = "stands"
 
-    @classmethod
-    def of(cls, change: WatchChange) -> "Changed | None":
-        """The change that was stored, None where another version of the program stored it in another shape."""
-        before, after = readable_record(change.before.record), readable_record(change.after.record)
-        if before is None or after is None:
-            return None
-        return cls(before, found_on(change.before), after, found_on(change.after))
+    @property
+    def difference(self) -> Difference:
+        """How the two differ; "reworded" for what an earlier version of the program took for a change."""
+        return difference(self.before, self.after) or "reworded"
 
 
 def found_on(said: Said) -> datetime:
@@ -60,9 +62,11 @@ class WatchedQuestions:
 
     async def add(self, watch: Watch, answer: Answer | None = None) -> Watch:
         """Watch a question. `answer` is what its asker was told, None where that is not what asking it again would tell."""
-        if answer is not None:
-            watch = replace(watch, said=record_of(answer), said_at=watch.made_at)
-        await asyncio.to_thread(self.store.add, watch)
+        if answer is None:
+            await asyncio.to_thread(self.store.add, watch)
+            return watch
+        watch = replace(watch, said=record_of(answer), said_at=watch.made_at)
+        await asyncio.to_thread(self.store.add, watch, articles_of(answer))
         return watch
 
     async def of_server(self, server: int) -> list[Watch]:
@@ -81,9 +85,19 @@ class WatchedQuestions:
     async def stop_in(self, server: int) -> int:
         return await asyncio.to_thread(self.store.stop_in, server)
 
-    async def due(self, latest: float) -> list[Watch]:
-        """The watches of channels that have not been looked at since `latest` arrived, those that wait longest first."""
-        return [watch for watch in await asyncio.to_thread(self.store.of_channels) if watch.is_due(latest)]
+    async def of_channels(self) -> list[Watch]:
+        """Every watch of a channel, those that wait longest first."""
+        return await asyncio.to_thread(self.store.of_channels)
+
+    async def standing(self, watch: Watch) -> Standing:
+        """What became of the articles that the answer said last quotes: the worst, but for what is being stored."""
+        said = readable_record(watch.said)
+        if said is None:
+            return "stands"
+        if was_forgotten(said):
+            return "deleted"
+        found = await self.engine.library.standing(said.citations)
+        return next((one for one in ("unfinished", "deleted", "withdrawn", "corrected") if one in found), "stands")
 
     async def is_near(self, watch: Watch, arrivals: Arrivals, libraries: tuple[str, ...]) -> bool:
         """True if something new may change the answer, or it was never looked at; else notes that nothing did."""
@@ -92,19 +106,22 @@ class WatchedQuestions:
         await asyncio.to_thread(self.store.note_checked, watch.id, arrivals.latest)
         return False
 
-    async def ask_again(self, watch: Watch, latest: float, libraries: tuple[str, ...], day: str) -> None:
+    async def ask_again(self, watch: Watch, latest: float, libraries: tuple[str, ...], day: str) -> bool:
         """Ask a watched question as of the arrival `latest`; a changed answer is stored as to be told.
 
-        What goes wrong with one question is logged and counted, and must not keep the others from being asked.
+        False where that came to nothing, and is to be done again. What goes wrong with one question is
+        logged and counted, and must not keep the others from being asked.
         """
         try:
             answer = await self.quoted_answer(watch, libraries)
         except DatelineError as error:
             log.warning("watched question not asked", extra={"watch": watch.id, "failure": type(error).__name__})
             await asyncio.to_thread(self.store.note_failure, watch, day)
-            return
-        changed, said = has_changed(readable_record(watch.said) or answer, answer), Said(record_of(answer), time.time())
-        await asyncio.to_thread(self.store.note_answer, watch, said, day, latest, changed)
+            return False
+        before, said = readable_record(watch.said), Said(record_of(answer), time.time())
+        is_change = before is not None and difference(before, answer) is not None
+        named = articles_of(answer)
+        return await asyncio.to_thread(self.store.note_answer, watch, said, day, latest, is_change, named)
 
     async def quoted_answer(self, watch: Watch, libraries: tuple[str, ...]) -> Answer:
         """The answer in quotes alone: a model words the same facts differently each time."""
@@ -117,6 +134,16 @@ class WatchedQuestions:
     async def untold(self, terminal: bool = False) -> list[WatchChange]:
         """The changes still to be told, oldest first."""
         return await asyncio.to_thread(self.store.untold, terminal)
+
+    async def changed(self, change: WatchChange) -> Changed | None:
+        """What is to be told of a change, None where another version of the program stored it in another shape."""
+        before, after = readable_record(change.before.record), readable_record(change.after.record)
+        if before is None or after is None:
+            return None
+        cause: Standing = "deleted" if was_forgotten(before) else "stands"
+        if before.citations:
+            (cause,) = await self.engine.library.standing(before.citations[:1])
+        return Changed(before, found_on(change.before), after, found_on(change.after), cause)
 
     async def note_try(self, change: WatchChange) -> None:
         await asyncio.to_thread(self.store.note_try, change.id)

@@ -1,19 +1,33 @@
-"""The heart of watched questions: is something new near a question, is its quoted answer another one now? Pure."""
+"""The heart of watched questions: is something new near a question, does its answer say something else now? Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.answer import Answer
+from rag.answer import QUOTED_FORGOTTEN, Answer, Citation
 from rag.text import words_of
-from vectorstore.ledger import Arrival
+from vectorstore.ledger import Arrival, QuotedArticle
 
 NEAR = 0.3
 """Cosine of a question to a sentence from which the sentence may change its answer. Measured: docs/quality.md."""
 MOST_ARRIVALS = 5_000
 """Passages compared with each question, some 50 MB; after a larger ingest every question counts as near."""
+RELATIVE_WORDS = frozenset(
+    words_of(
+        "monday tuesday wednesday thursday friday saturday sunday today tonight yesterday tomorrow morning afternoon evening "
+        "night noon midnight week weekend month year last next this ago now here there he she it they"
+    )
+)
+"""Words that mean something else in another sentence: answers of these are compared by their whole quotes."""
+
+Standing: TypeAlias = Literal["stands", "unfinished", "withdrawn", "corrected", "deleted"]
+"""What became of a quoted article: its quote stands; it is being stored; its publisher took it back; it no longer says the
+quote; it is gone from the library."""
+Difference: TypeAlias = Literal["answered", "refused", "reworded"]
+"""How two answers to one question differ: the articles say something now, or no longer, or something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +58,55 @@ class Arrivals:
         return not self.complete or any(float((matrix @ question).max()) >= NEAR for matrix in matrices)
 
 
-def has_changed(before: Answer, after: Answer) -> bool:
-    """True if other words are quoted than before, wherever they stand; a refusal quotes none."""
-    return quoted_words(before) != quoted_words(after)
+def standing_of(citation: Citation, article: QuotedArticle | None) -> Standing:
+    """Whether an article still says what was quoted of it; None where it is gone."""
+    if article is None:
+        return "deleted"
+    if article.withdrawn:
+        return "withdrawn"
+    if not article.finished:
+        return "unfinished"
+    return "stands" if citation.quote in article.text else "corrected"
 
 
-def quoted_words(answer: Answer) -> frozenset[str]:
-    """Each quote in lower case, without punctuation and white space: copies of one text differ in those."""
-    return frozenset(" ".join(words_of(citation.quote)) for citation in answer.citations)
+def was_forgotten(answer: Answer) -> bool:
+    """True for an answer whose words went because an article that it quoted was forgotten."""
+    return answer.refusal is not None and answer.refusal.reason == QUOTED_FORGOTTEN
+
+
+def difference(before: Answer, after: Answer) -> Difference | None:
+    """How the answer to a question changed for who reads it, None where it did not.
+
+    What counts is what is said first: that a further quote came or went, or the order of the same ones, is no change. Two
+    quotes that give the same words as the answer say the same.
+    """
+    if before.refused and after.refused:
+        return "refused" if was_forgotten(before) else None
+    if before.refused or after.refused:
+        return "refused" if after.refused else "reworded" if was_forgotten(before) else "answered"
+    one, other = before.citations[0], after.citations[0]
+    if say_the_same(one, other) or (is_among(one, after.citations) and is_among(other, before.citations)):
+        return None
+    return "reworded"
+
+
+def is_among(citation: Citation, citations: Sequence[Citation]) -> bool:
+    return quoted_words(citation) in map(quoted_words, citations)
+
+
+def say_the_same(one: Citation, other: Citation) -> bool:
+    """True for one sentence, wherever it stands, and for sentences in which the same words answer."""
+    if quoted_words(one) == quoted_words(other):
+        return True
+    answering = answering_words(one)
+    return bool(answering) and answering == answering_words(other) and RELATIVE_WORDS.isdisjoint(answering)
+
+
+def quoted_words(citation: Citation) -> tuple[str, ...]:
+    """A quote in lower case, without punctuation and white space: copies of one text differ in those."""
+    return tuple(words_of(citation.quote))
+
+
+def answering_words(citation: Citation) -> tuple[str, ...]:
+    """The words in a quote that answer, () where the reader was not sure of any."""
+    return tuple(word for span in citation.emphasis for word in words_of(citation.quote[slice(*span)]))

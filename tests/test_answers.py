@@ -495,6 +495,43 @@ def test_why_and_when_find_a_reason_or_date_or_say_that_none_is_given(
         told.append(answer.text)
 
 
+EVENTS = {
+    "bridge": "The Lantern Bridge in Varnhaven was closed to all traffic after inspectors found a crack in its main girder. "
+    "The city council will vote on the repair on 14 April. The bridge was last repaired in 1998. Buses take another bridge.",
+    "fire": "A fire destroyed the sugar works of Millbrenn, the fire brigade said. The works had opened in 1931. "
+    "On Monday the owner, Tesk Sugar, had announced that 40 jobs would go. Nobody was hurt.",
+    "hospital": "The emergency ward of Millbrenn hospital was flooded and its patients were moved to Oxmere. "
+    "It reopens on 16 June. The hospital was renovated in 2019.",
+    "tunnel": "The Skarne Tunnel was closed because water had come in, the harbour office said. "
+    "Some 4,000 lorries a day use it. The tunnel was opened in 1974. "
+    "The Skarne Tunnel was closed on 12 January 2025 at noon, it said.",
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("Why was the Lantern Bridge closed?", NO_DATE),
+        ("What did the fire destroy?", NO_DATE),
+        ("Where were the patients of Millbrenn hospital moved?", NO_DATE),
+        ("Why was the Skarne Tunnel closed?", "on 12 January 2025"),
+    ],
+)
+def test_when_takes_no_date_of_another_event(question: str, found: str, settings: Settings, tmp_path: Path) -> None:
+    for name, text in EVENTS.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+
+    async def ask() -> tuple[Answer, Answer]:
+        async with open_engine(settings) as engine:
+            await engine.library.ingest([tmp_path])
+            first = await engine.ask(question)
+            return first, await engine.ask("When?", [Turn.of(first)])
+
+    first, when = asyncio.run(ask())
+    assert first.citations
+    assert found in (when.refusal.reason if when.refusal else quotes(when))
+
+
 REASONS = {
     "It closed because of strong winds.": "because of strong winds.",
     "It closed after inspectors found a crack.": "after inspectors found a crack.",

@@ -116,6 +116,9 @@ def test_the_terminal_shows_it_for_people_and_for_programs(tmp_path: Path) -> No
     assert (
         "Flood toll rises to five, levels fall\n  “MILLBRENN (Coast Wire) — The number of people killed" in shown.stdout
     )
+    assert shown.stdout.count("Flood toll rises to five, levels fall") == 1
+    assert "\n    24 May 2025 · Coast Wire · https://" in shown.stdout
+    assert "\n    Valley mourns four victims of the flood · 24 May 2025 · Tesk Valley Post" in shown.stdout
     read = json.loads(run(dateline, ["digest", "--since", "2025-05-20", "--json"]).stdout)
     assert (read["schema"], read["since"], read["left_out"]) == ("dateline/digest/1", "2025-05-20", False)
     assert read["articles"] == sum(1 + len(a["copies"]) for story in read["stories"] for a in story["articles"])

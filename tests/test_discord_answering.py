@@ -77,7 +77,7 @@ def test_every_way_to_ask_shows_the_question_and_who_asks_it_and_no_id(tmp_path:
             )
             press = await discord.press(int(first["id"]), pressed(first, "passages"))
             await discord.until(lambda: press.messages)
-            assert f"{answer_id} · extractive" in texts_of(discord.messages[press.messages[0]])
+            assert texts_of(discord.messages[press.messages[0]]).endswith(f"\n{answer_id}")
 
     asyncio.run(check())
 
@@ -119,8 +119,8 @@ FILTERS = {
     "no day": ({"since": "last week"}, "A day looks like 2025-10-17"),
     "a day that never was": ({"until": "2025-02-30"}, "A day looks like 2025-10-17"),
     "since after until": ({"since": "2025-10-17", "until": "2025-10-16"}, "2025-10-17 is after until: 2025-10-16"),
-    "the future": ({"since": "2999-01-01"}, "lies in the future. The newest article is of 17 Oct 2025"),
-    "a mistyped outlet": ({"source": "Exampel *News*"}, "called «Exampel \\*News\\*». Nearest: Example News."),
+    "the future": ({"since": "2999-01-01"}, "lies in the future; the newest article is of 17 Oct 2025"),
+    "a mistyped outlet": ({"source": "Exampel *News*"}, "called “Exampel \\*News\\*”. Nearest: Example News."),
     "an outlet unlike any": ({"source": "Zzz"}, "Nearest: Example News."),
 }
 

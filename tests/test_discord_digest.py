@@ -1,21 +1,28 @@
 """/digest and the daily digest over the real socket."""
 
 import asyncio
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from test_discord_process import bot_process, finished, start
 
 from bot.discord import digests
+from bot.discord.digests import fact_name, read_last
 from bot.discord.render_digest import digest_page
 from bot.discord.translations import ENGLISH
 from rag.answer import Citation, Headline
 from rag.digest import Digest, DigestEntry
-from rag.library import Library
+from rag.library import Library, LibraryStatus
 from tests.fakes.discord_harness import MANAGE, PUBLISHED, QUOTE, FakeEngine, Running, connected, running, texts_of
-from tests.fakes.fake_discord import FakeDiscord, Fault, embed_problems, fake_discord
+from tests.fakes.fake_discord import PERMISSIONS, FakeDiscord, Fault, embed_problems, fake_discord
+from vectorstore.bot_state import AuditEntry, BotState, GuildSettings
+from vectorstore.database import open_database
 from vectorstore.ledger import News
 
+EMBED_LINKS = 1 << 14
 NEWSROOM = Path(__file__).parent / "cases" / "newsroom.jsonl"
 
 
@@ -56,7 +63,7 @@ def test_the_digest_is_shown_to_the_channel_from_the_day_on(tmp_path: Path) -> N
             await parts.discord.slash("settings", {"language": "de"}, permissions=MANAGE)
             await parts.discord.until(lambda: parts.bot.guild_settings.of(50).language == "de")
             parts.engine.library.digests.append(digest_of("Eins"))
-            assert "1 Artikel zu 1 Geschichte" in await shown(parts)
+            assert "1 Artikel zu 1 Thema" in await shown(parts)
 
     asyncio.run(check())
 
@@ -67,6 +74,7 @@ def test_a_long_digest_is_one_message_and_its_file(library: Library) -> None:
     page = digest_page(digest, PUBLISHED, None, ENGLISH)
     assert "all in the attached file" in page.body
     assert all(one.headline.title.split("“")[0][:30] in page.file for story in digest.stories for one in story)
+    assert page.file.count("Flood toll rises to five") == 1
     long_links = "https://news.example/" + "a" * 1_500
     for crowded in (
         Digest((tuple(entry(f"Title {n}", url=long_links) for n in range(40)),)),
@@ -77,6 +85,27 @@ def test_a_long_digest_is_one_message_and_its_file(library: Library) -> None:
         embed = {"title": page.title, "description": page.body, "footer": {"text": page.footer}}
         assert embed_problems([embed]) == []
         assert page.file
+
+
+@pytest.mark.parametrize("command", ["help", "digest"])
+def test_a_command_is_acknowledged_before_a_large_library_is_counted(tmp_path: Path, command: str) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            counted = asyncio.Event()
+            count = parts.engine.library.status
+
+            async def status(libraries: Sequence[str] = ("shared",)) -> LibraryStatus:
+                await counted.wait()
+                return await count(libraries)
+
+            parts.engine.library.status = status
+            interaction = await parts.discord.slash(command)
+            await parts.discord.until(lambda: interaction.callback)
+            assert interaction.callback["type"] == 5
+            counted.set()
+            await parts.discord.until(lambda: interaction.messages or interaction.finished)
+
+    asyncio.run(check())
 
 
 def posted(discord: FakeDiscord) -> list[dict[str, object]]:
@@ -120,5 +149,72 @@ def test_the_daily_digest_is_posted_once_a_day_where_admins_want_it(tmp_path: Pa
                 await discord.until(lambda: given.messages)
                 assert "Daily digest: off" in texts_of(discord.messages[given.messages[0]])
             assert not discord.refused
+
+    asyncio.run(check())
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("came_through", [True, False], ids=["the message came through", "it did not"])
+@pytest.mark.parametrize("embeds", [True, False], ids=["as an embed", "as text"])
+def test_a_digest_is_posted_once_when_the_bot_dies_while_posting_it(
+    tmp_path: Path, came_through: bool, embeds: bool
+) -> None:
+    async def check() -> None:
+        engine = FakeEngine()
+        engine.library.arrived.append(5.0)
+        engine.library.digests += [digest_of("First")] * 2
+        async with fake_discord() as discord:
+            if not embeds:
+                discord.guilds[50].permissions = PERMISSIONS - EMBED_LINKS
+            async with connected(discord, engine, tmp_path, discord_digest_hour=0):
+                fault = Fault("POST", "/channels/502/messages", 503, 99, after_doing=came_through)
+                discord.faults.append(fault)
+                await discord.slash("settings", {"digest": True}, channel=502, permissions=MANAGE)
+                await discord.until(lambda: fault.hits)
+                # What came later than the digest was begun is for the next one.
+                engine.library.arrived.append(6.0)
+            assert len(posted(discord)) == came_through
+            discord.faults.clear()
+            discord.nonces.clear()
+            async with connected(discord, engine, tmp_path, discord_digest_hour=0) as parts:
+                last = 5.0 if came_through else 6.0
+                blocking = parts.bot.digests.state.blocking
+                await discord.until(lambda: read_last(blocking.metadata(fact_name(50))).day)
+                stored = await parts.bot.digests.last_of(50)
+                (message,) = posted(discord)
+                assert (stored.arrived, stored.begun, stored.message) == (last, None, int(message["id"]))
+                await asyncio.sleep(0.2)
+                assert len(posted(discord)) == 1
+
+    asyncio.run(check())
+
+
+@pytest.mark.slow
+def test_a_digest_is_posted_once_when_its_process_is_killed_between_posting_and_noting_it(tmp_path: Path) -> None:
+    async def check() -> None:
+        home = tmp_path / "home"
+        report = {"id": "rain", "title": "Rain", "text": "It rained in Millbrenn all day, the mayor said."}
+        (tmp_path / "rain.jsonl").write_text(json.dumps(report | {"published": datetime.now(UTC).isoformat()}))
+        async with fake_discord() as discord:
+            process = await start(discord, home, "ingest", str(tmp_path / "rain.jsonl"))
+            assert (await finished(process))[0] == 0
+            state = BotState(open_database(home / "ledger.sqlite3"))
+            wanted = GuildSettings(50, digest_channel=502)
+            state.save_guild_settings(wanted, AuditEntry(50, 11, 1.0, "settings", ""))
+            # The message is made, and the bot waits for word of it when it is killed.
+            fault = Fault("POST", "/channels/502/messages", 503, 99, after_doing=True)
+            discord.faults.append(fault)
+            async with bot_process(discord, home, DATELINE_DISCORD_DIGEST_HOUR="0") as process:
+                await discord.until(lambda: fault.hits, 60)
+                process.kill()
+                await process.wait()
+            discord.faults.clear()
+            discord.nonces.clear()
+            assert read_last(state.metadata(fact_name(50))).begun is not None
+            async with bot_process(discord, home, DATELINE_DISCORD_DIGEST_HOUR="0"):
+                await discord.until(lambda: read_last(state.metadata(fact_name(50))).day, 60)
+            state.close()
+            (message,) = posted(discord)
+            assert "It rained in Millbrenn" in texts_of(message)
 
     asyncio.run(check())

@@ -7,7 +7,7 @@ import pytest
 from test_discord_admin import run_command
 from test_discord_following import TEXT, until
 
-from bot.discord.following import keep_following
+from bot.discord.following import PeopleFirst, keep_following
 from bot.discord.guild_sources import every_words, followed_lines
 from bot.discord.translations import ENGLISH, GERMAN
 from rag.library import Library
@@ -110,7 +110,7 @@ def test_what_admins_follow_becomes_their_servers_own_while_the_bot_runs(library
         async with running_site(FakeSite()) as site, running(own_home, **NEAR) as parts:
             put_paper(site)
             await add(parts, f"{site.address}/feed.xml")
-            following = asyncio.create_task(keep_following(parts.bot.settings, library, stop))
+            following = asyncio.create_task(keep_following(parts.bot.settings, library, stop, PeopleFirst(parts.bot)))
             store = FollowedStore(library.storage.ledger.database)
             (source,) = store.sources("discord:50")
             # An entry is noted as stored only after its article is whole.

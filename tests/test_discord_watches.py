@@ -16,6 +16,7 @@ from bot.discord.render_watches import change_page
 from bot.discord.translations import ENGLISH, GERMAN
 from rag.answer import StreamEvent
 from rag.watched_questions import Changed
+from rag.watching import Standing
 from tests.fakes.discord_harness import (
     MANAGE,
     QUOTE,
@@ -91,7 +92,7 @@ def test_a_changed_answer_is_told_once_with_the_one_before(tmp_path: Path) -> No
             (change,) = changes(parts)
             assert change["embeds"][0]["title"] == QUESTION
             now, _, before = change["embeds"][0]["description"].partition("**Before, as of 17 Oct 2025**")
-            assert now.startswith("**Now, as of 17 Oct 2025**")
+            assert now.startswith("The articles say something else first.\n\n**Now, as of 17 Oct 2025**")
             assert LEFT in now
             assert before.strip() == "It would not. [1]"
             assert change["allowed_mentions"] == {"parse": []}
@@ -100,6 +101,44 @@ def test_a_changed_answer_is_told_once_with_the_one_before(tmp_path: Path) -> No
             press = await parts.discord.press(int(change["id"]), pressed(change, "passages"))
             assert LEFT in await told(parts, press)
             assert not parts.discord.refused
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    ("standing", "sentence"),
+    [
+        ("withdrawn", "withdrawn by its publisher"),
+        ("corrected", "no longer says this"),
+        ("deleted", "deleted from the library"),
+    ],
+)
+def test_an_answer_whose_article_no_longer_stands_is_asked_again_and_told_once(
+    tmp_path: Path, standing: Standing, sentence: str
+) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN) as parts:
+            await watch(parts)
+            await looked(parts, 2)
+            library = parts.engine.library
+            library.fallen.append("unfinished")
+            await asyncio.sleep(0.2)
+            assert len(parts.engine.asked) == 2, "what is being stored is waited for"
+
+            async def refusing(question: str) -> AsyncIterator[StreamEvent]:
+                library.fallen.append("stands")
+                yield FakeEngine().refusal(question)
+
+            parts.engine.script = refusing
+            library.fallen.append(standing)
+            await parts.discord.until(lambda: changes(parts))
+            await looked(parts, 3)
+            assert len(parts.engine.asked) == 3
+            (change,) = changes(parts)
+            assert "The articles no longer say." in texts_of(change)
+            library.fallen.append(standing)
+            await asyncio.sleep(0.2)
+            assert len(parts.engine.asked) == 3, "a refusal quotes nothing"
 
     asyncio.run(check())
 
@@ -113,6 +152,7 @@ def test_the_button_below_an_answer_watches_its_question(tmp_path: Path) -> None
             again = await parts.discord.press(int(refused["id"]), pressed(refused, "watch"), user=13)
             assert "watched in this channel already" in await told(parts, again)
             parts.engine.script = saying("Macron will come.")
+            parts.engine.library.arrived.append(1.0)
             await parts.discord.until(lambda: changes(parts))
             (change,) = changes(parts)
             assert "Macron will come." in texts_of(change)
@@ -280,6 +320,7 @@ def test_a_long_change_is_one_message_within_the_limits_and_its_file(words: str)
         assert page.file
     short = change_page("Why?", Changed(refused, found, answer, found), ENGLISH)
     assert short.file == ""
+    assert short.body.startswith("The articles say something of it now.")
     assert short.body.endswith("**Before, as of 28 Nov 2025**\nThe articles do not say.")
 
 

@@ -247,7 +247,10 @@ def test_missing_dates_are_a_note(home: Path) -> None:
     sql("UPDATE articles SET published = NULL, digest = 'x' WHERE id = 'mill'")(home)
     findings = asyncio.run(check_up(Settings(home=home)))
     (dates,) = [finding for finding in findings if finding.check == "dates"]
-    assert (dates.status, dates.words) == ("note", "1 of 3 articles have none")
+    assert (dates.status, dates.words) == (
+        "note",
+        "1 of 3 articles have no date, and no question about a time finds them",
+    )
 
 
 def test_a_full_disk_is_a_problem(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,34 @@ def test_a_word_document_becomes_its_paragraphs_and_rows(documents: Documents) -
     assert read.origins["published"] == GUESSED
 
 
+@pytest.mark.parametrize(
+    ("line", "day"),
+    [
+        ("17 October 2025", "2025-10-17T00:00:00"),
+        ("Published on 3 May 2025 at 14:05", "2025-05-03T14:05:00"),
+        ("By Ada Holm | 17.10.2025", "2025-10-17T00:00:00"),
+        ("Varnhaven, 17 October 2025", "2025-10-17T00:00:00"),
+        ("Berlin, den 3. Mai 2025", "2025-05-03T00:00:00"),
+        ("The strike of 3 May 2025", None),
+        ("On 12 March 2025 the council met.", None),
+        ("10/11/2025", None),
+        ("Budget for 2025", None),
+        ("1760659200", None),
+    ],
+)
+def test_a_word_document_is_of_the_day_that_a_line_below_its_title_holds(
+    line: str, day: str | None, documents: Documents
+) -> None:
+    lines = ("Depot closes", line, "Forty trams were moved.", "They stood there since 1 May 2025.")
+    body = "".join(f"<w:p><w:r><w:t>{one}</w:t></w:r></w:p>" for one in lines)
+    read = documents.read(".docx", word(body))
+    assert read.fields.get("published") == day
+    assert read.fields["text"] == "\n\n".join(lines)
+    assert read.origins.get("published") == (GIVEN if day else None)
+    far = "".join(f"<w:p><w:r><w:t>{one}</w:t></w:r></w:p>" for one in ("It rained.", *lines[2:], "It snowed.", line))
+    assert "published" not in documents.read(".docx", word(far)).fields
+
+
 def test_a_word_documents_own_property_is_only_a_guess_of_its_title(documents: Documents) -> None:
     read = documents.read(".docx", word("<w:p><w:r><w:t>It rained.</w:t></w:r></w:p>", title="Minutes"))
     assert (read.fields["title"], read.origins["title"]) == ("Minutes", GUESSED)

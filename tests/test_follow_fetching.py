@@ -253,6 +253,21 @@ def test_a_site_whose_robots_txt_fails_is_left_alone() -> None:
     (found,), site, _ = politely(failing, "/a")
     assert isinstance(found, FetchFailed)
     assert (found.failure, site.asked("/a")) == (Failure.PASSING, 0)
+    assert "the site's robots.txt cannot be had just now (the server answers 500)" in found.reason
+
+
+def test_a_server_that_is_down_is_said_to_be_down_whatever_is_asked_of_it_first() -> None:
+    async def fetch() -> Fetched | FetchFailed:
+        async with running_site(FakeSite()) as site:
+            address = site.address
+        clock = SimulatedClock()
+        async with Fetcher(FetchLimits(5, LARGEST), anywhere, "editor@harbour.example", clock.now) as fetcher:
+            return await PoliteFetcher(fetcher, clock, 1.0).fetch(f"{address}/a")
+
+    found = asyncio.run(fetch())
+    assert isinstance(found, FetchFailed)
+    assert (found.failure, "robots.txt" in found.reason) == (Failure.PASSING, False)
+    assert found.reason.startswith("cannot be connected to")
 
 
 def test_a_crawl_delay_is_bounded() -> None:

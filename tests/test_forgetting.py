@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +12,15 @@ from random import Random
 import pytest
 from sqlalchemy import event
 
-from rag.answer import Answer, Refusal, answer_from_record, answer_to_record, headline_of
+from rag.answer import QUOTED_FORGOTTEN, Answer, Refusal, answer_from_record, answer_to_record, headline_of
 from rag.factory import open_engine
-from rag.ingestion.forgetting import QUOTED_FORGOTTEN, Forgotten, without_articles
+from rag.ingestion.forgetting import Forgotten, articles_of, without_articles
 from rag.ingestion.indexing import remove
 from rag.library import Library
 from rag.settings import Settings
+from rag.stored_answers import StoredAnswers
 from rag.watched_questions import WatchedQuestions, new_watch, record_of
+from rag.watching import was_forgotten
 from tests.fakes.fake_engine import article, hit, quoting, refusing
 from vectorstore.answers import AnswerStore, StoredAnswer, articles_named
 from vectorstore.followed import FORGOTTEN, STORED, FollowedStore, ListedEntry, Source
@@ -25,7 +28,7 @@ from vectorstore.ledger import IncomingArticle
 from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import never_stop
 from vectorstore.values import Article, Origin, Scope
-from vectorstore.watches import NEVER, Said, WatchStore
+from vectorstore.watches import Said, WatchStore
 
 SECRET = "quuxwort"
 """A word of the forgotten article alone."""
@@ -105,12 +108,13 @@ def test_no_file_of_the_home_folder_holds_a_word_of_a_forgotten_article(settings
         assert any(name.endswith(".segment") for name in files_with(SECRET, settings.home))
         async with open_engine(settings) as engine:
             forgotten = await engine.library.forget_articles([("shared", "flood")])
-            assert forgotten == Forgotten(articles=1, answers=2, watches=2), "one quotes it, one found it"
+            assert forgotten == Forgotten(articles=1, answers=2, watches=1), "one quotes it, one found it"
             assert files_with(SECRET, settings.home) == [], "while the library is open"
             assert not (await engine.ask("What did the new pier of Millbrenn cost?")).refused
             database = engine.library.storage.ledger.database
             (watch,) = WatchStore(database).of_terminal()
-            assert (watch.said, watch.checked, WatchStore(database).changes()) == ("", NEVER, [])
+            assert was_forgotten(answer_from_record(watch.said))
+            assert WatchStore(database).untold(terminal=True) == [], "what it changed to is gone"
             entry = FollowedStore(database).entry("s", "k")
             assert entry
             assert (entry.status, entry.content, entry.next_check) == (FORGOTTEN, "", None)
@@ -217,6 +221,108 @@ def test_killed_anywhere_the_next_run_forgets_the_rest(step: int, library: Libra
     assert files_with(SECRET, library.storage.folder) == []
     assert set(ledger.known("shared")) == {"pier"}
     assert ledger.forgetting() == []
+
+
+def answers_of(library: Library) -> StoredAnswers:
+    return StoredAnswers(AnswerStore(library.storage.ledger.database), Settings(home=library.storage.folder))
+
+
+@pytest.mark.parametrize("begun_only", [False, True], ids=["forgotten", "begun to be forgotten"])
+def test_an_answer_that_is_stored_after_its_article_was_forgotten_says_so(
+    begun_only: bool, library: Library, tmp_path: Path
+) -> None:
+    asyncio.run(library.ingest([corpus(tmp_path, FLOOD, PIER)]))
+    answer = quoting("?", forgotten_flood(), SECRET)
+    watches = WatchStore(library.storage.ledger.database)
+    if begun_only:
+        library.storage.ledger.note_forgetting([("shared", "flood")])
+    else:
+        assert asyncio.run(library.forget("shared", "flood"))
+    asyncio.run(answers_of(library).save(answer))
+    (stored,) = AnswerStore(library.storage.ledger.database).recent("", 5)
+    assert answer_from_record(stored.record).refusal == Refusal(QUOTED_FORGOTTEN)
+    watch = replace(new_watch("?"), said=record_of(answer), said_at=1.0)
+    watches.add(watch, articles_of(answer))
+    assert not watches.note_answer(
+        watches.of_terminal()[0], Said(record_of(answer), 2.0), "2025-05-24", 2.0, True, articles_of(answer)
+    )
+    assert [one.said for one in watches.of_terminal()] == [""]
+    assert watches.untold(terminal=True) == []
+
+
+def test_forgetting_and_storing_at_the_same_moment_leave_no_quote(library: Library, tmp_path: Path) -> None:
+    """Forgetting begins when the answer was found to stand and is not written yet: it must wait, and then take it away."""
+    asyncio.run(library.ingest([corpus(tmp_path, FLOOD, PIER)]))
+    database = library.storage.ledger.database
+    answer = quoting("?", forgotten_flood(), SECRET)
+    watches = WatchStore(database)
+    watches.add(replace(new_watch("?"), id="w"))
+    begun: list[threading.Thread] = []
+
+    def forget_meanwhile(*arguments: object) -> None:
+        statement = str(arguments[2])
+        if begun or not statement.startswith(("INSERT INTO answers", "UPDATE watches")):
+            return
+        begun.append(threading.Thread(target=library.forget_now, args=([("shared", "flood")], never_stop)))
+        begun[0].start()
+        begun[0].join(0.5)
+        assert begun[0].is_alive()
+
+    event.listen(database, "before_cursor_execute", forget_meanwhile)
+    asyncio.run(answers_of(library).save(answer))
+    begun[0].join()
+    asyncio.run(library.ingest([corpus(tmp_path, FLOOD, PIER)]))
+    begun.clear()
+    said = Said(record_of(answer), 2.0)
+    assert watches.note_answer(watches.of_terminal()[0], said, "2025-05-24", 2.0, False, articles_of(answer))
+    begun[0].join()
+    event.remove(database, "before_cursor_execute", forget_meanwhile)
+    (stored,) = AnswerStore(database).recent("", 5)
+    (watch,) = watches.of_terminal()
+    for record in (stored.record, watch.said):
+        assert SECRET not in record
+        assert answer_from_record(record).refusal == Refusal(QUOTED_FORGOTTEN)
+
+
+def test_an_answer_that_its_asker_deletes_while_an_article_is_forgotten_stays_deleted(
+    library: Library, tmp_path: Path
+) -> None:
+    asyncio.run(library.ingest([corpus(tmp_path, FLOOD)]))
+    store = AnswerStore(library.storage.ledger.database)
+    asyncio.run(answers_of(library).save(quoting("?", forgotten_flood(), SECRET), "discord:11"))
+    (stored,) = store.naming({"flood"})
+    store.delete_asked_by("discord:11")
+    store.replace(stored)
+    assert store.recent("", 5) == []
+
+
+def test_a_change_whose_answer_is_forgotten_is_dropped_and_the_next_compared_with_what_was_told(
+    library: Library, tmp_path: Path
+) -> None:
+    """Told: A. Not told yet: A to B, B to C. B is of the forgotten article: what comes next is compared with A."""
+    asyncio.run(library.ingest([corpus(tmp_path, FLOOD, PIER)]))
+    store = WatchStore(library.storage.ledger.database)
+    pier = Article("pier", PIER["title"], PIER["text"])
+    first, second, third = (
+        record_of(one)
+        for one in (
+            quoting("?", pier, "cost 14 million crowns"),
+            quoting("?", forgotten_flood(), SECRET),
+            quoting("?", pier, "Mayor Ada Holm said at the opening"),
+        )
+    )
+    store.add(replace(new_watch("?"), id="w", said=first, said_at=1.0))
+    for at, record in ((2.0, second), (3.0, third)):
+        watch = store.find("w")
+        assert watch
+        assert store.note_answer(watch, Said(record, at), "2025-05-24", at, is_change=True)
+    late = store.find("w")
+    assert late
+    assert asyncio.run(library.forget_articles([("shared", "flood")])).watches == 1
+    watch = store.find("w")
+    assert watch
+    assert (watch.said, store.untold(terminal=True)) == (first, [])
+    assert not store.note_answer(late, Said(third, 4.0), "2025-05-24", 4.0, is_change=True), "it was asked before"
 
 
 def forgotten_flood() -> Article:

@@ -406,6 +406,13 @@ def test_an_article_lies_on_the_day_of_its_own_zone(library: Library, tmp_path: 
     assert status.oldest is not None
     assert status.newest is not None
     assert (status.oldest.day, status.newest.day) == (9, 9)
+    library.storage.ledger.withdraw("shared", ["late"])
+    assert asyncio.run(library.status()).newest == status.oldest, (
+        "what was withdrawn is not the newest of what there is"
+    )
+    library.storage.ledger.withdraw("shared", ["early"])
+    assert asyncio.run(library.status()).newest is None
+    run(library, corpus)
     vector = library.storage.embedder.embed_question("harbour bridge")
     day = Scope(since=datetime(2024, 6, 9, tzinfo=UTC), until=datetime(2024, 6, 10, tzinfo=UTC))
     for scope, count in ((day, 2), (Scope(since=day.until), 0), (Scope(until=day.since), 0)):

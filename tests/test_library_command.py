@@ -124,6 +124,7 @@ def test_the_table_fits_80_columns_whatever_the_articles_are_called() -> None:
         assert max(map(len, lines)) <= width
         assert lines[0].split() == ["Outlet", "Date", "Title", "State"]
         assert "\x1b" not in written.getvalue()
+        assert ("undated" in written.getvalue(), "no outlet" in written.getvalue()) == (True, True)
         assert "".join(written.getvalue().split()).count("very-long-slug-") == 20, "an id that is cut cannot be typed"
 
 

@@ -2,6 +2,11 @@
 
 import pytest
 
+from tests.test_forgetting import (
+    test_a_change_whose_answer_is_forgotten_is_dropped_and_the_next_compared_with_what_was_told,
+    test_an_answer_that_is_stored_after_its_article_was_forgotten_says_so,
+    test_forgetting_and_storing_at_the_same_moment_leave_no_quote,
+)
 from tests.test_library import (
     test_a_changed_article_replaces_its_chunks,
     test_a_ledger_from_before_sources_were_followed_keeps_its_articles,

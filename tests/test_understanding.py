@@ -53,6 +53,16 @@ def test_any_question_and_text_can_be_compared(question: str, text: str) -> None
         ("tram line 7", False),
         ("Is Putin hungry?", False),
         ("Who was Jürgen Müller-Lüdenscheidt?", False),
+        ("Was sagte Putin?", True),
+        ("Was sagt die Polizei?", True),
+        ("Was kostet die Brücke?", True),
+        ("Wann will Quill zurücktreten?", True),
+        ("Was sagte Orban zu Putin?", True),
+        ("Wo ist die Statue her?", True),
+        ("Was Ada Holm mayor?", False),
+        ("Was Putin arrested?", False),
+        ("Will Hungary arrest Putin?", False),
+        ("Will Quill resign?", False),
     ],
 )
 def test_a_foreign_question_is_told_from_names_and_keywords(question: str, foreign: bool) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +13,14 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from bot.cli import dateline
-from rag.answer import Answer
+from bot.terminal.render import joined
+from bot.terminal.watch import CAUSES, ask_again, change_lines
+from rag.answer import QUOTED_FORGOTTEN, Answer, Refusal
 from rag.factory import open_engine
 from rag.library import Library
 from rag.settings import Settings
-from rag.watched_questions import Changed, WatchedQuestions, can_be_asked_again, new_watch
-from rag.watching import MOST_ARRIVALS, Arrivals, has_changed
+from rag.watched_questions import WatchedQuestions, can_be_asked_again, new_watch
+from rag.watching import MOST_ARRIVALS, Arrivals, difference
 from tests.fakes.fake_engine import article, quoting, refusing
 from vectorstore.database import open_database
 from vectorstore.ledger import Arrival, IncomingArticle, Ledger
@@ -61,25 +64,57 @@ def typed(*words: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
+def stressing(quote: str, words: str, more: Sequence[str] = ()) -> Answer:
+    """An answer that quotes a sentence first, these words of it in bold ("" for none), then more."""
+    text = " ".join([quote, *more])
+    answer = quoting("q", article("report", text), quote)
+    start = quote.find(words)
+    first = replace(answer.citations[0], emphasis=((start, start + len(words)),) if words else ())
+    further = [quoting("q", article("report", text), other).citations[0] for other in more]
+    return replace(answer, citations=(first, *further))
+
+
+FOUR = "The flood has killed four people."
+FOUR_TOO = "Four people died in the flood, it said."
+THANKS = "The mayor thanked the helpers."
+FORGOTTEN = replace(refusing("q"), refusal=Refusal(QUOTED_FORGOTTEN))
+
+
 @pytest.mark.parametrize(
-    ("before", "after", "changed"),
+    ("before", "after", "expected"),
     [
-        pytest.param("The mayor thanked the helpers", "the mayor  thanked, the helpers", False, id="spelling"),
-        pytest.param("killed three people", "killed three people", False, id="the same"),
-        pytest.param("killed three people", "The mayor thanked the helpers", True, id="another sentence"),
+        pytest.param(stressing(FOUR, ""), stressing("the flood, has killed  four people", ""), None, id="spelling"),
+        pytest.param(stressing(FOUR, ""), stressing(THANKS, ""), "reworded", id="another sentence"),
+        pytest.param(stressing(FOUR, ""), stressing(FOUR, "", [THANKS]), None, id="a second quote came"),
+        pytest.param(stressing(FOUR, "", [THANKS]), stressing(FOUR, ""), None, id="a second quote went"),
+        pytest.param(stressing(FOUR, "", [THANKS]), stressing(THANKS, "", [FOUR]), None, id="their order"),
+        pytest.param(stressing(FOUR, "", [THANKS]), stressing(THANKS, ""), "reworded", id="the first quote went"),
+        pytest.param(stressing(FOUR, ""), stressing(THANKS, "", [FOUR]), "reworded", id="a new one comes first"),
+        pytest.param(
+            stressing(FOUR, "four people"), stressing(FOUR_TOO, "Four people"), None, id="the same words answer"
+        ),
+        pytest.param(
+            stressing(FOUR, "four people"), stressing("Five people died.", "Five people"), "reworded", id="other words"
+        ),
+        pytest.param(
+            stressing("It closed on Monday.", "Monday"),
+            stressing("It reopened on Monday.", "Monday"),
+            "reworded",
+            id="a day that is another one in another sentence",
+        ),
+        pytest.param(refusing("q"), stressing(FOUR, ""), "answered", id="from nothing to an answer"),
+        pytest.param(stressing(FOUR, ""), refusing("q", (FLOOD,)), "refused", id="and back"),
+        pytest.param(refusing("q"), refusing("q", (FLOOD,)), None, id="nothing twice"),
+        pytest.param(
+            FORGOTTEN, stressing(FOUR, ""), "reworded", id="what was quoted is gone, and something else is there"
+        ),
+        pytest.param(FORGOTTEN, refusing("q"), "refused", id="what was quoted is gone, and nothing is there"),
     ],
 )
-def test_an_answer_has_changed_when_other_words_are_quoted(before: str, after: str, changed: bool) -> None:
-    shouted = article("copy", FLOOD.text.replace("The mayor thanked the helpers", "the mayor  thanked, the helpers"))
-    quoted = shouted if after.startswith("the mayor") else FLOOD
-    assert has_changed(quoting("q", FLOOD, before), quoting("q", quoted, after)) is changed
-
-
-def test_an_answer_where_none_was_is_a_change_and_two_refusals_are_none() -> None:
-    answer = quoting("q", FLOOD, "killed three people")
-    assert has_changed(refusing("q"), answer)
-    assert has_changed(answer, refusing("q", (FLOOD,)))
-    assert not has_changed(refusing("q"), refusing("q", (FLOOD,)))
+def test_only_what_an_answer_says_first_makes_it_another_one(
+    before: Answer, after: Answer, expected: str | None
+) -> None:
+    assert difference(before, after) == expected
 
 
 def test_only_new_sentences_of_the_libraries_asked_are_near() -> None:
@@ -188,15 +223,72 @@ def test_a_watched_question_is_told_when_its_quotes_change_and_only_then(setting
             assert await looked()
             await engine.library.ingest([corpus(tmp_path, FIRST, FAR)])
             assert not await looked()
-            assert await watched.due(await engine.library.latest_arrival()) == []
+            (now,) = await watched.of_channels()
+            assert not now.is_due(await engine.library.latest_arrival())
             await engine.library.ingest([corpus(tmp_path, FIRST, FAR, LATER)])
             assert await looked()
             (change,) = await watched.untold()
-            changed = Changed.of(change)
+            changed = await watched.changed(change)
             assert changed is not None
             assert change.watch.id == watch.id
             assert "three people" in quotes(changed.before)
             assert "five people" in quotes(changed.after)
+
+    asyncio.run(check())
+
+
+async def withdraw(library: Library, folder: Path) -> None:
+    assert await library.withdraw("shared", ["flood-toll-five"]) == ["flood-toll-five"]
+
+
+async def correct(library: Library, folder: Path) -> None:
+    corrected = LATER | {"text": "Rescuers went on with their search below the weir on Saturday, reporters were told."}
+    assert (await library.ingest([corpus(folder, corrected)])).changed == 1
+
+
+async def forget(library: Library, folder: Path) -> None:
+    assert (await library.forget_articles([("shared", "flood-toll-five")])).watches == 1
+
+
+async def prune(library: Library, folder: Path) -> None:
+    left = FIRST if await library.article("shared", FIRST["id"]) else FAR
+    assert (await library.ingest([corpus(folder, left)], prune=True, prune_most=True)).removed == 1
+
+
+@pytest.mark.parametrize("first_is_there", [True, False], ids=["another answer is left", "nothing is left"])
+@pytest.mark.parametrize(
+    ("change_library", "cause"),
+    [(withdraw, "withdrawn"), (correct, "corrected"), (forget, "deleted"), (prune, "deleted")],
+    ids=["withdrawn", "corrected", "forgotten", "pruned"],
+)
+def test_who_watches_hears_once_that_the_answer_lost_its_article(
+    change_library: Callable[[Library, Path], Awaitable[None]],
+    cause: str,
+    first_is_there: bool,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    async def check() -> None:
+        async with open_engine(settings) as engine:
+            first = FIRST if first_is_there else FAR
+            await engine.library.ingest([corpus(tmp_path, first, LATER)])
+            watched = WatchedQuestions(engine, WatchStore(engine.library.storage.ledger.database))
+            await watched.add(new_watch(QUESTION), await engine.ask(QUESTION))
+            assert await ask_again(engine, watched) == 1, "the first time"
+            assert await ask_again(engine, watched) == 0
+            await change_library(engine.library, tmp_path)
+            assert await ask_again(engine, watched) == 1
+            (change,) = await watched.untold(terminal=True)
+            changed = await watched.changed(change)
+            assert changed is not None
+            assert (changed.cause, changed.difference) == (cause, "reworded" if first_is_there else "refused")
+            assert ("five people" in quotes(changed.before)) is (change_library is not forget)
+            assert ("three people" in quotes(changed.after)) is first_is_there
+            told = joined(change_lines(change.watch, changed)).plain
+            assert CAUSES[changed.cause] in told
+            await watched.note_told(change)
+            assert await ask_again(engine, watched) == 0
+            assert await watched.untold(terminal=True) == []
 
     asyncio.run(check())
 
@@ -213,6 +305,7 @@ def test_a_program_reads_watches_and_changes_as_json(tmp_path: Path) -> None:
     assert typed("ingest", str(corpus(tmp_path, FIRST, FAR, LATER)))[0] == 0
     (change,) = map(json.loads, typed("watch", "run", "--json")[1].splitlines())
     assert change["schema"] == "dateline/change/1"
+    assert (change["difference"], change["cause"]) == ("reworded", "stands")
     assert change["watch"]["id"] == listed["id"]
     assert "three people" in change["before"]["answer"]["text"]
     assert "five people" in change["after"]["answer"]["text"]
@@ -241,6 +334,7 @@ def test_the_terminal_watches_lists_tells_and_stops(tmp_path: Path) -> None:
     assert code == 0
     now, _, before = out.partition("Before")
     assert "Changed: " + QUESTION in now
+    assert "The articles say something else first." in now
     assert "As of 24 May 2025" in now
     assert "five people" in now
     assert "As of 22 May 2025" in before

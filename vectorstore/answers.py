@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from vectorstore.database import put, transaction
 from vectorstore.schema import answers
+from vectorstore.standing import while_standing
+from vectorstore.values import ArticleKey
 
 TERMINAL = ""
 """Who asks, and in which conversation, at a terminal."""
@@ -45,9 +47,23 @@ class AnswerStore:
 
     def save(self, answer: StoredAnswer) -> None:
         """Store an answer under its id, in the place of an earlier one with that id."""
-        row = {column.name: getattr(answer, column.name) for column in answers.columns}
         with transaction(self.database) as connection:
-            put(connection, answers, row)
+            put(connection, answers, answer_row(answer))
+
+    def save_while_standing(
+        self,
+        answer: StoredAnswer,
+        named: Set[ArticleKey],
+        without: Callable[[Set[ArticleKey]], StoredAnswer],
+    ) -> None:
+        """Store an answer, or what `without` makes of it where articles that it names have been forgotten meanwhile."""
+        with transaction(self.database) as connection:
+            put(connection, answers, answer_row(while_standing(connection, answer, named, without)))
+
+    def replace(self, answer: StoredAnswer) -> None:
+        """Store an answer in the place of the one with its id; nothing where that was deleted meanwhile."""
+        with transaction(self.database) as connection:
+            connection.execute(update(answers).where(answers.c.id == answer.id).values(answer_row(answer)))
 
     def load(self, id_prefix: str) -> StoredAnswer | None:
         """The answer whose id is or begins with this; None when there is none, or more than one."""
@@ -97,6 +113,10 @@ class AnswerStore:
         query = select(answers).where(condition).order_by(answers.c.answered_at.desc(), answers.c.id).limit(limit)
         with transaction(self.database) as connection:
             return [StoredAnswer(**row) for row in connection.execute(query).mappings()]
+
+
+def answer_row(answer: StoredAnswer) -> dict[str, object]:
+    return {column.name: getattr(answer, column.name) for column in answers.columns}
 
 
 def articles_named(record: str) -> set[str]:

@@ -15,8 +15,9 @@ from vectorstore.schema import migrate
 
 SERVER_WAIT_SECONDS = 10
 """How long a PostgreSQL that does not answer is waited for. A guess: a restart takes two."""
-MIGRATION_LOCK, WRITER_LOCK = 0x6461_7465_0001, 0x6461_7465_0002
-"""Advisory locks of PostgreSQL ("date" and a number), which hold between machines: who migrates, and who writes."""
+MIGRATION_LOCK, WRITER_LOCK, FORGETTING_LOCK = 0x6461_7465_0001, 0x6461_7465_0002, 0x6461_7465_0003
+"""Advisory locks of PostgreSQL ("date" and a number), which hold between machines: who migrates, who writes, and who begins
+to forget while others store what quotes articles."""
 DRIVER_WORDS = 300
 """Characters of what PostgreSQL says: its driver quotes whole statements."""
 # SQLite's own words for a file that holds something else, and for one that was overwritten in part.

@@ -46,6 +46,7 @@ from vectorstore.schema import (
     story_bands,
 )
 from vectorstore.segments import LexicalEntry
+from vectorstore.standing import note_forgetting, noted_forgetting
 from vectorstore.values import (
     FIRST_COLLECTION,
     GUESSED,
@@ -69,8 +70,6 @@ OWN_NAME = "library"
 """The fact that tells this library from others whose vectors lie on the same server."""
 MAX_VERSIONS = 100
 """Earlier texts that are kept of one article, the newest of them: a page that changes with every look would fill the disk."""
-FORGETTING = "forgetting"
-"""The fact that names the articles that are being forgotten."""
 SPANS = struct.Struct("<ii")
 """A sentence's start and end, as stored."""
 
@@ -98,6 +97,15 @@ class IncomingArticle:
     origin: str
     duplicate_group: str
     bands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedArticle:
+    """What an article says now. finished: False while its chunks are still to be made, so that no answer quotes it."""
+
+    text: str
+    finished: bool
+    withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +154,7 @@ class News:
 class LedgerCounts:
     """What is stored in some libraries. `unfinished`: articles whose chunks are still to be made.
 
-    oldest, newest: of the publications that are known; guesses do not count.
+    oldest, newest: of the publications that are known; guesses do not count, nor what was withdrawn.
     """
 
     articles: int
@@ -345,6 +353,14 @@ class Ledger:
             row = connection.execute(query).first()
         return article_of(row) if row else None
 
+    def quoted_article(self, library: str, article_id: str) -> QuotedArticle | None:
+        """What an article that was quoted says now; None where it is gone."""
+        key = (articles.c.library == library, articles.c.id == article_id)
+        query = select(articles.c.text, articles.c.indexed, articles.c.withdrawn).where(*key)
+        with self.transaction() as connection:
+            row = connection.execute(query).first()
+        return QuotedArticle(row.text, row.indexed is not None, row.withdrawn is not None) if row else None
+
     def headlines(self, library: str) -> list[Article]:
         """Every article of a library without its text, newest first."""
         columns = [column for column in articles.columns if column.name != "text"]
@@ -386,7 +402,7 @@ class Ledger:
         here = articles.c.library.in_(libraries)
         totals = select(func.count(), func.count(articles.c.indexed)).where(here)
         known = articles.c.origins.not_like(GUESSED_DAY)
-        days = select(*PUBLISHED).where(here, articles.c.published.is_not(None), known)
+        days = select(*PUBLISHED).where(here, articles.c.published.is_not(None), articles.c.withdrawn.is_(None), known)
         by_source = select(articles.c.source, func.count().label("articles")).where(here).group_by(articles.c.source)
         with self.transaction() as connection:
             total, finished = connection.execute(totals).one()
@@ -439,12 +455,13 @@ class Ledger:
 
     def note_forgetting(self, forgotten: Sequence[ArticleKey]) -> None:
         """Remember which articles are being forgotten, until everything of them is gone; () when it is."""
-        self.set_metadata(FORGETTING, json.dumps(sorted(forgotten)) if forgotten else "")
+        with self.transaction() as connection:
+            note_forgetting(connection, forgotten)
 
     def forgetting(self) -> list[ArticleKey]:
         """The articles that were begun to be forgotten, of which something may be left."""
-        noted = self.metadata(FORGETTING)
-        return [(library, article_id) for library, article_id in json.loads(noted)] if noted else []
+        with self.transaction() as connection:
+            return noted_forgetting(connection)
 
     def libraries(self) -> list[str]:
         """The names of all libraries that hold an article."""

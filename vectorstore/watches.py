@@ -5,14 +5,16 @@ none is forgotten.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, true, update
 from sqlalchemy.engine import RowMapping
 
 from vectorstore.database import transaction
 from vectorstore.schema import watch_changes, watches
+from vectorstore.standing import while_standing
+from vectorstore.values import ArticleKey
 
 NEVER = -1.0
 """`checked` of a watch that was not looked at yet: nothing arrives so early."""
@@ -62,6 +64,18 @@ class Said:
     at: float
 
 
+NOTHING_SAID = Said("", 0.0)
+NO_ARTICLES: frozenset[ArticleKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """What a watch says in other words: the answer said last, and those of its changes that are kept, each with its `before`."""
+
+    said: Said
+    kept: Mapping[int, str]
+
+
 @dataclass(frozen=True, slots=True)
 class WatchChange:
     """That the answer to a watched question is another one now. `tried`: a try to tell it was begun before."""
@@ -79,10 +93,12 @@ class WatchStore:
     def __init__(self, database: Engine) -> None:
         self.database = database
 
-    def add(self, watch: Watch) -> None:
-        row = {column.name: getattr(watch, column.name) for column in watches.columns}
+    def add(self, watch: Watch, named: Set[ArticleKey] = NO_ARTICLES) -> None:
+        """Store a watch; as one that said nothing yet where an article that its answer names was forgotten meanwhile."""
         with transaction(self.database) as connection:
-            connection.execute(insert(watches).values(row | {"sources": json.dumps(watch.sources)}))
+            stored = while_standing(connection, watch, named, lambda _: replace(watch, said="", said_at=0.0))
+            row = {column.name: getattr(stored, column.name) for column in watches.columns}
+            connection.execute(insert(watches).values(row | {"sources": json.dumps(stored.sources)}))
 
     def of_server(self, server: int) -> list[Watch]:
         """A server's watches, oldest first."""
@@ -126,16 +142,27 @@ class WatchStore:
             count = {"day": day, "asked": watch.asked_on(day) + 1}
             connection.execute(update(watches).where(watches.c.id == watch.id).values(count))
 
-    def note_answer(self, watch: Watch, said: Said, day: str, checked: float, is_change: bool) -> bool:
+    def note_answer(
+        self,
+        watch: Watch,
+        said: Said,
+        day: str,
+        checked: float,
+        is_change: bool,
+        named: Set[ArticleKey] = NO_ARTICLES,
+    ) -> bool:
         """Store the answer said last and, where it is a change, that it is to be told: both or neither.
 
-        False, and nothing is stored, where the watch was stopped or answered by another process meanwhile.
+        False, and nothing is stored, where the watch was stopped or answered by another process meanwhile, or an article
+        that the answer names was forgotten.
         """
         same = (watches.c.id == watch.id) & (watches.c.said_at == watch.said_at)
         new = {"said": said.record, "said_at": said.at, "checked": checked}
         count = {"day": day, "asked": watch.asked_on(day) + 1}
         change = {"watch": watch.id, "before": watch.said, "before_at": watch.said_at, "tried": False}
         with transaction(self.database) as connection:
+            if not while_standing(connection, True, named, lambda _: False):
+                return False
             if not connection.execute(update(watches).where(same).values(new | count)).rowcount:
                 return False
             if is_change:
@@ -147,20 +174,34 @@ class WatchStore:
         """Every watch, oldest first."""
         return self.select(true())
 
-    def changes(self) -> list[tuple[int, str, str]]:
-        """Every change that is still to be told: its id, the record before and the record after."""
-        query = select(watch_changes.c.id, watch_changes.c.before, watch_changes.c.after)
-        with transaction(self.database) as connection:
-            return [(row.id, row.before, row.after) for row in connection.execute(query)]
+    def restate(
+        self, watch_id: str, restated: Callable[[Said, Sequence[tuple[int, Said, str]]], Restated | None]
+    ) -> bool:
+        """Put what `restated` makes of a watch in its place; it gets the answer said last and each change, oldest first: its
+        id, its `before` and the record of its `after`. None changes nothing, and the result is False.
 
-    def take_back(self, watch_ids: Sequence[str], change_ids: Sequence[int]) -> None:
-        """Delete what these watches said last, which makes them new, and these changes."""
-        new = {"said": "", "said_at": 0.0, "checked": NEVER}
+        In one transaction: who answers meanwhile is met before or comes to nothing, because `said_at` is another then.
+        """
+        own = watch_changes.c.watch == watch_id
         with transaction(self.database) as connection:
-            for watch_id in watch_ids:
-                connection.execute(update(watches).where(watches.c.id == watch_id).values(new))
-            for change_id in change_ids:
-                connection.execute(delete(watch_changes).where(watch_changes.c.id == change_id))
+            # A change first, which makes others wait that would change it, too.
+            connection.execute(update(watches).where(watches.c.id == watch_id).values(id=watch_id))
+            row = connection.execute(select(watches.c.said, watches.c.said_at).where(watches.c.id == watch_id)).first()
+            found = connection.execute(select(watch_changes).where(own).order_by(watch_changes.c.id)).all()
+            if row is None:
+                return False
+            changes = [(change.id, Said(change.before, change.before_at), change.after) for change in found]
+            new = restated(Said(row.said, row.said_at), changes)
+            if new is None:
+                return False
+            values: dict[str, object] = {"said": new.said.record, "said_at": new.said.at}
+            if not new.said.record:
+                values["checked"] = NEVER
+            connection.execute(update(watches).where(watches.c.id == watch_id).values(values))
+            connection.execute(delete(watch_changes).where(own, watch_changes.c.id.not_in(list(new.kept))))
+            for change_id, before in new.kept.items():
+                connection.execute(update(watch_changes).where(watch_changes.c.id == change_id).values(before=before))
+        return True
 
     def untold(self, terminal: bool) -> list[WatchChange]:
         """The changes still to be told, oldest first: the terminal's, or those of channels."""

@@ -117,7 +117,7 @@ def check_is_question(text: str, limit: int) -> None:
     if not any(character.isalnum() for character in text) or wants_help(text):
         raise Rejected("no_question")
     if len(text) > limit:
-        raise Rejected("too_long", limit=f"{limit:,}", length=f"{len(text):,}")
+        raise Rejected("too_long", limit=limit, length=len(text))
 
 
 @dataclass(eq=False, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import discord
@@ -13,8 +13,9 @@ from bot.discord.answering import AnswerService
 from bot.discord.filters import read_filters
 from bot.discord.render import Page
 from bot.discord.render_digest import digest_page
-from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, open_text_channel
+from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, open_text_channel, sent_message
 from bot.discord.state import PRIVATE, AsyncState
+from bot.discord.translations import LANGUAGES
 from vectorstore.bot_state import BotState, GuildSettings
 from vectorstore.errors import DatelineError
 from vectorstore.ledger import News
@@ -29,16 +30,35 @@ NEVER_TRIED = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
+class BegunDigest:
+    """A daily digest whose message was about to be sent: its day, what it tells up to, where and when (epoch seconds)."""
+
+    day: str
+    arrived: float
+    channel: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class LastDigest:
-    """The day of a guild's last daily digest, "" before the first, and the arrival up to which it told."""
+    """The day of a guild's last daily digest, "" before the first, the arrival up to which it told, and its message.
+
+    begun: the one after it, from before its message is sent until that is noted; None otherwise.
+    """
 
     day: str = ""
     arrived: float = -1.0
+    message: int = 0
+    begun: BegunDigest | None = None
 
 
 def read_last(stored: str) -> LastDigest:
     """From its stored form, "" for none."""
-    return LastDigest(**json.loads(stored)) if stored else LastDigest()
+    if not stored:
+        return LastDigest()
+    values = json.loads(stored)
+    begun = values.pop("begun", None)
+    return LastDigest(**values, begun=BegunDigest(**begun) if begun else None)
 
 
 @dataclass(eq=False)
@@ -59,14 +79,18 @@ class DigestService:
         channels = channel_ids(interaction.channel_id or 0, interaction.channel)
         check_place(settings.of(guild), channels, role_ids(interaction.user))
         library, t, now = self.answers.engine.library, settings.translations(guild), datetime.now(UTC)
-        status = await library.status(settings.libraries(guild))
-        day = read_filters(since, None, None, status, now, t).since or now - BY_DEFAULT
+        day = now - BY_DEFAULT
+        if since:
+            # What cannot be meant is for the asker alone, and so said before the command is acknowledged to all.
+            status = await library.status(settings.libraries(guild))
+            day = read_filters(since, None, None, status, now, t).since or day
         slot = self.answers.queue.admit(interaction.user.id)
         try:
             await interaction.response.defer(thinking=True)
             await self.answers.queue.wait_for_turn(slot)
             digest = await library.digest(News(settings.libraries(guild), day))
-            await InteractionReply(interaction, None).finish([digest_page(digest, day, status.newest, t)])
+            newest = None if digest.stories else (await library.status(settings.libraries(guild))).newest
+            await InteractionReply(interaction, None).finish([digest_page(digest, day, newest, t)])
         finally:
             self.answers.queue.leave(slot)
 
@@ -98,25 +122,70 @@ class DigestService:
         The first one holds what was published in the last day. Raises DatelineError, SEND_FAILURES.
         """
         guild, day = settings.server, now.date().isoformat()
-        last = read_last(await self.state.run(BotState.metadata, fact_name(guild)))
+        last = await self.last_of(guild)
         if last.day == day or self.client.get_guild(guild) is None:
+            return
+        last = await self.with_begun(guild, last)
+        if last.day == day:
             return
         library, libraries = self.answers.engine.library, self.answers.guild_settings.libraries(guild)
         latest = await library.latest_arrival()
         since = None if last.day else now - timedelta(days=1)
         digest = await library.digest(News(libraries, since, last.arrived))
+        message = last.message
         if digest.stories:
+            # Killed between here and the end, the next run looks whether the message came through.
+            begun = BegunDigest(day, latest, settings.digest_channel, now.timestamp())
+            await self.note(guild, replace(last, begun=begun))
             page = digest_page(digest, None, None, self.answers.guild_settings.translations(guild))
-            await self.post(settings, page, day)
-        written = json.dumps(asdict(LastDigest(day, latest)))
-        await self.state.run(BotState.set_metadata, fact_name(guild), written)
+            message = await self.post(settings, page, day) or message
+        await self.note(guild, LastDigest(day, latest, message))
 
-    async def post(self, settings: GuildSettings, page: Page, day: str) -> None:
-        """Post a page in the guild's channel. The key makes Discord keep one of two where the bot died before noting it."""
+    async def with_begun(self, guild: int, last: LastDigest) -> LastDigest:
+        """The last digest as it is now that the one that was begun after it is known to have been sent, or not."""
+        begun = last.begun
+        message = 0 if begun is None else await self.find_message(last, begun)
+        if begun is None or not message:
+            return last
+        sent = LastDigest(begun.day, begun.arrived, message)
+        await self.note(guild, sent)
+        return sent
+
+    async def find_message(self, last: LastDigest, begun: BegunDigest) -> int:
+        """The message of a digest that was begun, 0 where it was not sent, or its channel is gone. Raises SEND_FAILURES."""
+        titles = {translations.new_articles for translations in LANGUAGES.values()}
+
+        def is_digest(message: discord.Message) -> bool:
+            title = message.embeds[0].title if message.embeds else message.content.split("\n")[0].strip("*")
+            own = self.client.user is not None and message.author.id == self.client.user.id
+            return own and message.id > last.message and title in titles
+
+        try:
+            channel = await open_text_channel(self.client, begun.channel)
+        except discord.NotFound:
+            return 0
+        since = datetime.fromtimestamp(begun.at, UTC)
+        return 0 if channel is None else await sent_message(channel, since, is_digest)
+
+    async def last_of(self, guild: int) -> LastDigest:
+        """What is known of a guild's last digest."""
+        return read_last(await self.state.run(BotState.metadata, fact_name(guild)))
+
+    async def note(self, guild: int, last: LastDigest) -> None:
+        """Store what is known of a guild's last digest."""
+        await self.state.run(BotState.set_metadata, fact_name(guild), json.dumps(asdict(last)))
+
+    async def post(self, settings: GuildSettings, page: Page, day: str) -> int:
+        """Post a page in the guild's channel; returns its message, 0 where the channel takes none.
+
+        The key makes Discord keep one of two where a try that seemed to fail came through.
+        """
         channel = await open_text_channel(self.client, settings.digest_channel)
-        if channel is not None:
-            await ChannelReply(channel, f"{settings.server}-{day}").finish([page])
-            log.info("digest sent", extra={"server": settings.server})
+        if channel is None:
+            return 0
+        messages = await ChannelReply(channel, f"{settings.server}-{day}").finish([page])
+        log.info("digest sent", extra={"server": settings.server})
+        return messages[0]
 
 
 def fact_name(guild: int) -> str:

@@ -108,4 +108,4 @@ def name_of(url: str, content_type: str) -> str:
 
 
 def too_large(largest: int) -> FileRejected:
-    return FileRejected("download_too_large", largest=f"{largest:,}")
+    return FileRejected("download_too_large", largest=largest)

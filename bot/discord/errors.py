@@ -15,6 +15,14 @@ log = logging.getLogger("dateline.bot")
 
 FOR_USERS = (ArticleError, ModelError, QuestionError, StoreStopped)
 FOR_ADMINS = (*FOR_USERS, StoreBusy)
+ENGINE_ERRORS = {
+    ArticleError: "file_unreadable",
+    ModelError: "model_failed",
+    QuestionError: "question_not_taken",
+    StoreStopped: "work_stopped",
+    StoreBusy: "library_busy",
+}
+"""Which sentence of Translations tells of an error that the engine words."""
 """The other errors name folders and databases, and advise what only the operator can do."""
 
 
@@ -43,7 +51,10 @@ def user_message(error: BaseException, translations: Translations, admin: bool =
     """A failure in a sentence for the user; what it leaves out is logged under the number that it shows."""
     if isinstance(error, FOR_ADMINS if admin else FOR_USERS):
         log.warning("not done", extra={"failure": type(error).__name__, **logged})
-        return translations.say(error.sentence, **error.values) if isinstance(error, Sayable) else str(error)
+        if isinstance(error, Sayable):
+            return translations.say(error.sentence, **error.values)
+        kind = next(sentence for known, sentence in ENGINE_ERRORS.items() if isinstance(error, known))
+        return translations.say(kind, words=str(error))
     number = secrets.token_hex(4)
     known = isinstance(error, DatelineError)
     log.error(

@@ -26,10 +26,11 @@ def read_filters(
     except SwappedDays as wrong:
         raise Rejected("since_after_until", since=wrong.since.date(), until=wrong.until.date()) from None
     except FutureDay as wrong:
-        raise Rejected("in_the_future", day=wrong.since.date(), newest=t.date(wrong.newest)) from None
+        raise Rejected("in_the_future", day=wrong.since.date(), newest=t.newest(wrong.newest)) from None
     except UnknownOutlet as wrong:
-        outlets = ", ".join(map(outlet_text, wrong.nearest)) or "-"
-        raise Rejected("unknown_outlet", source=outlet_text(wrong.typed), outlets=outlets) from None
+        outlets = ", ".join(map(outlet_text, wrong.nearest))
+        sentence = "unknown_outlet" if outlets else "outlets_unknown"
+        raise Rejected(sentence, source=outlet_text(wrong.typed), outlets=outlets) from None
 
 
 def outlet_text(outlet: str) -> str:

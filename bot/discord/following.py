@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 from bot.discord.admission import wait_at_most
+from bot.discord.client import DatelineBot
+from bot.discord.watches import LONGEST_WAIT, REST
 from rag.following.follow import keep_reading, open_follower
 from rag.following.pages import SourceReport
 from rag.ingestion.forgetting import Forgotten
@@ -17,11 +20,25 @@ READ_AGAIN = 300.0
 """Seconds until reading is tried again after the library failed; what failed on the wire waits for its own time."""
 
 
-async def keep_following(settings: Settings, library: Library, stop: asyncio.Event) -> None:
+@dataclass(eq=False)
+class PeopleFirst:
+    """Lets the following wait for people's questions, of whichever client runs now."""
+
+    bot: DatelineBot | None = None
+
+    async def give_way(self, seconds: float) -> None:
+        """Wait while a question is running or waiting, for some seconds at most; rest after work that took so many seconds."""
+        # The queue is made when the client has logged in.
+        if self.bot is not None and hasattr(self.bot, "queue"):
+            await wait_at_most(self.bot.queue.empty, LONGEST_WAIT)
+        await asyncio.sleep(REST * seconds)
+
+
+async def keep_following(settings: Settings, library: Library, stop: asyncio.Event, people: PeopleFirst) -> None:
     """Read what is due until `stop` is set. What fails is logged, and must not end the bot."""
     while not stop.is_set():
         try:
-            async with open_follower(settings, library) as follower:
+            async with open_follower(settings, library, give_way=people.give_way) as follower:
                 await keep_reading(follower, stop, log_report, log_forgotten)
         except DatelineError as error:
             log.error("following failed", extra={"failure": type(error).__name__, "reason": str(error)})

@@ -63,8 +63,8 @@ class GuildSources:
         except TimeoutError:
             raise SourceRejected("address_too_slow", seconds=round(LOOK_SECONDS)) from None
         if isinstance(found, FetchFailed):
-            reason = shorten_escaped(one_line(found.reason), 300)
-            raise SourceRejected("not_followable", address=shown_address(address), reason=reason)
+            words = shorten_escaped(one_line(found.reason), 300)
+            raise SourceRejected(f"not_followable_{found.failure.value}", address=shown_address(address), words=words)
         return new_source(found, self.library, every, clock.now())
 
     async def remove(self, source_id: str) -> Source | None:

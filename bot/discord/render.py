@@ -22,6 +22,7 @@ from bot.discord.quotes import emphasised, set_quote
 from bot.discord.translations import Translations
 from bot.quotation import without_markdown
 from rag.answer import (
+    BROKEN_OFF,
     EMPTY_LIBRARY,
     ENGLISH_ONLY,
     EXTRACTIVE,
@@ -30,12 +31,15 @@ from rag.answer import (
     NO_REASON,
     NOT_SAID,
     NOTHING_FOUND,
+    READ_AS,
+    TRANSLATED,
     Answer,
     Citation,
     Explanation,
     Headline,
     Refusal,
     by_article,
+    emphasised_words,
 )
 from rag.library import LibraryStatus
 from vectorstore.values import Article, Span
@@ -108,16 +112,44 @@ def answer_pages(answer: Answer, t: Translations, asker: str = "") -> list[Page]
     numbers = frozenset(citation.number for citation in answer.citations)
     alone = quotes_alone(answer)
     text = quotes_text(answer.citations) if alone else escape_answer(answer.text, numbers)
-    text = (text or "…") + remarks_line(answer)
+    text = (text or "…") + remarks_line(answer, t)
     pages = [Page("", body, GREEN) for body in split_text(text, BODY)]
     pages[0] = replace(pages[0], title=title, author=author)
     pages = add_fields(pages, source_fields(answer, not alone, t), GREEN)
     return finish_pages(pages, answer, t)
 
 
-def remarks_line(answer: Answer) -> str:
-    """The engine's remarks in italics, for the end of a text."""
-    return f"\n\n*{shorten_escaped(one_line(answer.remarks), 600)}*" if answer.remarks else ""
+def remarks_line(answer: Answer, t: Translations) -> str:
+    """What is to be said beside an answer, in italics, for the end of a text."""
+    remarks = " ".join(filter(None, (disagreement_words(answer, t), note_words(answer, t), left_out_words(answer, t))))
+    return f"\n\n*{shorten_escaped(one_line(remarks), 600)}*" if remarks else ""
+
+
+def disagreement_words(answer: Answer, t: Translations) -> str:
+    """The different values that articles give, each with its outlet and date; "" where they do not differ."""
+    values = []
+    for citation in answer.disagreement:
+        dated = t.dates(citation) if citation.published else ""
+        where = ", ".join(filter(None, (citation.source or citation.title, dated)))
+        values.append(f"{' '.join(emphasised_words(citation).split())} ({where})")
+    return t.articles_disagree.format(values=", ".join(values)) if values else ""
+
+
+def note_words(answer: Answer, t: Translations) -> str:
+    """What went otherwise than asked: how a question was read, what a model did not do."""
+    question = answer.explanation.read_as
+    said = answer.note.removeprefix(f"{READ_AS}{question}").strip() if question else answer.note
+    kinds = [
+        name for words, name in ((TRANSLATED, "model_translated"), (BROKEN_OFF, "model_interrupted")) if words in said
+    ]
+    told = dict.fromkeys(t.say(kind, words=said) for kind in kinds or ["model_not_used"] if said)
+    return " ".join([*([t.read_as.format(question=question)] if question else []), *told])
+
+
+def left_out_words(answer: Answer, t: Translations) -> str:
+    """That the model could not read every passage found, else ""."""
+    count = answer.draft.passages_left_out if answer.left_out and answer.draft else 0
+    return t.say("left_out", count=count, model=answer.model) if count else ""
 
 
 def question_title(question: str) -> str:
@@ -137,8 +169,13 @@ def footer_line(answer: Answer, t: Translations) -> str:
         t.as_of.format(date=t.date(answer.as_of, answer.as_of_guessed)) if answer.as_of else "",
         t.count(len(outlets), t.outlets) if outlets else "",
         filter_words(answer.explanation, t),
-        t.written_by.format(model=shorten(one_line(answer.model), 80)) if answer.model != EXTRACTIVE else "",
+        author_words(answer, t),
     )
+
+
+def author_words(answer: Answer, t: Translations) -> str:
+    """The model that wrote an answer, "" for quotes alone."""
+    return t.written_by.format(model=shorten(one_line(answer.model), 80)) if answer.model != EXTRACTIVE else ""
 
 
 def add_fields(pages: list[Page], fields: Sequence[Field], colour: int) -> list[Page]:
@@ -241,10 +278,12 @@ def refusal_page(answer: Answer, t: Translations) -> Page:
     narrowed = filter_words(answer.explanation, t)
     why = shorten_escaped(why_refused(answer, refusal.reason, narrowed, t), 1_500)
     lines = [headline, why]
-    if not narrowed and not refusal.nearest and refusal.closest is None:
-        lines.append(t.nothing_nearest)
-    lines.append(t.ask_without_filter if narrowed else t.ask_otherwise)
-    body = "\n".join(line for line in lines if line) + remarks_line(answer)
+    if refusal.reason != ENGLISH_ONLY or narrowed:
+        follows = refusal.reason in (NO_REASON, NO_DATE)
+        if not (narrowed or follows or refusal.nearest or refusal.closest):
+            lines.append(t.nothing_nearest)
+        lines.append(t.ask_without_filter if narrowed else t.ask_otherwise)
+    body = "\n".join(line for line in lines if line) + remarks_line(answer, t)
     return Page("", body, GREY, nearest_fields(refusal, t))
 
 
@@ -254,7 +293,7 @@ def why_refused(answer: Answer, reason: str, narrowed: str, t: Translations) -> 
     if narrowed and answer.hits:
         return t.looked_only.format(filter=narrowed)
     if narrowed and since is not None and newest is not None and newest < since:
-        return t.nothing_so_new.format(filter=narrowed, date=t.date(newest))
+        return t.nothing_so_new.format(filter=narrowed, newest=t.newest(newest))
     if narrowed:
         return t.nothing_within.format(filter=narrowed)
     known = {ENGLISH_ONLY: t.english_only, NO_REASON: t.no_reason, NO_DATE: t.no_date, NO_MORE: t.no_more}
@@ -338,7 +377,7 @@ def draft_text(text: str, t: Translations) -> str:
 
 def answer_text(answer: Answer, t: Translations) -> str:
     """The whole answer as plain text, for a file."""
-    lines = [t.as_of.format(date=t.date(answer.as_of, answer.as_of_guessed)), ""]
+    lines = [t.as_of.format(date=t.date(answer.as_of, answer.as_of_guessed)), ""] if answer.as_of else []
     if not quotes_alone(answer):
         lines += [clean(answer.text), ""]
     for citation in answer.citations:

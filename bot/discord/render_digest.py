@@ -19,7 +19,7 @@ def digest_page(digest: Digest, since: datetime | None, newest: datetime | None,
     """Every story that fits, newest first. `since`: the day asked for, None for what arrived since the last digest."""
     title = t.new_since.format(date=t.date(since)) if since else t.new_articles
     if not digest.stories:
-        return Page(title, t.nothing_new.format(date=t.date(since), newest=t.date(newest)), BLUE)
+        return Page(title, t.nothing_new.format(date=t.date(since), newest=t.newest(newest)), BLUE)
     counts = {"articles": t.count(digest.articles, t.articles), "stories": t.count(len(digest.stories), t.stories)}
     footer = ", ".join(filter(None, (t.in_stories.format(**counts), t.newest_of_more if digest.left_out else "")))
     texts = [story_text(story[:OF_A_STORY], t) for story in digest.stories]
@@ -65,6 +65,7 @@ def whole_digest(digest: Digest, t: Translations) -> str:
             head = entry.headline
             sources = dotted(one_line(head.source), t.dates(head), head.url)
             lines += [f"    {one_line(entry.sentence.quote)}"] if entry.sentence else []
-            lines += [f"    {dotted(one_line(head.title), sources)}"]
+            title = one_line(head.title) if head.title != story[0].headline.title else ""
+            lines += [f"    {dotted(title, sources)}"]
             lines += [f"    {one_line(copy.title)} · {one_line(copy.source)}" for copy in entry.copies]
     return clean("\n".join(lines).strip()) + "\n"

@@ -21,6 +21,7 @@ from bot.discord.render import (
 from bot.discord.translations import Translations
 from rag.answer import Answer
 from rag.watched_questions import Changed
+from rag.watching import was_forgotten
 from vectorstore.watches import Watch
 
 OF_NOW = BODY * 2 // 3
@@ -33,7 +34,8 @@ def change_page(question: str, changed: Changed, t: Translations) -> Page:
     before = said_text(t.said_before, changed.before, changed.found_before, t)
     shown, *cut = split_text(now, OF_NOW)
     shown_before, *cut_before = split_text(before, BODY - OF_NOW)
-    page = Page(question_title(question), f"{shown}\n\n{shown_before}", BLUE, author=t.answer_changed)
+    body = f"{change_summary(changed, t)}\n\n{shown}\n\n{shown_before}"
+    page = Page(question_title(question), body, BLUE, author=t.answer_changed)
     page, *further = add_fields([page], source_fields(changed.after, False, t), BLUE)
     page = replace(page, footer=footer_line(changed.after, t))
     if not (cut or cut_before or further):
@@ -43,6 +45,13 @@ def change_page(question: str, changed: Changed, t: Translations) -> Page:
     return replace(page, body=body, file="\n\n".join([*whole, whole_text(changed.before, t)]))
 
 
+def change_summary(changed: Changed, t: Translations) -> str:
+    """What changed and, where that is known, why."""
+    differences = {"answered": t.now_answered, "refused": t.no_longer_said, "reworded": t.now_reworded}
+    causes = {"withdrawn": t.quoted_withdrawn, "corrected": t.quoted_corrected, "deleted": t.quoted_deleted}
+    return " ".join(filter(None, (differences[changed.difference], causes.get(changed.cause, ""))))
+
+
 def dated_answer(changed: Changed, t: Translations) -> str:
     return t.date(changed.before.as_of or changed.found_before, changed.before.as_of_guessed)
 
@@ -50,14 +59,19 @@ def dated_answer(changed: Changed, t: Translations) -> str:
 def said_text(heading: str, answer: Answer, found: datetime, t: Translations) -> str:
     """An answer under its date: the newest article it quotes, or the day on which nothing was found."""
     if answer.refused:
-        return f"**{heading.format(date=t.date(found))}**\n{t.the_articles_do_not_say}."
+        return f"**{heading.format(date=t.date(found))}**\n{said_instead(answer, t)}"
     numbers = frozenset(citation.number for citation in answer.citations)
     text = quotes_text(answer.citations) if quotes_alone(answer) else escape_answer(answer.text, numbers)
     return f"**{heading.format(date=t.date(answer.as_of or found, answer.as_of_guessed))}**\n{text}"
 
 
 def whole_text(answer: Answer, t: Translations) -> str:
-    return f"{t.the_articles_do_not_say}." if answer.refused else answer_text(answer, t)
+    return said_instead(answer, t) if answer.refused else answer_text(answer, t)
+
+
+def said_instead(answer: Answer, t: Translations) -> str:
+    """What stands in the place of an answer: that there was none, or that it went with an article."""
+    return t.answer_was_forgotten if was_forgotten(answer) else f"{t.the_articles_do_not_say}."
 
 
 def watches_page(watches: Sequence[Watch], t: Translations) -> Page:

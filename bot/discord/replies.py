@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar
 
 import aiohttp
@@ -24,6 +25,8 @@ SEND_FAILURES = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError
 TOKEN_SECONDS = 14.5 * 60
 """An interaction's token expires after 15 minutes."""
 RETRY_AFTER = (0.5, 2.0)
+CLOCKS_APART = timedelta(hours=1)
+"""How far this machine's clock may be ahead of Discord's where a message is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,23 @@ async def open_text_channel(client: discord.Client, channel_id: int) -> "discord
     return None
 
 
+async def sent_message(
+    channel: "discord.abc.MessageableChannel", since: datetime, is_it: Callable[[discord.Message], bool]
+) -> int:
+    """The id of a message that was sent to this channel since then although nobody noted it, 0 for none. Raises SEND_FAILURES.
+
+    Discord itself keeps one of two messages with one nonce, but for some minutes only. Where the channel may not be read,
+    that is all there is.
+    """
+    try:
+        async for message in channel.history(limit=None, after=since - CLOCKS_APART):
+            if is_it(message):
+                return message.id
+    except discord.Forbidden:
+        log.warning("channel not read, a message may be sent twice", extra={"channel": channel.id})
+    return 0
+
+
 async def persist(send: Callable[[], Awaitable[T]]) -> T:
     """Send, and again after a failure of Discord's servers or the connection. Raises what the last try raised."""
     for seconds in RETRY_AFTER:
@@ -216,9 +236,9 @@ async def tell_privately(interaction: discord.Interaction, text: str) -> None:
     """A short text that only the user of an interaction sees; a failure is logged."""
     with log_failure("notice not sent"):
         if interaction.response.is_done():
-            await interaction.followup.send(text, ephemeral=True)
+            await interaction.followup.send(text, ephemeral=True, suppress_embeds=True)
         else:
-            await interaction.response.send_message(text, ephemeral=True)
+            await interaction.response.send_message(text, ephemeral=True, suppress_embeds=True)
 
 
 async def show_privately(interaction: discord.Interaction, *pages: Page) -> None:

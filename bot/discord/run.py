@@ -21,7 +21,7 @@ from bot.discord.cogs.library import LibraryCog
 from bot.discord.cogs.mentions import MentionsCog
 from bot.discord.cogs.settings import SettingsCog
 from bot.discord.cogs.watch import WatchCog
-from bot.discord.following import keep_following
+from bot.discord.following import PeopleFirst, keep_following
 from bot.discord.metrics import Metrics, serve_metrics
 from bot.discord.state import AsyncState
 from bot.discord.supervisor import DiscordRefused, plain_failure, supervise
@@ -57,9 +57,15 @@ async def run_bot(settings: Settings) -> int:
     metrics = Metrics()
     async with open_engine(settings) as engine, serve_metrics(metrics, settings.discord_port):
         await fill_empty_library(settings, engine)
-        following = asyncio.create_task(keep_following(settings, engine.library, stop))
+        people = PeopleFirst()
+        following = asyncio.create_task(keep_following(settings, engine.library, stop, people))
+
+        def make_bot() -> DatelineBot:
+            people.bot = create_bot(settings, engine, metrics)
+            return people.bot
+
         try:
-            await supervise(lambda: create_bot(settings, engine, metrics), token, stop, metrics)
+            await supervise(make_bot, token, stop, metrics)
         finally:
             stop.set()
             await following

@@ -8,8 +8,13 @@ from rag.answer import Citation, Headline, updated_later
 
 @dataclass(frozen=True, slots=True)
 class Translations:
-    """Every sentence and label of the bot around an answer, in English; braces are filled in where it is shown."""
+    """Every sentence and label of the bot around an answer, in English; braces are filled in where it is shown.
 
+    {words} is what the engine says in English, with its details: another language says in its own words what kind of thing it is.
+    """
+
+    name: str = "English"
+    thousands: str = ","
     months: tuple[str, ...] = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     day: str = "{day} {month} {year}"
     as_of: str = "As of {date}"
@@ -23,11 +28,27 @@ class Translations:
     closest: str = "Closest, but it may not answer this"
     nothing_nearest: str = "The library holds nothing near this question."
     library_empty: str = "There are no articles here yet. Admins add some with /library add."
-    english_only: str = "I read the articles in English: please ask in English."
+    english_only: str = "I read the articles in English: please ask in English. /help says what I read and how to ask."
+    articles_disagree: str = "The articles disagree: {values}."
+    read_as: str = "Read as: {question}"
+    left_out: tuple[str, str] = (
+        "One further passage did not fit into what {model} reads at once.",
+        "{count} further passages did not fit into what {model} reads at once.",
+    )
+    model_translated: str = "{words}"
+    model_interrupted: str = "{words}"
+    model_not_used: str = "{words}"
+    model_failed: str = "{words}"
+    question_not_taken: str = "{words}"
+    file_unreadable: str = "{words}"
+    work_stopped: str = "{words}"
+    library_busy: str = "{words}"
     no_reason: str = "They give no reason beyond what I quoted."
     no_date: str = "They give no date beyond what I quoted."
     no_more: str = "The articles that I quoted say no more than that."
-    nothing_so_new: str = "Nothing {filter}; the newest article is of {date}."
+    nothing_so_new: str = "Nothing {filter}; {newest}."
+    newest_is: str = "the newest article is of {date}"
+    none_dated: str = "no article has a date"
     nothing_within: str = "Nothing {filter} speaks of it."
     looked_only: str = "I looked only at articles {filter}."
     from_outlets: str = "from {sources}"
@@ -60,15 +81,22 @@ class Translations:
     )
     watched_already: str = "This question is watched in this channel already."
     watches_of_user: tuple[str, str] = (
-        "You watch one question in this server already, which is the most. /watch stop ends it.",
-        "You watch {count} questions in this server already, which is the most. /watch stop ends one.",
+        "You watch one question in this server already, and more are not allowed. /watch stop ends it.",
+        "You watch {count} questions in this server already, and more are not allowed. /watch stop ends one.",
     )
     watches_of_server: tuple[str, str] = (
-        "One question is watched in this server already, which is the most. /watch stop ends it.",
-        "{count} questions are watched in this server already, which is the most. /watch stop ends one.",
+        "One question is watched in this server already, and more are not allowed. /watch stop ends it.",
+        "{count} questions are watched in this server already, and more are not allowed. /watch stop ends one.",
     )
     no_watching: str = "The operator of this bot has turned watching off."
     answer_changed: str = "The answer has changed"
+    now_answered: str = "The articles say something of it now."
+    no_longer_said: str = "The articles no longer say."
+    now_reworded: str = "The articles say something else first."
+    quoted_withdrawn: str = "The article I quoted has been withdrawn by its publisher."
+    quoted_corrected: str = "The article I quoted has been changed and no longer says this."
+    quoted_deleted: str = "The article I quoted has been deleted from the library."
+    answer_was_forgotten: str = "What I quoted went with its article."
     said_now: str = "Now, as of {date}"
     said_before: str = "Before, as of {date}"
     watched_questions: str = "Watched questions"
@@ -86,8 +114,8 @@ class Translations:
     one_at_a_time: str = "Your last question is still being answered. One at a time, please."
     queue_full: str = "Too many questions are waiting right now. Please ask again in a minute."
     budget_spent: tuple[str, str] = (
-        "This server has used up its one question for today. The count starts anew at midnight UTC.",
-        "This server has used up its {count} questions for today. The count starts anew at midnight UTC.",
+        "This server has used up its one question for today. It starts again at midnight UTC.",
+        "This server has used up its {count} questions for today. It starts again at midnight UTC.",
     )
     wrong_channel: str = "I do not answer in this channel. Try {channels}."
     wrong_role: str = "The admins of this server have not given your roles the right to ask me."
@@ -101,7 +129,7 @@ class Translations:
         "For instance: What’s new? Below an answer you can ask on. /help says more."
     )
     too_long: str = "Your question has {length} characters, {limit} are the most. Please ask a shorter one."
-    cannot_read: str = "I cannot read this message. Mention me in it, or press «Follow up» below my answer."
+    cannot_read: str = "I cannot read this message. Mention me in it, or press “Follow up” below my answer."
     asked: str = "{user} asked: {question}"
     in_file: str = "… all in the attached file."
     admins_only: str = "Only people with the Manage Server permission may do this, in a server."
@@ -137,7 +165,7 @@ class Translations:
     daily_digest: str = "Daily digest: {value}"
     new_articles: str = "What is new"
     new_since: str = "New since {date}"
-    nothing_new: str = "Nothing is new since {date}; the newest article is of {newest}."
+    nothing_new: str = "Nothing is new since {date}; {newest}."
     followed_sources: str = "Followed sources"
     nothing_followed: str = "Nothing is followed here yet: `/library follow add` follows a feed or site."
     source_added: str = "{name} is followed from now on ({kind}, {every}). Its articles become this server's own."
@@ -149,7 +177,11 @@ class Translations:
         "At most {count} source can be followed here: remove it first.",
         "At most {count} sources can be followed here: remove one first.",
     )
-    not_followable: str = "{address} cannot be followed ({reason})."
+    not_followable_passing: str = "{address} cannot be followed: it {words}."
+    not_followable_refused: str = "{address} cannot be followed: it {words}."
+    not_followable_missing: str = "{address} cannot be followed: it {words}."
+    not_followable_gone: str = "{address} cannot be followed: it {words}."
+    not_followable_unusable: str = "{address} cannot be followed: it {words}."
     kind_feed: str = "feed"
     kind_sitemap: str = "sitemap"
     kind_page: str = "page"
@@ -197,8 +229,9 @@ class Translations:
     votes: tuple[str, str] = ("{count} vote", "{count} votes")
     wrong_day: str = "A day looks like 2025-10-17. Please use that for since: and until:."
     since_after_until: str = "since: {since} is after until: {until}. Please swap them."
-    in_the_future: str = "since: {day} lies in the future. The newest article is of {newest}."
-    unknown_outlet: str = "No outlet here is called «{source}». Nearest: {outlets}."
+    in_the_future: str = "since: {day} lies in the future; {newest}."
+    unknown_outlet: str = "No outlet here is called “{source}”. Nearest: {outlets}."
+    outlets_unknown: str = "No outlet here is called “{source}”: no article names its outlet."
     articles: tuple[str, str] = ("{count} article", "{count} articles")
     from_to: str = "{oldest} to {newest}"
     help: str = """\
@@ -224,11 +257,19 @@ not say, I say that, and what comes nearest.
         """A sentence by its field's name, its braces filled in; of one with two forms, that for `count`."""
         sentence: str | tuple[str, str] = getattr(self, name)
         chosen = sentence if isinstance(sentence, str) else sentence[values["count"] != 1]
-        return chosen.format(**values)
+        return chosen.format(**{key: self.number(one) if isinstance(one, int) else one for key, one in values.items()})
+
+    def number(self, value: int) -> str:
+        """A number with its thousands apart."""
+        return f"{value:,}".replace(",", self.thousands)
+
+    def newest(self, moment: datetime | None) -> str:
+        """Of when the newest article is, as the end of a sentence."""
+        return self.none_dated if moment is None else self.newest_is.format(date=self.date(moment))
 
     def count(self, number: int, forms: tuple[str, str]) -> str:
         """A number of things, by the form for one or for another number."""
-        return forms[number != 1].format(count=f"{number:,}")
+        return forms[number != 1].format(count=self.number(number))
 
     def date(self, moment: datetime | None, guessed: bool = False) -> str:
         if moment is None:
@@ -245,24 +286,42 @@ not say, I say that, and what comes nearest.
 ENGLISH = Translations()
 
 GERMAN = Translations(
+    name="Deutsch",
+    thousands=".",
     months=("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."),
     day="{day}. {month} {year}",
     as_of="Stand {date}",
     about="etwa {date}",
-    updated="{date}, geändert {changed}",
+    updated="{date}, geändert am {changed}",
     outlets=("{count} Medium", "{count} Medien"),
     written_by="geschrieben von {model}",
     asked_by="{user} fragt",
     the_articles_do_not_say="Die Artikel sagen dazu nichts",
-    nearest="Am nächsten, aber keine Antwort",
+    nearest="Am nächsten dran, aber keine Antwort",
     closest="Am nächsten dran, aber vielleicht keine Antwort darauf",
     nothing_nearest="In der Bibliothek steht nichts, das dieser Frage nahekommt.",
     library_empty="Hier gibt es noch keine Artikel. Admins fügen welche mit /library add hinzu.",
-    english_only="Ich lese die Artikel auf Englisch: bitte auf Englisch fragen.",
+    english_only="Ich lese die Artikel auf Englisch: bitte auf Englisch fragen. /help sagt, was ich lese und wie man fragt.",
+    articles_disagree="Die Artikel widersprechen sich: {values}.",
+    read_as="Verstanden als: {question}",
+    left_out=(
+        "Eine weitere Textstelle passte nicht in das, was {model} auf einmal liest.",
+        "{count} weitere Textstellen passten nicht in das, was {model} auf einmal liest.",
+    ),
+    model_translated="Ein Sprachmodell hat dies aus der belegten englischen Antwort übersetzt.",
+    model_interrupted="Das Sprachmodell wurde unterbrochen; dies hatte es bis dahin fertig.",
+    model_not_used="Das Sprachmodell hat nichts Belegbares geschrieben, deshalb ist hier nur zitiert.",
+    model_failed="Das Sprachmodell antwortet gerade nicht: bitte später noch einmal fragen.",
+    question_not_taken="Diese Frage kann ich nicht annehmen: frag, was die Artikel sagen.",
+    file_unreadable="Aus der Datei ließ sich kein Artikel lesen: speichere ihn als Text und häng ihn an.",
+    work_stopped="Das wurde abgebrochen, bevor es fertig war: bitte noch einmal. Was gespeichert ist, bleibt.",
+    library_busy="Ein anderes Programm schreibt gerade in die Bibliothek: bitte in einigen Minuten noch einmal versuchen.",
     no_reason="Sie nennen keinen Grund außer dem, was ich zitiert habe.",
     no_date="Sie nennen kein Datum außer dem, was ich zitiert habe.",
     no_more="Mehr als das steht nicht in den Artikeln, die ich zitiert habe.",
-    nothing_so_new="Nichts {filter}; der neueste Artikel ist vom {date}.",
+    nothing_so_new="Nichts {filter}; {newest}.",
+    newest_is="der neueste Artikel ist vom {date}",
+    none_dated="kein Artikel hat ein Datum",
     nothing_within="In den Artikeln {filter} steht dazu nichts.",
     looked_only="Ich habe nur in Artikel {filter} gesehen.",
     from_outlets="von {sources}",
@@ -304,6 +363,13 @@ GERMAN = Translations(
     ),
     no_watching="Der Betreiber dieses Bots hat das Beobachten ausgeschaltet.",
     answer_changed="Die Antwort hat sich geändert",
+    now_answered="Die Artikel sagen jetzt etwas dazu.",
+    no_longer_said="Die Artikel sagen nichts mehr dazu.",
+    now_reworded="Die Artikel sagen jetzt zuerst etwas anderes.",
+    quoted_withdrawn="Den zitierten Artikel hat sein Medium zurückgezogen.",
+    quoted_corrected="Der zitierte Artikel wurde geändert und sagt das nicht mehr.",
+    quoted_deleted="Der zitierte Artikel wurde aus der Bibliothek gelöscht.",
+    answer_was_forgotten="Was ich zitiert hatte, ist mit seinem Artikel gelöscht.",
     said_now="Jetzt, Stand {date}",
     said_before="Vorher, Stand {date}",
     watched_questions="Beobachtete Fragen",
@@ -321,7 +387,7 @@ GERMAN = Translations(
     one_at_a_time="Deine letzte Frage wird noch beantwortet. Bitte eine nach der anderen.",
     queue_full="Gerade warten zu viele Fragen. Bitte in einer Minute noch einmal fragen.",
     budget_spent=(
-        "Dieser Server hat seine eine Frage für heute gestellt. Um Mitternacht UTC geht es weiter.",
+        "Dieser Server hat seine eine Frage für heute verbraucht. Um Mitternacht UTC geht es weiter.",
         "Dieser Server hat seine {count} Fragen für heute verbraucht. Um Mitternacht UTC geht es weiter.",
     ),
     wrong_channel="In diesem Kanal antworte ich nicht. Versuche es in {channels}.",
@@ -329,17 +395,17 @@ GERMAN = Translations(
     no_direct_messages="Auf private Nachrichten antworte ich hier nicht. Frag mich auf einem Server.",
     closing="Ich starte gerade neu und nehme eine Minute lang keine Fragen an.",
     interrupted="Ich wurde neu gestartet, bevor diese Antwort fertig war. Bitte noch einmal fragen.",
-    took_too_long="Das hat länger als {seconds} s gedauert, also habe ich aufgehört. Bitte enger fragen.",
+    took_too_long="Das hat länger als {seconds} s gedauert, also habe ich aufgehört. Bitte noch einmal fragen, vielleicht enger.",
     stale="Diese Antwort habe ich nicht mehr. Stell die Frage noch einmal, dann gehen auch die Knöpfe.",
     no_question=(
         "Hallo! Frag mich, was die Artikel sagen: erwähne mich mit einer Frage, oder nimm /ask. "
         "Zum Beispiel: What’s new? Unter einer Antwort kannst du weiterfragen. /help sagt mehr."
     ),
     too_long="Deine Frage hat {length} Zeichen, höchstens {limit} gehen. Bitte stell eine kürzere.",
-    cannot_read="Ich kann diese Nachricht nicht lesen. Erwähne mich darin, oder drück «Nachfragen» unter der Antwort.",
+    cannot_read="Ich kann diese Nachricht nicht lesen. Erwähne mich darin, oder drück „Nachfragen“ unter der Antwort.",
     asked="{user} hat gefragt: {question}",
     in_file="… alles steht in der angehängten Datei.",
-    admins_only="Das dürfen nur Leute mit dem Recht «Server verwalten», auf einem Server.",
+    admins_only="Das dürfen nur Leute mit dem Recht „Server verwalten“, auf einem Server.",
     command_changed="Dieser Befehl hat sich geändert. Bitte in einer Minute noch einmal versuchen.",
     not_done="Nicht erledigt",
     none_yet="Noch nichts.",
@@ -372,7 +438,7 @@ GERMAN = Translations(
     daily_digest="Tägliche Übersicht: {value}",
     new_articles="Was es Neues gibt",
     new_since="Neu seit dem {date}",
-    nothing_new="Seit dem {date} gibt es nichts Neues; der neueste Artikel ist vom {newest}.",
+    nothing_new="Seit dem {date} gibt es nichts Neues; {newest}.",
     followed_sources="Verfolgte Quellen",
     nothing_followed="Hier wird noch nichts verfolgt: `/library follow add` verfolgt einen Feed oder eine Website.",
     source_added="{name} wird ab jetzt verfolgt ({kind}, {every}). Die Artikel gehören diesem Server.",
@@ -384,7 +450,11 @@ GERMAN = Translations(
         "Höchstens {count} Quelle kann hier verfolgt werden: bitte sie erst entfernen.",
         "Höchstens {count} Quellen können hier verfolgt werden: bitte erst eine entfernen.",
     ),
-    not_followable="{address} kann nicht verfolgt werden ({reason}).",
+    not_followable_passing="{address} ist gerade nicht zu lesen: prüf die Adresse, oder versuch es später noch einmal.",
+    not_followable_refused="{address} lässt Programme wie mich nicht lesen.",
+    not_followable_missing="{address} gibt es nicht (404): prüf die Adresse.",
+    not_followable_gone="{address} gibt es nicht mehr (410).",
+    not_followable_unusable="{address} kann nicht verfolgt werden: prüf die Adresse.",
     kind_feed="Feed",
     kind_sitemap="Sitemap",
     kind_page="Seite",
@@ -398,7 +468,7 @@ GERMAN = Translations(
     source_gone="wird nicht mehr gelesen, es gibt sie nicht mehr",
     in_stories="{articles} zu {stories}",
     newest_of_more="die neuesten von noch mehr",
-    stories=("{count} Geschichte", "{count} Geschichten"),
+    stories=("{count} Thema", "{count} Themen"),
     everywhere="alle",
     on="an",
     off="aus",
@@ -429,8 +499,9 @@ GERMAN = Translations(
     votes=("{count} Stimme", "{count} Stimmen"),
     wrong_day="Ein Tag sieht so aus: 2025-10-17. Bitte so für since: und until: schreiben.",
     since_after_until="since: {since} liegt nach until: {until}. Bitte vertauschen.",
-    in_the_future="since: {day} liegt in der Zukunft. Der neueste Artikel ist vom {newest}.",
-    unknown_outlet="Kein Medium hier heißt «{source}». Am nächsten: {outlets}.",
+    in_the_future="since: {day} liegt in der Zukunft; {newest}.",
+    unknown_outlet="Kein Medium hier heißt „{source}“. Am nächsten: {outlets}.",
+    outlets_unknown="Kein Medium hier heißt „{source}“: kein Artikel nennt sein Medium.",
     articles=("{count} Artikel", "{count} Artikel"),
     from_to="{oldest} bis {newest}",
     help="""\
@@ -442,7 +513,7 @@ In einem Thread oder einer Kette von Antworten weiß ich, was vorher war; **Nach
 nichts dazu, dann sage ich das, und was am nächsten kommt.
 **Was ich lese** {library}
 
-**Was es Neues gibt** `/digest since:` ein Tag: ein zitierter Satz je Artikel, nach Geschichten.
+**Was es Neues gibt** `/digest since:` ein Tag: ein zitierter Satz je Artikel, nach Themen.
 
 **Unter einer Antwort** *Textstellen* zeigt jedes Zitat in seiner Umgebung, *Nur Neueres* fragt noch einmal nach \
 späteren Artikeln, *Sag mir, wenn sich das ändert* beobachtet die Frage, wie `/watch add`; `/watch list` und `/watch stop` \

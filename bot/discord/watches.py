@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import discord
 
@@ -14,7 +13,7 @@ from bot.discord.buttons import change_buttons
 from bot.discord.conversation import Place, Question
 from bot.discord.metrics import Metrics
 from bot.discord.render_watches import change_page
-from bot.discord.replies import SEND_FAILURES, ChannelReply, open_text_channel
+from bot.discord.replies import SEND_FAILURES, ChannelReply, open_text_channel, sent_message
 from bot.discord.state import PRIVATE, today
 from rag.answer import Answer
 from rag.watched_questions import Changed, WatchedQuestions, as_asked_again, new_watch
@@ -32,8 +31,6 @@ PATIENCE = 20
 """Looks during which more may arrive before what is there is asked about: one ingest arrives in many parts."""
 TELL_AGAIN = 300.0
 """Seconds until a change that could not be told is tried again; a restart tries at once."""
-CLOCKS_APART = timedelta(hours=1)
-"""How far this machine's clock may be ahead of Discord's where a message is looked for."""
 ASKER = "asker"
 
 
@@ -46,6 +43,10 @@ class WatchService:
     answers: AnswerService
     metrics: Metrics
     latest: float = NEVER
+    revision: str = ""
+    """The library's when all quotes were last seen to stand."""
+    arrivals: tuple[tuple[float, float], Arrivals] | None = None
+    """What arrived between two moments: many watches have seen the same."""
     looks_while_arriving: int = 0
     failed: dict[int, float] = field(default_factory=dict)
     """Changes that could not be told, and when that was last tried."""
@@ -114,28 +115,47 @@ class WatchService:
             await asyncio.sleep(self.answers.settings.discord_watch_seconds)
 
     async def look(self) -> None:
-        """Ask again whatever something new is near, one question after the other, and tell what changed."""
-        latest = await self.answers.engine.library.latest_arrival()
+        """Ask again whatever something new is near, or whose quotes no longer stand; one question after the other."""
+        library = self.answers.engine.library
+        latest, revision = await library.latest_arrival(), await library.revision()
         settled = latest == self.latest or self.looks_while_arriving >= PATIENCE
         self.looks_while_arriving = 0 if settled else self.looks_while_arriving + 1
         self.latest = latest
-        arrivals: Arrivals | None = None
-        after = NEVER
-        for watch in await self.watched.due(latest):
-            if not self.may_ask(watch) or not (settled or watch.is_new):
+        # No quote falls while nothing changes.
+        may_have_fallen, passed_over = revision != self.revision, False
+        for watch in await self.watched.of_channels():
+            if not (may_have_fallen or watch.is_due(latest)):
                 continue
-            if arrivals is None or watch.checked != after:
-                after = watch.checked
-                arrivals = await self.answers.engine.library.arrivals(latest if watch.is_new else watch.checked)
-            libraries = self.answers.guild_settings.libraries(watch.server)
-            if await self.watched.is_near(watch, arrivals, libraries):
-                # People's questions first.
-                await wait_at_most(self.answers.queue.empty, LONGEST_WAIT)
-                began = time.perf_counter()
-                await self.watched.ask_again(watch, arrivals.latest, libraries, today())
-                self.metrics.watched_asked.inc()
-                await self.tell_changes()
-                await asyncio.sleep(REST * (time.perf_counter() - began))
+            if not self.may_ask(watch) or not (settled or watch.is_new):
+                passed_over = True
+                continue
+            standing = await self.watched.standing(watch)
+            # What is being stored is in no answer for some seconds, and would be told of as gone.
+            passed_over = passed_over or standing == "unfinished"
+            if standing != "unfinished" and (standing != "stands" or await self.is_near(watch, latest)):
+                passed_over = not await self.ask_again(watch, latest) or passed_over
+        self.revision = "" if passed_over else revision
+
+    async def is_near(self, watch: Watch, latest: float) -> bool:
+        """True if something that a watch has not seen may change its answer."""
+        if not watch.is_due(latest):
+            return False
+        after = latest if watch.is_new else watch.checked
+        if self.arrivals is None or self.arrivals[0] != (after, latest):
+            self.arrivals = ((after, latest), await self.answers.engine.library.arrivals(after))
+        return await self.watched.is_near(watch, self.arrivals[1], self.answers.guild_settings.libraries(watch.server))
+
+    async def ask_again(self, watch: Watch, latest: float) -> bool:
+        """Ask one question while nobody else's is waiting, and tell what changed; False where it is to be asked again."""
+        # People's questions first.
+        await wait_at_most(self.answers.queue.empty, LONGEST_WAIT)
+        began = time.perf_counter()
+        libraries = self.answers.guild_settings.libraries(watch.server)
+        was_answered = await self.watched.ask_again(watch, latest, libraries, today())
+        self.metrics.watched_asked.inc()
+        await self.tell_changes()
+        await asyncio.sleep(REST * (time.perf_counter() - began))
+        return was_answered
 
     def may_ask(self, watch: Watch) -> bool:
         """False for a server that the bot does not see just now, and where the day's budget is spent."""
@@ -166,7 +186,7 @@ class WatchService:
 
     async def tell(self, change: WatchChange) -> None:
         """Tell a change, unless a try that was killed before it was noted came through. Raises SEND_FAILURES."""
-        changed = Changed.of(change)
+        changed = await self.watched.changed(change)
         channel = None if changed is None else await self.open_channel(change.watch)
         if changed is None or channel is None or (change.tried and await is_shown_in(channel, changed)):
             await self.watched.note_told(change)
@@ -218,16 +238,11 @@ def channel_guild(channel: "discord.abc.MessageableChannel") -> int:
 
 
 async def is_shown_in(channel: "discord.abc.MessageableChannel", changed: Changed) -> bool:
-    """True if a message of this channel shows the changed answer: its buttons carry the answer's id.
+    """True if a message of this channel shows the changed answer: its buttons carry the answer's id."""
 
-    Discord itself keeps one of two messages with one nonce, but for some minutes only.
-    """
-    try:
-        async for message in channel.history(limit=None, after=changed.found_after - CLOCKS_APART):
-            rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
-            ids = [getattr(button, "custom_id", None) or "" for row in rows for button in row.children]
-            if any(custom_id.endswith(f":{changed.after.id}") for custom_id in ids):
-                return True
-    except discord.Forbidden:
-        log.warning("channel not read, a change may be told twice")
-    return False
+    def shows(message: discord.Message) -> bool:
+        rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
+        ids = [getattr(button, "custom_id", None) or "" for row in rows for button in row.children]
+        return any(custom_id.endswith(f":{changed.after.id}") for custom_id in ids)
+
+    return bool(await sent_message(channel, changed.found_after, shows))

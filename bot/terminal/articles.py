@@ -120,11 +120,13 @@ def article_table(listed: Sequence[ListedArticle]) -> Table:
     table.add_column("Title", overflow="fold")
     table.add_column("State", no_wrap=True)
     for entry in listed:
-        outlet, date, title, state, article_id, error = listed_fields(entry)
-        cell = Text(title).append(f"\n{article_id}", style="dim")
+        headline = headline_of(entry.article)
+        cell = Text(safe(headline.title)).append(f"\n{safe(headline.article_id)}", style="dim")
         if entry.last_error:
-            cell.append(f"\n{error}", style="red")
-        table.add_row(Text(outlet), Text(date), cell, Text(state, style="" if entry.state == "ready" else "yellow"))
+            cell.append(f"\n{safe(entry.last_error)}", style="red")
+        outlet = Text(safe(headline.source)) if headline.source else Text("no outlet", style="dim")
+        date = Text(date_words(headline)) if headline.published else Text("undated", style="dim")
+        table.add_row(outlet, date, cell, Text(entry.state, style="" if entry.state == "ready" else "yellow"))
     return table
 
 

@@ -41,12 +41,12 @@ def digest_lines(digest: Digest, since: datetime | None) -> list[Text]:
     for story in digest.stories:
         lines += [Text(), Text(safe(story[0].headline.title), style="bold")]
         for entry in story:
-            lines += entry_lines(entry)
+            lines += entry_lines(entry, under=story[0].headline.title)
     return lines
 
 
-def entry_lines(entry: DigestEntry) -> list[Text]:
-    """An article's key sentence, which article it is, and where else its text appeared."""
+def entry_lines(entry: DigestEntry, under: str) -> list[Text]:
+    """An article's key sentence, which article it is, and where else its text appeared; its title where it is not `under` it."""
     copies = [copy_line(copy) for copy in entry.copies]
     sentence = [quoted(entry.sentence, numbered=False)] if entry.sentence else []
-    return [*sentence, Text(f"    {headline_words(entry.headline)}"), *copies]
+    return [*sentence, Text(f"    {headline_words(entry.headline, titled=entry.headline.title != under)}"), *copies]

@@ -103,11 +103,11 @@ def copy_line(copy: Headline) -> Text:
     return Text(f"    also: {headline_words(copy)}", style="dim")
 
 
-def headline_words(headline: Headline | Citation) -> str:
-    """Title · date · outlet or file · link."""
+def headline_words(headline: Headline | Citation, titled: bool = True) -> str:
+    """Title, unless that stands above it · date · outlet or file · link."""
     title = safe(headline.title) + (" (title derived)" if headline.title_derived else "")
     parts = [
-        title,
+        title if titled else "",
         date_words(headline) or "undated",
         safe(headline.source) or safe(headline.article_id),
         web_link(headline.url),

@@ -11,15 +11,28 @@ from bot.scope import scope_of
 from bot.terminal.errors import ANSWERED, FAILED, notify
 from bot.terminal.render import answer_lines, count_words, dated, joined, make_console, safe
 from bot.terminal.text_io import writes_unicode
-from rag.answer import Answer, answer_json
+from rag.answer import QUOTED_FORGOTTEN, Answer, answer_json
 from rag.engine import Engine
 from rag.errors import QuestionError
 from rag.factory import open_engine
 from rag.settings import Settings
 from rag.watched_questions import Changed, WatchedQuestions, as_asked_again, new_watch
-from rag.watching import Arrivals
+from rag.watching import Arrivals, Difference, Standing, was_forgotten
 from vectorstore.values import SHARED_LIBRARY
 from vectorstore.watches import Watch, WatchStore
+
+DIFFERENCES: dict[Difference, str] = {
+    "answered": "The articles say something of it now.",
+    "refused": "The articles no longer say.",
+    "reworded": "The articles say something else first.",
+}
+CAUSES: dict[Standing, str] = {
+    "stands": "",
+    "unfinished": "",
+    "withdrawn": "The article that was quoted has been withdrawn by its publisher.",
+    "corrected": "The article that was quoted has been changed and no longer says this.",
+    "deleted": "The article that was quoted has been deleted from the library.",
+}
 
 
 async def add_watch(settings: Settings, question: str, sources: tuple[str, ...]) -> int:
@@ -72,7 +85,7 @@ async def run_watches(settings: Settings, as_json: bool) -> int:
         asked = await ask_again(engine, watched)
         changes = await watched.untold(terminal=True)
         for change in changes:
-            changed = Changed.of(change)
+            changed = await watched.changed(change)
             if changed is not None:
                 if as_json:
                     click.echo(as_json_line(change_json(change.watch, changed)))
@@ -85,24 +98,28 @@ async def run_watches(settings: Settings, as_json: bool) -> int:
 
 
 async def ask_again(engine: Engine, watched: WatchedQuestions) -> int:
-    """Ask every watched question near which something arrived; returns how many were asked."""
+    """Ask every watched question near which something arrived, or whose quotes no longer stand; returns how many."""
     latest, asked = await engine.library.latest_arrival(), 0
     since: dict[float, Arrivals] = {}
     for watch in await watched.of_terminal():
-        if watch.is_due(latest):
-            if watch.checked not in since:
-                since[watch.checked] = await engine.library.arrivals(latest if watch.is_new else watch.checked)
-            if await watched.is_near(watch, since[watch.checked], (SHARED_LIBRARY,)):
-                day = datetime.now(UTC).date().isoformat()
-                await watched.ask_again(watch, latest, (SHARED_LIBRARY,), day)
-                asked += 1
+        standing = await watched.standing(watch)
+        # What another process is storing at this moment is asked about the next time.
+        if standing == "unfinished" or (standing == "stands" and not watch.is_due(latest)):
+            continue
+        if watch.checked not in since:
+            since[watch.checked] = await engine.library.arrivals(latest if watch.is_new else watch.checked)
+        if standing != "stands" or await watched.is_near(watch, since[watch.checked], (SHARED_LIBRARY,)):
+            day = datetime.now(UTC).date().isoformat()
+            await watched.ask_again(watch, latest, (SHARED_LIBRARY,), day)
+            asked += 1
     return asked
 
 
 def change_lines(watch: Watch, changed: Changed) -> list[Text]:
-    """What a watched question is answered with now and, below it, what was said before, both dated."""
+    """How the answer to a watched question changed, what it is now and what was said before, both dated."""
     return [
         Text(f"Changed: {safe(watch.question)}", style="bold"),
+        Text(change_sentence(changed)),
         *said_lines(f"Now ({dated(changed.found_after)})", changed.after),
         Text(),
         *said_lines(f"Before ({dated(changed.found_before)})", changed.before),
@@ -110,17 +127,26 @@ def change_lines(watch: Watch, changed: Changed) -> list[Text]:
     ]
 
 
+def change_sentence(changed: Changed) -> str:
+    """What changed and, where that is known, why."""
+    return " ".join(filter(None, (DIFFERENCES[changed.difference], CAUSES[changed.cause])))
+
+
 def change_json(watch: Watch, changed: Changed) -> dict[str, object]:
     """A change as `--json` prints it, with both answers whole."""
     return {
         "schema": "dateline/change/1",
         "watch": watch_json(watch),
+        "difference": changed.difference,
+        "cause": changed.cause,
         "before": {"found": changed.found_before.isoformat(), "answer": answer_json(changed.before)},
         "after": {"found": changed.found_after.isoformat(), "answer": answer_json(changed.after)},
     }
 
 
 def said_lines(when: str, answer: Answer) -> list[Text]:
+    if was_forgotten(answer):
+        return [Text(f"{when}:", style="bold"), Text(QUOTED_FORGOTTEN)]
     return [Text(f"{when}:", style="bold"), *answer_lines(answer)]
 
 

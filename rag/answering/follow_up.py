@@ -24,7 +24,8 @@ from rag.text import jaccard, stems_of, words_of
 from vectorstore.values import Hit, Span
 
 TIME = re.compile(
-    rf"(?:\b(?:on|in|at|by|until|since|from|before|after|within|next|last|this) )?(?:{DATE.pattern})"
+    r"(?:\b(?:on|in|at|by|until|since|from|before|after|within|next|last|this) )?(?:\b\d{1,2} )?"
+    rf"(?:{DATE.pattern})(?:,? (?:1\d{{3}}|20\d{{2}})\b)?"
     r"|\b(?:next|last|this|within|in) (?:\w+ ){0,2}(?:days?|weeks?|months?|years?)\b"
 )
 CLAUSE_END = re.compile(r"[,;]\s")
@@ -32,17 +33,27 @@ CERTAIN = 0.75
 """A sentence must be at least this probable, relative to the best one. A guess: at 0.5 "When?" finds dates of other events."""
 SAME_SUBJECT = 0.6
 """Or it holds this share of the answer before, and says more. A guess."""
+SAME_EVENT = 0.7
+"""Share of the question's words that a sentence with a date must hold where it does not go on with the answer before. An article
+tells of several events, each with its date, and the reader takes the next best. A guess: of three words all, of four three."""
 
 
 def quote_what_is_asked(
-    asks: str, told: Sequence[str], score: AnswerabilityScore, hits: Sequence[Hit], readings: Sequence[Reading]
+    asks: str,
+    question: str,
+    told: Sequence[str],
+    score: AnswerabilityScore,
+    hits: Sequence[Hit],
+    readings: Sequence[Reading],
 ) -> tuple[str, tuple[Citation, ...]]:
     """The sentence that gives the reason ("why") or date ("when"), or that part of one told before; ("", ()) for none.
 
-    told: the texts of the answers before, newest last.
+    question: what is asked when "When?" is read with the question before. told: the texts of the answers before, newest last.
     """
     for candidate, probability in without_instructions(score.ranked, hits):
-        about = probability >= CERTAIN * score.ranked[0][1] or goes_on(candidate, told[-1], hits)
+        probable = probability >= CERTAIN * score.ranked[0][1]
+        fits = names_event(candidate, question, hits) if asks == "when" else probable
+        about = fits or goes_on(candidate, told[-1], hits)
         given = given_in(candidate, asks, hits, readings) if about and candidate.is_statement else None
         if given is None:
             continue
@@ -108,6 +119,11 @@ def given_in(candidate: Candidate, asks: str, hits: Sequence[Hit], readings: Seq
     first = read[0] + hits[candidate.hit].chunk.start - candidate.span[0] if read else 0
     last = read[1] + hits[candidate.hit].chunk.start - candidate.span[0] if read else 0
     return next((found.span() for found in TIME.finditer(text) if found.start() < last and first < found.end()), None)
+
+
+def names_event(candidate: Candidate, question: str, hits: Sequence[Hit]) -> bool:
+    """True if the sentence is about what was asked, and not only about the same thing."""
+    return coverage(content_stems(question), stems_of(text_of(candidate, hits))) >= SAME_EVENT
 
 
 def goes_on(candidate: Candidate, before: str, hits: Sequence[Hit]) -> bool:

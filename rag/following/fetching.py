@@ -45,11 +45,15 @@ class Failure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FetchFailed:
-    """reason: the end of a sentence whose beginning is the address. retry_after: seconds that the server asked for, or 0."""
+    """reason: the end of a sentence whose beginning is the address. retry_after: seconds that the server asked for, or 0.
+
+    status: what the server answered, 0 where there was no whole answer or it was not the reason.
+    """
 
     failure: Failure
     reason: str
     retry_after: float = 0.0
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +217,8 @@ def failed_status(response: aiohttp.ClientResponse, now: float) -> FetchFailed:
     if status in (401, 402, 403, 451):
         return FetchFailed(Failure.REFUSED, f"is not open to this program (the server answers {status})", wait)
     if status == 429:
-        return FetchFailed(Failure.PASSING, "is asked too often (429): it is asked less often now", wait)
-    return FetchFailed(Failure.PASSING, f"cannot be had just now (the server answers {status})", wait)
+        return FetchFailed(Failure.PASSING, "is asked too often (429): it is asked less often now", wait, status)
+    return FetchFailed(Failure.PASSING, f"cannot be had just now (the server answers {status})", wait, status)
 
 
 def seconds_to_wait(retry_after: str, now: float) -> float:

@@ -17,7 +17,7 @@ from rag.following.clock import Clock, RealClock
 from rag.following.feeds import Entry, Feed, NotAFeed, distinct, key_of, read_feed
 from rag.following.fetching import Failure, Fetched, Fetcher, FetchFailed, FetchLimits, Seen, Unfetchable, unpacked
 from rag.following.guard import reachable_addresses
-from rag.following.pages import FollowLimits, PageReader, SourceReport
+from rag.following.pages import FollowLimits, GiveWay, PageReader, SourceReport, go_on
 from rag.following.polite import PoliteFetcher
 from rag.following.schedule import DAY, HOUR, next_read, next_try
 from rag.ingestion.documents import Documents
@@ -250,15 +250,20 @@ async def open_fetcher(settings: Settings, clock: Clock) -> AsyncIterator[Polite
 
 @asynccontextmanager
 async def open_follower(
-    settings: Settings, library: Library, clock: Clock | None = None, dice: Random | None = None
+    settings: Settings,
+    library: Library,
+    clock: Clock | None = None,
+    dice: Random | None = None,
+    give_way: GiveWay = go_on,
 ) -> AsyncIterator[Follower]:
-    """What reads the sources of a library's database."""
+    """What reads the sources of a library's database, and gives way to others between two pages."""
     clock = clock or RealClock()
     limits = FollowLimits(settings.follow_pages, settings.follow_run_seconds)
     store = FollowedStore(library.storage.ledger.database)
     with Documents() as documents:
         async with open_fetcher(settings, clock) as fetcher:
             pages = PageReader(library, store, fetcher, documents, limits, dice or Random())
+            pages.give_way = give_way
             yield Follower(library, store, pages, settings.retention_days)
 
 

@@ -4,9 +4,11 @@ An entry is noted as stored only after its article is whole.
 """
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import TypeAlias
 
 from rag.following.articles import (
     PAGE_TYPES,
@@ -53,6 +55,8 @@ from vectorstore.lock import ShouldStop, never_stop
 
 STORED_AT_ONCE = 8
 """Articles stored together: an ingest notices within that many that it is to stop."""
+GiveWay: TypeAlias = Callable[[float], Awaitable[None]]
+"""Awaited between two steps of work, with the seconds that the last one took: others may need the machine."""
 LOOKED_FOR = 30 * DAY
 """How long a page that was never had, or that is gone, is looked for."""
 ACCEPT_PAGE = "text/html, application/xhtml+xml, application/pdf;q=0.9, text/plain;q=0.8"
@@ -121,6 +125,7 @@ class PageReader:
         self.limits = limits
         self.dice = dice
         self.stopped: ShouldStop = never_stop
+        self.give_way: GiveWay = go_on
         self.writing = asyncio.Lock()
 
     async def read_due(self, report: SourceReport) -> None:
@@ -137,6 +142,7 @@ class PageReader:
             present = await asyncio.to_thread(self.store.entry, entry.source, entry.key)
             if present is None or present.next_check is None:
                 continue
+            await self.give_way(0.0)
             await self.read_entry(present, report, batch)
             if len(batch.readings) >= STORED_AT_ONCE:
                 await self.store_batch(batch, report)
@@ -381,15 +387,22 @@ class PageReader:
         if not batch.readings:
             return
         readings: Sequence[ReadArticle] = batch.readings
+        began = time.perf_counter()
         async with self.writing:
             stored = await self.library.store(readings, report.source.library, self.stopped)
+        took = time.perf_counter() - began
         report.added += stored.added
         report.changed += stored.changed
         report.unchanged += stored.unchanged
         await self.note(*batch.entries)
         batch.readings, batch.entries = [], []
+        await self.give_way(took)
 
 
 def outlet_of(source: Source) -> str:
     """The outlet that a source's name stands for; that of a page is the page's own."""
     return "" if source.kind == "page" else source.title
+
+
+async def go_on(_seconds: float) -> None:
+    """Give way to nobody."""

@@ -18,16 +18,16 @@ MAX_CRAWL_DELAY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A site's rules as far as they concern us. unreadable: why there are none, and nothing is fetched meanwhile."""
+    """A site's rules as far as they concern us. unreadable: why they could not be had, and nothing is fetched meanwhile."""
 
     parsed: Protego
     until: float
-    unreadable: str = ""
+    unreadable: FetchFailed | None = None
 
     def refusal(self, url: str) -> FetchFailed | None:
         """Why this address is not fetched, None where it may be."""
         if self.unreadable:
-            return FetchFailed(Failure.PASSING, f"is not fetched because the site's robots.txt {self.unreadable}")
+            return self.unreadable
         if not self.parsed.can_fetch(url, PRODUCT):
             return FetchFailed(Failure.REFUSED, "is not for programs, the site's robots.txt says")
         return None
@@ -66,6 +66,13 @@ class Robots:
             # What may not be reached at all says so itself when it is fetched.
             absent = fetched.failure is not Failure.PASSING
             kept = KEPT_SECONDS if absent else max(KEPT_AFTER_FAILURE, fetched.retry_after)
-            return Rules(Protego.parse(""), self.clock.now() + kept, "" if absent else fetched.reason)
+            return Rules(Protego.parse(""), self.clock.now() + kept, None if absent else without_rules(fetched))
         text = fetched.content.decode("utf-8", "replace")
         return Rules(Protego.parse(text), self.clock.now() + KEPT_SECONDS)
+
+
+def without_rules(failed: FetchFailed) -> FetchFailed:
+    """Why nothing is fetched from a site whose rules could not be had; a server that is down has no rules to speak of."""
+    if not failed.status:
+        return FetchFailed(Failure.PASSING, failed.reason)
+    return FetchFailed(Failure.PASSING, f"is not fetched because the site's robots.txt {failed.reason}")

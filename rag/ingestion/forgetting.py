@@ -3,28 +3,36 @@
 What is to be forgotten is noted first and struck off last: killed anywhere, the next run finishes it.
 """
 
+import math
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from rag.answer import Answer, Citation, Headline, Refusal, answer_from_record, answer_to_record
+from rag.answer import (
+    QUOTED_FORGOTTEN,
+    Answer,
+    Citation,
+    Headline,
+    Refusal,
+    answer_from_record,
+    answer_to_record,
+)
 from rag.ingestion.indexing import Storage, batches, raise_if_stopped, remove
 from vectorstore.answers import AnswerStore, articles_named
 from vectorstore.followed import FollowedStore
 from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import ArticleKey, Hit
-from vectorstore.watches import WatchStore
+from vectorstore.watches import NOTHING_SAID, Restated, Said, WatchStore
 from vectorstore.wiping import wipe_database, wipe_vectors
 
 REMOVED_AT_ONCE = 200
 """Articles deleted between two polls for a stop."""
-QUOTED_FORGOTTEN = "An article that was quoted here has been deleted from the library."
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was forgotten: articles, and the stored answers, watched questions and changes to be told that quoted them.
+    """What was forgotten: articles, and the stored answers and watched questions that quoted them.
 
     left: why bytes of them may still be on the disk, "" where none are; forgetting again tries that again.
     """
@@ -80,29 +88,61 @@ def take_from_answers(store: AnswerStore, forgotten: Set[ArticleKey]) -> int:
         kept = without_articles(answer, forgotten)
         if kept != answer:
             question, record = kept.standalone_question, answer_to_record(kept)
-            store.save(replace(stored, standalone_question=question, record=record))
+            store.replace(replace(stored, standalone_question=question, record=record))
             count += 1
     return count
 
 
 def take_from_watches(store: WatchStore, forgotten: Set[ArticleKey]) -> int:
-    """Make those watches new that said something of these articles, and drop changes that would tell of them."""
-    ids = {article_id for _, article_id in forgotten}
+    """Take every word of these articles out of what watched questions said; returns how many of them said some.
 
-    def tells(record: str) -> bool:
-        if ids.isdisjoint(articles_named(record)):
-            return False
-        try:
-            answer = answer_from_record(record)
-        except ValidationError:
-            return True
-        return without_articles(answer, forgotten) != answer
+    A watch whose answer quoted one says so in its place: it is asked again, and whoever watches hears what it says now. A
+    change to such an answer, not told yet, is dropped with those after it: the next answer is compared with the one before.
+    """
 
-    quoting = [watch.id for watch in store.everything() if tells(watch.said)]
-    changes = [change for change, before, after in store.changes() if tells(before) or tells(after)]
-    if quoting or changes:
-        store.take_back(quoting, changes)
-    return len(quoting) + len(changes)
+    def restated(said: Said, changes: Sequence[tuple[int, Said, str]]) -> Restated | None:
+        kept: dict[int, str] = {}
+        for change_id, before, after in changes:
+            if tells(after, forgotten):
+                return Restated(said_without(before, forgotten), kept)
+            kept[change_id] = record_without(before.record, forgotten)
+        untouched = not tells(said.record, forgotten) and list(kept.values()) == [one.record for _, one, _ in changes]
+        return None if untouched else Restated(said_without(said, forgotten), kept)
+
+    return sum(store.restate(watch.id, restated) for watch in store.everything())
+
+
+def tells(record: str, forgotten: Set[ArticleKey]) -> bool:
+    """True if an answer's record has a word of these articles."""
+    return record_without(record, forgotten) != record
+
+
+def record_without(record: str, forgotten: Set[ArticleKey]) -> str:
+    """An answer's record without these articles, the same where it has none; "" for one of another shape that names some."""
+    if {article_id for _, article_id in forgotten}.isdisjoint(articles_named(record)):
+        return record
+    try:
+        answer = answer_from_record(record)
+    except ValidationError:
+        return ""
+    kept = without_articles(answer, forgotten)
+    return record if kept == answer else answer_to_record(kept)
+
+
+def said_without(said: Said, forgotten: Set[ArticleKey]) -> Said:
+    """What was said without these articles, by so little later that an answer that is being found meanwhile is told apart."""
+    record = record_without(said.record, forgotten)
+    return Said(record, math.nextafter(said.at, math.inf)) if record else NOTHING_SAID
+
+
+def articles_of(answer: Answer) -> frozenset[ArticleKey]:
+    """The articles that an answer holds words of; the headlines in it are of these, too."""
+    quoted = [*answer.citations, *answer.disagreement]
+    if answer.refusal is not None and answer.refusal.closest is not None:
+        quoted.append(answer.refusal.closest)
+    chunks = [chunk for hit in answer.hits for chunk in (hit.chunk, *hit.copies)]
+    named = [(one.library, one.article_id) for one in quoted]
+    return frozenset([*named, *((chunk.library, chunk.article_id) for chunk in chunks)])
 
 
 def without_articles(answer: Answer, forgotten: Set[ArticleKey]) -> Answer:

@@ -5,14 +5,17 @@ headers, footers, footnotes and comments are left out.
 """
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from rag.ingestion.dates import written_moment
 from rag.ingestion.decoding import Unreadable
 from rag.ingestion.document import DocumentFields, FieldsFound
 from vectorstore.values import GIVEN, GUESSED
@@ -28,6 +31,14 @@ DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 TERMS = "{http://purl.org/dc/terms/}"
 DELETED = ("del", "moveFrom", "delText", "instrText")
 BETWEEN_CELLS = " | "
+DATE_WITHIN = 4
+"""Paragraphs below the title that may be the line with the date: title, subtitle and byline where no style says so."""
+BESIDE_A_DATE = re.compile(r"\s*[|·•–—]\s*|\n")
+BEFORE_A_DATE = re.compile(
+    r"^(?:(?:published|posted|date)\b(?: on\b)?\s*:?\s*|[^\W\d_][^\d,]{1,40}, (?:the |den )?(?=\d))", re.IGNORECASE
+)
+"""Before the date of a line: what it is the date of, or the place, as in "Varnhaven, 17 October 2025"."""
+HAS_YEAR = re.compile(r"\b(?:1[6-9]|20)\d\d\b")
 
 
 def word_fields(content: bytes) -> DocumentFields:
@@ -42,6 +53,8 @@ def word_fields(content: bytes) -> DocumentFields:
     paragraphs = list(word_paragraphs(body))
     titles = [text for style, text in paragraphs if style == "title"]
     found.note("title", titles[0] if titles else "", GIVEN)
+    leading = [text for style, text in paragraphs if text and style != "title"][:DATE_WITHIN]
+    found.note("published", next(filter(None, map(day_of_line, leading)), ""), GIVEN)
     if properties is not None:
         # Templates and copies carry the title and the day of another document.
         found.note("title", properties.findtext(f"{DUBLIN_CORE}title") or "", GUESSED)
@@ -51,6 +64,15 @@ def word_fields(content: bytes) -> DocumentFields:
     if not text:
         raise Unreadable("holds no text: if its pages are pictures, run text recognition (OCR) over them first.")
     return found.with_text(text)
+
+
+def day_of_line(line: str) -> str:
+    """The day of a line that holds a date, an author or place beside it at most, as ISO 8601; "" for every other line."""
+    for part in BESIDE_A_DATE.split(line):
+        if HAS_YEAR.search(part):
+            with suppress(ValueError):
+                return written_moment(BEFORE_A_DATE.sub("", part.strip(" .,"))).isoformat()
+    return ""
 
 
 def no_word(content: bytes) -> str:

@@ -26,7 +26,7 @@ from rag.digest import Digest
 from rag.ingestion.indexing import IngestReport
 from rag.library import LibraryStatus
 from rag.settings import Settings
-from rag.watching import Arrivals
+from rag.watching import Arrivals, Standing
 from tests.fakes.fake_discord import FakeDiscord, fake_discord
 from vectorstore.answers import StoredAnswer
 from vectorstore.ledger import News
@@ -72,6 +72,15 @@ class FakeLibrary:
 
     async def forget(self, library: str, article_id: str, stopped: ShouldStop = never_stop) -> bool:
         return self.storage.get(library, {}).pop(article_id, None) is not None
+
+    fallen: list[Standing] = field(default_factory=list)
+    """What became of quoted articles, one change of the library after the other; the last one holds."""
+
+    async def revision(self) -> str:
+        return f"{len(self.arrived)}-{len(self.fallen)}"
+
+    async def standing(self, citations: Sequence[Citation]) -> list[Standing]:
+        return [self.fallen[-1] if self.fallen else "stands" for _ in citations]
 
     arrived: list[float] = field(default_factory=list)
     """What `arrivals` tells of, one moment after the other."""

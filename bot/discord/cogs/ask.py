@@ -62,6 +62,8 @@ class AskCog(commands.Cog):
 
     @app_commands.command(name="help", description="What I can do, on one screen")
     async def show_help(self, interaction: Interaction) -> None:
+        # Counting a large library may take longer than Discord waits.
+        await interaction.response.defer(ephemeral=True, thinking=True)
         t = self.bot.guild_settings.translations(interaction.guild_id)
         library = library_line(await self.status(interaction), t)
         text = t.help.format(days=self.bot.settings.answer_retention_days, library=library)

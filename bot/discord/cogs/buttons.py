@@ -27,7 +27,8 @@ from bot.discord.buttons import (
 )
 from bot.discord.client import DatelineBot, Interaction
 from bot.discord.errors import report_error
-from bot.discord.render import passage_pages
+from bot.discord.markdown import dotted
+from bot.discord.render import author_words, passage_pages
 from bot.discord.replies import SEND_FAILURES, show_privately, tell_privately
 from bot.discord.state import PRIVATE
 from bot.discord.translations import Translations
@@ -103,9 +104,9 @@ class ButtonsCog(commands.Cog):
             for citation in (answer.citations if answer else ())
             if citation.library in visible
         ]
-        if passages:
-            footer = f"{answer_id} · {answer.model}" if answer else ""
-            await show_privately(interaction, *passage_pages(passages, self.translations(interaction), footer))
+        if answer is not None and passages:
+            t = self.translations(interaction)
+            await show_privately(interaction, *passage_pages(passages, t, dotted(answer_id, author_words(answer, t))))
         else:
             await self.stale(interaction)
 

@@ -206,7 +206,7 @@ async def fetch(file: discord.Attachment | None, url: str | None, settings: Sett
     if not file.filename.lower().endswith(SUFFIXES):
         raise FileRejected("unknown_suffix", suffixes=", ".join(SUFFIXES))
     if file.size > settings.discord_upload_bytes:
-        raise FileRejected("file_too_large", size=f"{file.size:,}", largest=f"{settings.discord_upload_bytes:,}")
+        raise FileRejected("file_too_large", size=file.size, largest=settings.discord_upload_bytes)
     try:
         return Download(one_line(file.filename)[-100:], await file.read(), "")
     except SEND_FAILURES:
@@ -236,7 +236,7 @@ def log_line(entry: AuditEntry) -> str:
 
 
 def counts_line(report: IngestReport, t: Translations) -> str:
-    return t.added.format(added=report.added, changed=report.changed, unchanged=report.unchanged)
+    return t.say("added", added=report.added, changed=report.changed, unchanged=report.unchanged)
 
 
 def report_page(report: IngestReport, t: Translations) -> Page:
@@ -252,7 +252,7 @@ def report_page(report: IngestReport, t: Translations) -> Page:
 
 def status_lines(status: LibraryStatus, t: Translations) -> list[str]:
     dates = t.from_to.format(oldest=t.date(status.oldest), newest=t.date(status.newest)) if status.newest else ""
-    outlets = ", ".join(f"{one_line(name) or t.no_outlet} {count}" for name, count in status.sources[:8])
+    outlets = ", ".join(f"{one_line(name) or t.no_outlet} {t.number(count)}" for name, count in status.sources[:8])
     articles = t.count(status.articles, t.articles)
     return [
         ", ".join(filter(None, (articles, dates))),

@@ -108,7 +108,8 @@ class MentionsCog(commands.Cog):
         """A short reply in the channel, unless this user got one a moment ago; a failure is logged."""
         if self.bot.queue.may_notify(message.author.id):
             with log_failure("notice not sent"):
-                await message.channel.send(text, reference=message.to_reference(fail_if_not_exists=False))
+                reference = message.to_reference(fail_if_not_exists=False)
+                await message.channel.send(text, reference=reference, suppress_embeds=True)
 
 
 def guild_of(message: discord.Message) -> int:

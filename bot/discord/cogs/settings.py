@@ -48,7 +48,9 @@ class SettingsCog(commands.Cog):
         shared_library="Whether the operator's shared articles are searched here",
         digest="Post a digest of what is new in this channel each day; false for nowhere",
     )
-    @app_commands.choices(language=[app_commands.Choice(name=name, value=name) for name in LANGUAGES])
+    @app_commands.choices(
+        language=[app_commands.Choice(name=words.name, value=key) for key, words in LANGUAGES.items()]
+    )
     async def change_settings(
         self,
         interaction: Interaction,
@@ -124,9 +126,9 @@ def settings_page(settings: GuildSettings, budget: int, was_changed: bool, t: Tr
     lines = [
         t.channels.format(value=" ".join(f"<#{channel}>" for channel in settings.channels) or t.everywhere),
         t.roles.format(value=" ".join(f"<@&{role}>" for role in settings.roles) or t.everywhere),
-        t.language.format(value=settings.language),
+        t.language.format(value=t.name),
         t.model.format(value=switch(settings.model)),
-        t.questions_a_day.format(value=f"{budget or t.no_limit}{default}"),
+        t.questions_a_day.format(value=f"{t.number(budget) if budget else t.no_limit}{default}"),
         t.auto_thread.format(value=switch(settings.auto_thread)),
         t.shared_library.format(value=switch(settings.shared_library)),
         t.daily_digest.format(value=f"<#{settings.digest_channel}>" if settings.digest_channel else t.off),
