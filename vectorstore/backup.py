@@ -246,6 +246,7 @@ def make_library(folder: Path, manifest: Manifest, server: ChromaServer | None) 
                 store.upsert([known[ids[place]].chunk for place in kept], rows[kept])
         LexicalStore(folder / LEXICAL, ledger).save()
         if server is None:
+            store.settle()
             note_index_files(ledger, folder / "vectors")
     finally:
         store.close()

@@ -25,6 +25,8 @@ NOTED = "vector_files"
 CHECKED_AT_ONCE = 1 << 20
 READ_SECONDS = 3_600.0
 """For a process that reads every vector. A guess: 100,000 take half a minute."""
+SEARCHED_EVERY = 20
+"""Of so many vectors the neighbours of one are looked for: 100,000 take some 15 seconds then. A guess."""
 WRITTEN = "index_metadata.pickle"
 """What Chroma writes last of an index."""
 CHROMA_DATABASE = "chroma.sqlite3"
@@ -144,11 +146,12 @@ def read_apart(folder: Path, collection: str) -> str:
 
 
 def read_everything(folder: Path, collection: str) -> None:
-    """Read each vector and look for its neighbours, which follows the links between them."""
+    """Read each vector, and look for the neighbours of some, which follows the links between all."""
     store = VectorStore(folder, collection)
     try:
-        for stored in store.stored():
-            store.nearest(stored.vector, 1)
+        for place, stored in enumerate(store.stored()):
+            if place % SEARCHED_EVERY == 0:
+                store.nearest(stored.vector, 1)
     except StoreUnavailable:
         # A sentence of its own is the checkup's to say; here only a death counts.
         return

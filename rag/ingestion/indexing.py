@@ -127,6 +127,7 @@ class Storage:
     def note_index_files(self) -> None:
         """Note how Chroma's files were left, for a checkup to compare."""
         if isinstance(self.store.place, Path):
+            self.store.settle()
             note_index_files(self.ledger, self.store.place)
 
     @cached_property
