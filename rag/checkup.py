@@ -30,6 +30,7 @@ from rag.settings import Settings
 from vectorstore.chroma import VectorPlace
 from vectorstore.database import open_database
 from vectorstore.errors import StoreError
+from vectorstore.index_files import changed_index_files, database_fault, read_apart
 from vectorstore.integrity import (
     ArticleRows,
     ChunkRow,
@@ -201,6 +202,9 @@ def check_ledger(settings: Settings, ledger: Ledger, fix: bool, on_wait: OnWait 
         yield Finding(
             "rebuild", "note", "one was begun and not finished", "run `dateline rebuild`, which goes on with it"
         )
+    if isinstance(settings.vector_place, Path) and (fault := vector_fault(ledger, settings.vector_place)):
+        yield Finding("vectors", "problem", f"{settings.vector_place} is damaged: {fault}", damaged_vectors(settings))
+        return
     try:
         with opened_store(settings.vector_place) as store:
             storage = Storage(settings.home, ledger, store, embedder, settings.chunk_tokens)
@@ -216,6 +220,21 @@ def check_ledger(settings: Settings, ledger: Ledger, fix: bool, on_wait: OnWait 
 DAMAGED_LEDGER = (
     "run `dateline restore` with a backup, or set DATELINE_HOME to a new folder and ingest the articles again"
 )
+
+
+def damaged_vectors(settings: Settings) -> str:
+    return f"delete {settings.vector_place} and run `dateline rebuild`; the articles are safe in the ledger"
+
+
+def vector_fault(ledger: Ledger, folder: Path) -> str:
+    """What is wrong with Chroma's files, looked at before Chroma itself reads them; "" where nothing is known to be."""
+    if fault := database_fault(folder):
+        return fault
+    changed = changed_index_files(ledger, folder)
+    if changed is None:
+        # A writer was killed, or was of a version that noted nothing.
+        return read_apart(folder, ledger.collection)
+    return f"{changed[0]} is not as it was left" if changed else ""
 
 
 @contextmanager
@@ -349,6 +368,7 @@ def lexical_fault(storage: Storage) -> str:
 
 def repair(storage: Storage, faults: Faults) -> None:
     """Make again what the articles' texts give: chunks, vectors, lexical index. Raises StoreError, EmbedderError."""
+    storage.doubt_index_files()
     if faults.lexical:
         storage.lexical.discard()
     if faults.orphan_chunks:
@@ -360,6 +380,7 @@ def repair(storage: Storage, faults: Faults) -> None:
     for library in storage.ledger.libraries():
         index_unfinished(storage, library, set(storage.ledger.known(library)))
     storage.lexical.save()
+    storage.note_index_files()
 
 
 def findings_of(faults: Faults) -> Iterator[Finding]:

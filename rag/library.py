@@ -70,11 +70,13 @@ class Library:
             database_lock(self.storage.ledger.database, WRITER_WAIT_SECONDS, self.on_wait, stopped) as stopped_or_lost,
         ):
             self.storage.store.reopen()
+            self.storage.doubt_index_files()
             yield stopped_or_lost
             if self.storage.store.is_server:
                 # It may have been emptied meanwhile: then this is the moment to hear of it.
                 check_vectors(self.storage)
             self.storage.lexical.save()
+            self.storage.note_index_files()
 
     async def ingest(
         self,

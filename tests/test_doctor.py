@@ -12,12 +12,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from benchmarks.scale import store
 from bot.cli import dateline
 from rag.checkup import Finding, check_up
 from rag.factory import open_library
+from rag.ingestion.indexing import check_embedder
 from rag.settings import Settings
 from tests.conftest import SEEDS
 from tests.fakes.fake_model_server import answer, failure, serving
+from vectorstore.database import open_database
+from vectorstore.index_files import changed_index_files
+from vectorstore.ledger import Ledger
 from vectorstore.lexical_files import LexicalFolder
 from vectorstore.segments import LexicalEntry
 from vectorstore.values import Chunk
@@ -197,7 +202,7 @@ BEYOND_REPAIR: dict[str, tuple[Damage, str, str, str]] = {
     "ledger overwritten": (overwritten("ledger.sqlite3"), "ledger", "not a database", "backup"),
     "a text flipped": (flipped("ledger.sqlite3", b"Zaltbommel", 1), "articles", "1 article (mill)", "forget"),
     "a digest changed": (sql("UPDATE articles SET digest = 'x' WHERE id = 'mill'"), "articles", "(mill)", "restore"),
-    "vectors overwritten": (overwritten("vectors/chroma.sqlite3"), "vectors", "failed", "dateline rebuild"),
+    "vectors overwritten": (overwritten("vectors/chroma.sqlite3"), "vectors", "not a database", "dateline rebuild"),
     "another embedder": (
         sql("UPDATE facts SET value = 'other' WHERE name = 'embedder'"),
         "embedder",
@@ -241,6 +246,65 @@ def test_what_only_a_person_can_mend_is_found_and_left_alone(
         assert words in finding.words
         assert fix in finding.fix
         assert not finding.repairable
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with so many vectors that Chroma has written its index to files of its own."""
+    home = tmp_path_factory.mktemp("many")
+
+    async def fill() -> None:
+        async with open_library(Settings(home=home)) as library:
+            with library.writing():
+                check_embedder(library.storage)
+                store(library.storage, 0, 220)
+
+    asyncio.run(fill())
+    return home
+
+
+def cut_in_half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def test_damage_to_any_file_of_the_vectors_index_is_found_before_it_is_read(many: Path) -> None:
+    folder = many / "vectors"
+    files = sorted(folder.glob("*/*"))
+    names = {"data_level0.bin", "header.bin", "index_metadata.pickle", "length.bin", "link_lists.bin"}
+    assert {file.name for file in files} == names
+    database = open_database(many / "ledger.sqlite3")
+    ledger = Ledger(database)
+    assert changed_index_files(ledger, folder) == []
+    whole_first = files[0].read_bytes()
+    for file in files:
+        whole, name = file.read_bytes(), str(file.relative_to(folder))
+        for change in (with_a_bit_flipped, cut_in_half):
+            file.write_bytes(change(whole))
+            assert changed_index_files(ledger, folder) == [name]
+        file.unlink()
+        assert changed_index_files(ledger, folder) == [name]
+        file.write_bytes(whole)
+    files[0].unlink()
+    (finding,) = problems(many)
+    files[0].write_bytes(whole_first)
+    assert finding.words.endswith("data_level0.bin is not as it was left")
+    assert "run `dateline rebuild`" in finding.fix
+    assert changed_index_files(ledger, folder) == []
+    database.dispose()
+
+
+@pytest.mark.slow
+def test_an_index_that_ends_whoever_reads_it_is_a_finding_where_no_checksum_is_noted(
+    many: Path, tmp_path: Path
+) -> None:
+    home = Path(shutil.copytree(many, tmp_path / "home"))
+    sql("DELETE FROM facts WHERE name = 'vector_files'")(home)
+    assert problems(home) == []
+    (header,) = (home / "vectors").glob("*/header.bin")
+    header.write_bytes(with_a_bit_flipped(header.read_bytes()))
+    (finding,) = problems(home)
+    assert "ends the process that reads it with signal" in finding.words
+    assert "dateline rebuild" in finding.fix
 
 
 def test_missing_dates_are_a_note(home: Path) -> None:

@@ -297,6 +297,25 @@ def test_one_request_at_a_time_reaches_a_site() -> None:
     assert (most, took) == (1, pytest.approx(8.0))
 
 
+def test_a_clock_that_is_set_back_a_day_makes_nobody_wait_for_a_day() -> None:
+    async def fetch() -> tuple[Fetched | FetchFailed, float]:
+        clock = SimulatedClock()
+        async with (
+            running_site(FakeSite()) as site,
+            Fetcher(FetchLimits(5, LARGEST), anywhere, "", clock.now) as fetcher,
+        ):
+            site.put("/a", "text")
+            site.put("/b", "text")
+            polite = PoliteFetcher(fetcher, clock, 2.0)
+            assert isinstance(await polite.fetch(site.address + "/a"), Fetched)
+            clock.set_back, began = 86_400.0, clock.steady()
+            return await polite.fetch(site.address + "/b"), clock.steady() - began
+
+    found, waited = asyncio.run(fetch())
+    assert isinstance(found, Fetched)
+    assert waited == pytest.approx(2.0)
+
+
 def test_a_site_that_asks_to_be_left_alone_is() -> None:
     def busy(site: FakeSite) -> None:
         site.pages["/a"] = answering(503, Retry_After="600")

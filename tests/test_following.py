@@ -547,6 +547,29 @@ def test_what_is_too_old_is_forgotten_within_the_hour_and_does_not_come_back(
     following(tmp_path, embedder, story)
 
 
+@pytest.mark.parametrize("days", [1, 3_650], ids="{} days".format)
+def test_a_clock_that_was_ahead_and_is_set_right_puts_nothing_off(
+    days: int, tmp_path: Path, embedder: Embedder
+) -> None:
+    async def story(room: Newsroom) -> None:
+        room.publish("/a", "Ferry vote", LONG)
+        source = await room.follow()
+        await room.read()
+        room.clock.set_back = days * DAY
+        room.site.put_article("/a", "Ferry vote", LONG + " Corrected: nine voted for it.")
+        room.publish("/b", "Mill fire", LONG.replace("ferry", "mill"))
+        await room.pass_time(2 * HOUR)
+        assert (set(room.stored()), "Corrected" in room.stored()["/a"]) == ({"/a", "/b"}, True)
+        asked = room.site.asked(FEED)
+        await room.pass_time(4 * HOUR)
+        assert 4 <= room.site.asked(FEED) - asked <= 8, "as often as it is to be read, and no more"
+        entry = room.follower.store.entry(source.id, key_of(room.url("/a")))
+        assert entry is not None
+        assert entry.first_seen <= room.clock.now()
+
+    following(tmp_path, embedder, story)
+
+
 def test_a_feed_that_is_gone_for_good_is_stopped_and_its_articles_stay(tmp_path: Path, embedder: Embedder) -> None:
     async def story(room: Newsroom) -> None:
         room.publish("/a", "Ferry vote", LONG)

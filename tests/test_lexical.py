@@ -407,6 +407,27 @@ def test_an_index_of_another_ledgers_history_is_made_anew(ledger: Ledger, tmp_pa
     other_database.dispose()
 
 
+def test_old_changes_are_forgotten_and_an_index_from_before_them_is_made_anew(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vectorstore.ledger.KEPT_REVISIONS", 5)
+    store = LexicalStore(tmp_path / "lexical", ledger)
+    seen = []
+    for number in range(12):
+        store_articles(ledger, {f"a{number}": (f"war{number} and peace",)})
+        seen.append(ledger.revision)
+        if number == 4:
+            store.save()
+            ledger.remove("shared", ["a0"])
+    assert [ledger.changed_since(revision) is None for revision in seen] == [True] * 7 + [False] * 5
+    assert set(ledger.changed_since(seen[7]) or ()) == {("shared", f"a{number}") for number in range(8, 12)}
+    with ledger.transaction() as connection:
+        assert connection.execute(sql("SELECT count(*) FROM changed_articles")).scalar() == 4
+    made_anew = LexicalStore(tmp_path / "lexical", ledger).current()
+    assert_the_same(made_anew, LexicalIndex.build(ledger.revision, ledger.lexical_entries()))
+    assert made_anew.search("war0", 5, Scope()) == []
+
+
 def test_a_ledger_from_before_changes_were_noted_gets_its_history_from_now_on(ledger: Ledger, tmp_path: Path) -> None:
     store_articles(ledger, {"a": ("war",)})
     before = ledger.revision

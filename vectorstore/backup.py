@@ -25,6 +25,7 @@ import numpy as np
 from vectorstore.chroma import ChromaServer, VectorPlace
 from vectorstore.database import open_database
 from vectorstore.errors import StoreMismatch, StoreUnavailable
+from vectorstore.index_files import note_index_files
 from vectorstore.ledger import Ledger
 from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import writer_lock
@@ -244,6 +245,9 @@ def make_library(folder: Path, manifest: Manifest, server: ChromaServer | None) 
                 kept = [place for place, chunk_id in enumerate(ids) if chunk_id in known]
                 store.upsert([known[ids[place]].chunk for place in kept], rows[kept])
         LexicalStore(folder / LEXICAL, ledger).save()
+        if server is None:
+            store.settle()
+            note_index_files(ledger, folder / "vectors")
     finally:
         store.close()
         database.dispose()

@@ -155,6 +155,19 @@ class FollowedStore:
             connection.execute(update(followed).where(followed.c.stopped.is_(False)).values(next_try=now))
             connection.execute(update(followed_entries).where(ENTRY.next_check.is_not(None)).values(next_check=now))
 
+    def bring_forward(self, source_ids: Sequence[str], now: float) -> None:
+        """Let these sources be read now, and the entries that were first seen later than now be looked at."""
+        later = ENTRY.first_seen > now
+        with transaction(self.database) as connection:
+            if source_ids:
+                connection.execute(update(followed).where(followed.c.id.in_(source_ids)).values(next_try=now))
+            if connection.execute(select(ENTRY.key).where(later).limit(1)).first() is None:
+                return
+            due = case((ENTRY.next_check.is_not(None), now), else_=None)
+            connection.execute(
+                update(followed_entries).where(later).values(first_seen=now, next_check=due, gone_since=None)
+            )
+
     def next_due(self) -> float | None:
         """When something is to be looked at next; None where nothing is followed."""
         sources = select(func.min(followed.c.next_try)).where(followed.c.stopped.is_(False))

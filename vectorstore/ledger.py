@@ -70,6 +70,9 @@ OWN_NAME = "library"
 """The fact that tells this library from others whose vectors lie on the same server."""
 MAX_VERSIONS = 100
 """Earlier texts that are kept of one article, the newest of them: a page that changes with every look would fill the disk."""
+KEPT_REVISIONS = 10_000
+"""Changes that are remembered: at an ingest of new articles every ten minutes, those of two months. An index that has not been
+brought up to date for longer is made anew."""
 SPANS = struct.Struct("<ii")
 """A sentence's start and end, as stored."""
 
@@ -789,6 +792,10 @@ def raise_revision(connection: Connection, changed: Iterable[tuple[str, str]]) -
     put(connection, revisions, {"number": number, "revision": revision})
     for library, article_id in changed:
         put(connection, changed_articles, {"library": library, "article_id": article_id, "number": number})
+    # What changed up to the oldest revision that is known, nobody asks for.
+    oldest = number - KEPT_REVISIONS + 1
+    connection.execute(delete(revisions).where(revisions.c.number < oldest))
+    connection.execute(delete(changed_articles).where(changed_articles.c.number <= oldest))
 
 
 def revision_number(revision: str) -> int:

@@ -393,19 +393,29 @@ MIGRATIONS: Sequence[Migration] = (
 )
 
 
+def present_version(connection: Connection) -> int:
+    """How many migrations a database has seen."""
+    if not inspect(connection).has_table("schema_version"):
+        return 0
+    return connection.execute(select(schema_version.c.version)).scalar() or 0
+
+
 def migrate(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
     """Apply the steps this database has not seen, in order; returns its version.
 
     Raises StoreMismatch when a newer program has been here: going back would lose what it wrote.
     """
-    version = 0
-    if inspect(connection).has_table("schema_version"):
-        version = connection.execute(select(schema_version.c.version)).scalar() or 0
+    version = present_version(connection)
     if version > len(migrations):
         raise StoreMismatch(
             f"The ledger is at version {version}, this program knows {len(migrations)}: install a newer dateline."
         )
     if version < len(migrations):
+        if connection.dialect.name == "sqlite":
+            # Python begins SQLite's transactions before changes of rows only: a program killed after it had added a column, and
+            # before it had filled it, left it empty for good.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            version = present_version(connection)
         for migration in migrations[version:]:
             migration(connection)
         metadata.create_all(connection, tables=[schema_version])

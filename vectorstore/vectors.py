@@ -212,6 +212,10 @@ class VectorStore:
             batch = chunks[start : start + self.at_once]
             self.use(partial(upsert, batch, vectors[start : start + self.at_once]))
 
+    def settle(self) -> None:
+        """Let Chroma do what it puts off until somebody reads, so that reading leaves its files as they are."""
+        self.use(partial(read_page, 0, 1))
+
     def ids(self) -> Iterator[str]:
         """The id of every vector."""
         for start in range(0, self.count(), self.at_once):

@@ -11,6 +11,9 @@ class Clock(Protocol):
     def now(self) -> float:
         """Epoch seconds."""
 
+    def steady(self) -> float:
+        """Seconds since some moment. Nobody sets this one: what a running program waits for is measured by it."""
+
     async def sleep(self, seconds: float) -> None:
         """Return when that much time has passed."""
 
@@ -20,6 +23,9 @@ class RealClock:
 
     def now(self) -> float:
         return time.time()
+
+    def steady(self) -> float:
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

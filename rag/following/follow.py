@@ -19,7 +19,7 @@ from rag.following.fetching import Failure, Fetched, Fetcher, FetchFailed, Fetch
 from rag.following.guard import reachable_addresses
 from rag.following.pages import FollowLimits, GiveWay, PageReader, SourceReport, go_on
 from rag.following.polite import PoliteFetcher
-from rag.following.schedule import DAY, HOUR, next_read, next_try
+from rag.following.schedule import DAY, HOUR, longest_wait, next_read, next_try
 from rag.ingestion.documents import Documents
 from rag.ingestion.forgetting import Forgotten
 from rag.library import Library
@@ -64,6 +64,7 @@ class Follower:
     async def read_due(self, show: OnReport = no_report) -> list[SourceReport]:
         """Read every source that is due, a few at a time; `show` hears of each as soon as it is read."""
         places = asyncio.Semaphore(SOURCES_AT_ONCE)
+        await asyncio.to_thread(self.heed_clock, self.clock.now())
         due = await asyncio.to_thread(self.store.due, self.clock.now())
 
         async def read(source: Source) -> SourceReport:
@@ -80,6 +81,15 @@ class Follower:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def heed_clock(self, now: float) -> None:
+        """Let nothing wait for the day that a clock showed before it was set back."""
+        late = [
+            source.id
+            for source in self.store.sources()
+            if source.next_try > now + longest_wait(source.every, source.failures) and not source.stopped
+        ]
+        self.store.bring_forward(late, now)
 
     async def read(self, source: Source) -> SourceReport:
         """Read one source: its list if that is due, then the pages that are."""
@@ -105,12 +115,11 @@ class Follower:
 
     async def forget_expired(self) -> Forgotten:
         """Forget what is older than articles are kept, once an hour; what that could not do is done the next time."""
-        now = self.clock.now()
-        if not self.retention_days or now < self.next_forgetting:
+        if not self.retention_days or self.clock.steady() < self.next_forgetting:
             return Forgotten()
-        self.next_forgetting = now + HOUR
+        self.next_forgetting = self.clock.steady() + HOUR
         async with self.pages.writing:
-            moment = datetime.fromtimestamp(now, UTC)
+            moment = datetime.fromtimestamp(self.clock.now(), UTC)
             return await self.library.forget_expired(self.retention_days, moment, self.pages.stopped)
 
     def oldest_kept(self) -> datetime | None:

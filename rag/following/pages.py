@@ -130,10 +130,10 @@ class PageReader:
 
     async def read_due(self, report: SourceReport) -> None:
         """Look at the entries of a source that are due, as far as limits allow, and store what they hold."""
-        began, batch = self.clock.now(), Batch()
-        due = await asyncio.to_thread(self.store.due_entries, report.source.id, began, self.limits.pages)
+        began, batch = self.clock.steady(), Batch()
+        due = await asyncio.to_thread(self.store.due_entries, report.source.id, self.clock.now(), self.limits.pages)
         for entry in due:
-            if self.clock.now() - began > self.limits.seconds:
+            if self.clock.steady() - began > self.limits.seconds:
                 report.notes.append(
                     f"took longer than {self.limits.seconds:.0f} seconds: the rest waits for the next time"
                 )

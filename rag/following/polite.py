@@ -14,7 +14,7 @@ MAX_REST = 7 * 86_400.0
 
 @dataclass(slots=True)
 class Site:
-    """When a site may be asked again (epoch seconds). resting_until: it asked to be left alone."""
+    """When a site may be asked again (by the steady clock). resting_until: it asked to be left alone."""
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     free_at: float = 0.0
@@ -37,15 +37,15 @@ class PoliteFetcher:
             return FetchFailed(Failure.UNUSABLE, reason)
         site = self.sites.setdefault(str(urlsplit(url).hostname), Site())
         async with site.turn:
-            resting = site.resting_until - self.clock.now()
+            resting = site.resting_until - self.clock.steady()
             if resting > 0:
                 return FetchFailed(
                     Failure.PASSING, "belongs to a site that asked to be left alone for a while", resting
                 )
             rules = await self.robots.of(url)
-            await self.clock.sleep(max(0.0, site.free_at - self.clock.now()))
+            await self.clock.sleep(max(0.0, site.free_at - self.clock.steady()))
             fetched = await self.fetcher.fetch(url, seen, accept, self.robots.refusal)
-            site.free_at = self.clock.now() + max(self.delay, rules.delay)
+            site.free_at = self.clock.steady() + max(self.delay, rules.delay)
             if isinstance(fetched, FetchFailed) and fetched.retry_after:
-                site.resting_until = self.clock.now() + min(fetched.retry_after, MAX_REST)
+                site.resting_until = self.clock.steady() + min(fetched.retry_after, MAX_REST)
             return fetched

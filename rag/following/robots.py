@@ -18,7 +18,10 @@ MAX_CRAWL_DELAY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A site's rules as far as they concern us. unreadable: why they could not be had, and nothing is fetched meanwhile."""
+    """A site's rules as far as they concern us, `until` a moment of the steady clock.
+
+    unreadable: why they could not be had, and nothing is fetched meanwhile.
+    """
 
     parsed: Protego
     until: float
@@ -51,7 +54,7 @@ class Robots:
         parts = urlsplit(url)
         site = f"{parts.scheme}://{parts.netloc}"
         known = self.rules.get(site)
-        if known is None or known.until <= self.clock.now():
+        if known is None or known.until <= self.clock.steady():
             known = self.rules[site] = await self.read(f"{site}/robots.txt")
         return known
 
@@ -66,9 +69,9 @@ class Robots:
             # What may not be reached at all says so itself when it is fetched.
             absent = fetched.failure is not Failure.PASSING
             kept = KEPT_SECONDS if absent else max(KEPT_AFTER_FAILURE, fetched.retry_after)
-            return Rules(Protego.parse(""), self.clock.now() + kept, None if absent else without_rules(fetched))
+            return Rules(Protego.parse(""), self.clock.steady() + kept, None if absent else without_rules(fetched))
         text = fetched.content.decode("utf-8", "replace")
-        return Rules(Protego.parse(text), self.clock.now() + KEPT_SECONDS)
+        return Rules(Protego.parse(text), self.clock.steady() + KEPT_SECONDS)
 
 
 def without_rules(failed: FetchFailed) -> FetchFailed:

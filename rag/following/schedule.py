@@ -27,6 +27,12 @@ def next_try(now: float, every: float, failures: int, retry_after: float, dice: 
     return now + max(back_off, min(retry_after, LONGEST_RETRY_AFTER)) * (1 + dice.uniform(0, JITTER))
 
 
+def longest_wait(every: float, failures: int) -> float:
+    """The most that a source is put off. What lies further ahead was noted by a clock that was ahead itself."""
+    usual = max(every, SHORTEST)
+    return (max(usual, LONGEST_RETRY_AFTER) if failures else usual) * (1 + JITTER)
+
+
 def next_page_check(now: float, first_seen: float) -> float | None:
     """When a page that was read is read again; None when it is old enough to be left alone."""
     return next((first_seen + age for age in PAGE_CHECKS if first_seen + age > now), None)

@@ -23,6 +23,7 @@ from rag.models.embedder import Embedder, Passage, PassageVectors
 from rag.models.wordpiece import bert_tokenizer
 from rag.prompt_injection import flagged_texts
 from vectorstore.errors import StoreMismatch, StoreStopped
+from vectorstore.index_files import doubt_index_files, note_index_files
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger, stored_origins
 from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import ShouldStop, never_stop
@@ -117,6 +118,17 @@ class Storage:
             # Counted after the revision was read: what changes meanwhile is of a later one.
             self.counted = (revision, self.ledger.indexed_chunk_count())
         return self.counted
+
+    def doubt_index_files(self) -> None:
+        """Note that Chroma's files are about to change; a server's are its own."""
+        if isinstance(self.store.place, Path):
+            doubt_index_files(self.ledger)
+
+    def note_index_files(self) -> None:
+        """Note how Chroma's files were left, for a checkup to compare."""
+        if isinstance(self.store.place, Path):
+            self.store.settle()
+            note_index_files(self.ledger, self.store.place)
 
     @cached_property
     def splitter(self) -> "SentenceSplitter":

@@ -5,13 +5,15 @@ reordered and reworded, but most of the shorter text has a counterpart in the lo
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rag.sentences import sentence_spans
-from rag.text import jaccard
 from rag.verification.quantities import TENS, UNITS
 from vectorstore.stems import WORD
 
@@ -31,6 +33,10 @@ COPIES = ((0.55, 0.4), (0.9, 0.2))
 text is nearly all in the longer one; one that is not has background in common with another report."""
 NEARLY_AS_GOOD = 0.8
 """A counterpart that is at least so much as similar as the best one may be the right one as well."""
+MAX_KEPT_APART = 20_000
+"""Characters of a text that is kept taken apart, which then takes some 60 bytes a character."""
+MAX_PAIRS = 1_000_000
+"""Pairs of sentences that are compared at once, some 30 MB."""
 NUMBER_WORDS = {word: str(number) for word, number in (UNITS | TENS).items() if number > 1}
 """ "one" is more often a pronoun."""
 
@@ -68,6 +74,11 @@ class ComparedText:
 
     text: str
 
+    @classmethod
+    def of(cls, text: str) -> "ComparedText":
+        """The text, taken apart at most once while an ingest compares many with it."""
+        return kept_apart(text) if len(text) <= MAX_KEPT_APART else cls(text)
+
     @cached_property
     def sentences(self) -> list[Sentence]:
         found = [Sentence.of(self.text[start:end]) for start, end in sentence_spans(self.text)]
@@ -79,28 +90,28 @@ class ComparedText:
         return sum(sentence.length for sentence in self.sentences)
 
     @cached_property
-    def by_word(self) -> Mapping[str, list[int]]:
-        """The places of the sentences that have a word."""
-        places: dict[str, list[int]] = {}
-        for place, sentence in enumerate(self.sentences):
-            for word in sentence.words:
-                places.setdefault(word, []).append(place)
-        return places
+    def word_counts(self) -> NDArray[np.intp]:
+        """How many different words each sentence has [sentences]."""
+        return np.array([len(sentence.words) for sentence in self.sentences], dtype=np.intp)
 
-    def counterparts(self, sentence: Sentence) -> list[tuple[float, Sentence]]:
-        """The sentences that may be this one, reworded, with their similarities, the most similar first."""
-        shared = Counter(place for word in sentence.words for place in self.by_word.get(word, ()))
-        least = SAME_SENTENCE_WORDS * len(sentence.words)
-        alike = [
-            (jaccard(sentence.words, self.sentences[place].words), place)
-            for place, count in shared.items()
-            if count >= least
-        ]
-        return [
-            (score, self.sentences[place])
-            for score, place in sorted(alike, reverse=True)
-            if score >= SAME_SENTENCE_WORDS
-        ]
+    @cached_property
+    def places(self) -> "WordPlaces":
+        return WordPlaces.of(self.sentences)
+
+    def counterparts(self, other: "ComparedText") -> Iterator[tuple[Sentence, list[Sentence]]]:
+        """The sentences that the other text has, reworded, each with the best of its counterparts there."""
+        if not other.sentences:
+            return
+        at_once = max(MAX_PAIRS // len(other.sentences), 1)
+        for start in range(0, len(self.sentences), at_once):
+            sentences = self.sentences[start : start + at_once]
+            shared = other.places.shared(sentences, len(other.sentences))
+            either = self.word_counts[start : start + at_once, np.newaxis] + other.word_counts - shared
+            similarities = shared / either
+            best = similarities.max(axis=1)
+            for row in np.flatnonzero(best >= SAME_SENTENCE_WORDS):
+                least = max(SAME_SENTENCE_WORDS, NEARLY_AS_GOOD * best[row])
+                yield sentences[row], [other.sentences[place] for place in np.flatnonzero(similarities[row] >= least)]
 
     def similarity(self, other: "ComparedText") -> float | None:
         """Share of the shorter text that the longer one has, too; 0 where they are no copies.
@@ -109,24 +120,67 @@ class ComparedText:
         """
         shorter, longer = sorted((self, other), key=lambda compared: compared.length)
         common = 0
-        for sentence in shorter.sentences:
-            if found := longer.counterparts(sentence):
-                if is_conflict(sentence, found):
-                    return None
-                common += sentence.length
+        for sentence, found in shorter.counterparts(longer):
+            if is_conflict(sentence, found):
+                return None
+            common += sentence.length
         of_shorter, of_longer = common / max(shorter.length, 1), common / max(longer.length, 1)
         is_copy = any(of_shorter >= least and of_longer >= least_of_longer for least, least_of_longer in COPIES)
         return of_shorter if is_copy else 0.0
 
     def agrees_with(self, other: "ComparedText") -> bool:
         """True unless they give different numbers for the same."""
-        return not any(is_conflict(sentence, other.counterparts(sentence)) for sentence in self.sentences)
+        return not any(is_conflict(sentence, found) for sentence, found in self.counterparts(other))
 
 
-def is_conflict(sentence: Sentence, counterparts: Sequence[tuple[float, Sentence]]) -> bool:
+@dataclass(frozen=True)
+class WordPlaces:
+    """Which sentences of a text have a word: those of word n are `places[starts[n] : starts[n] + counts[n]]`."""
+
+    numbers: Mapping[str, int]
+    starts: NDArray[np.intp]
+    counts: NDArray[np.intp]
+    places: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, sentences: Sequence[Sentence]) -> "WordPlaces":
+        by_word: dict[str, list[int]] = {}
+        for place, sentence in enumerate(sentences):
+            for word in sentence.words:
+                by_word.setdefault(word, []).append(place)
+        counts = np.array([len(places) for places in by_word.values()], dtype=np.intp)
+        places = np.array(list(chain.from_iterable(by_word.values())), dtype=np.intp)
+        return cls({word: number for number, word in enumerate(by_word)}, counts.cumsum() - counts, counts, places)
+
+    def shared(self, sentences: Sequence[Sentence], width: int) -> NDArray[np.intp]:
+        """How many words each of some sentences shares with each of this text's `width` ones [sentences, width].
+
+        Counted for all at once: an article is compared with twenty others, and pair by pair that took as long as embedding it.
+        """
+        found = [
+            (row, number)
+            for row, sentence in enumerate(sentences)
+            for word in sentence.words
+            if (number := self.numbers.get(word)) is not None
+        ]
+        rows, numbers = np.array(found, dtype=np.intp).reshape(-1, 2).T
+        counts = self.counts[numbers]
+        # For each word found, the run of its places: an offset for the whole run, and a step for each place in it.
+        offsets = np.repeat(self.starts[numbers] - (counts.cumsum() - counts), counts)
+        places = self.places[offsets + np.arange(len(offsets))]
+        cells = np.repeat(rows, counts) * width + places
+        return np.bincount(cells, minlength=len(sentences) * width).reshape(len(sentences), width)
+
+
+@lru_cache(maxsize=512)
+def kept_apart(text: str) -> ComparedText:
+    """A text of the last few hundred: what has many words in common with others is compared with most of what comes."""
+    return ComparedText(text)
+
+
+def is_conflict(sentence: Sentence, counterparts: Sequence[Sentence]) -> bool:
     """True if each of the best counterparts has other numbers."""
-    good = [one for score, one in counterparts if score >= NEARLY_AS_GOOD * counterparts[0][0]]
-    return bool(good) and all(sentence.conflicts_with(one) for one in good)
+    return all(sentence.conflicts_with(one) for one in counterparts)
 
 
 def shingles(text: str) -> frozenset[str]:
@@ -156,7 +210,7 @@ def duplicate_groups_of(text: str, candidates: Sequence[GroupedText]) -> list[st
     The others are to become one with the first: this text is the link between them. Left out is a group that has a text with
     other numbers than this one or the first group: a cut text may lack the number in which a report and its update differ.
     """
-    compared = ComparedText(text)
+    compared = ComparedText.of(text)
     scored = [(compared.similarity(other), other, group) for group, other in compared_candidates(candidates)]
     conflicting = {group for similarity, _, group in scored if similarity is None}
     copies = [
@@ -177,4 +231,4 @@ def duplicate_groups_of(text: str, candidates: Sequence[GroupedText]) -> list[st
 
 
 def compared_candidates(candidates: Sequence[GroupedText]) -> list[tuple[str, ComparedText]]:
-    return [(candidate.group, ComparedText(candidate.text)) for candidate in candidates]
+    return [(candidate.group, ComparedText.of(candidate.text)) for candidate in candidates]
