@@ -127,7 +127,7 @@ DATES = {
     "changed the same day": (DAY, False, DAY, "17 October 2025", "17 Oct 2025", "17. Okt. 2025"),
     "changed": (
         DAY, False, LATER, "17 October 2025, updated 19 October 2025", "17 Oct 2025, updated 19 Oct 2025",
-        "17. Okt. 2025, geändert 19. Okt. 2025",
+        "17. Okt. 2025, geändert am 19. Okt. 2025",
     ),
     "none": (None, False, None, "undated", "undated", "ohne Datum"),
 }  # fmt: skip
