@@ -87,13 +87,13 @@ def open_store(settings: Settings) -> "VectorStore":
 
 @lru_cache(maxsize=1)
 def open_networks(threads: int) -> "tuple[Reader, Verifier]":
-    """What reads passages and what verifies claims; both use the large network. Loaded once a process: they never change."""
+    """What reads passages and what verifies claims; both use both networks. Loaded once a process: they never change."""
     from rag.answering.reader import Reader
     from rag.models.passage_network import READER, VERIFIER, PassageNetwork
     from rag.verification.verifier import Verifier
 
-    large = PassageNetwork(VERIFIER, threads)
-    return Reader(PassageNetwork(READER, threads), large), Verifier(large)
+    small, large = PassageNetwork(READER, threads), PassageNetwork(VERIFIER, threads)
+    return Reader(small, large), Verifier(large, small)
 
 
 def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":

@@ -13,10 +13,15 @@ def large_network() -> PassageNetwork:
 
 
 @lru_cache(maxsize=1)
+def small_network() -> PassageNetwork:
+    return PassageNetwork(READER)
+
+
+@lru_cache(maxsize=1)
 def shipped_reader() -> Reader:
-    return Reader(PassageNetwork(READER), large_network())
+    return Reader(small_network(), large_network())
 
 
 @lru_cache(maxsize=1)
 def shipped_verifier() -> Verifier:
-    return Verifier(large_network())
+    return Verifier(large_network(), small_network())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from rag.answer import Citation, headline_of
 from rag.prompt_injection import flagged_sentences, is_instruction
@@ -15,12 +16,13 @@ from rag.verification.support import (
     MIN_COVERAGE,
     NOT_CLOSE,
     EvidenceSpan,
+    added_detail,
     claim_coverage,
     contradiction,
     foreign_fact,
     missing_support,
 )
-from rag.verification.verifier import Verifier
+from rag.verification.verifier import CLOSE, FREE, Verifier
 from vectorstore.values import Chunk, Hit, Span
 
 MAX_QUOTE_SENTENCES = 3
@@ -34,20 +36,26 @@ CITED_BONUS = 0.05
 HALF_COVERAGE = 0.5
 """Of a claim in other words than its quote: less has a chance of being about something else. Measured: docs/quality.md."""
 MAX_READ_SPANS = 4
-"""Spans in which the network looks for a claim in other words: 50 ms each."""
-DENIED = "it says what the quote denies, as the verifier reads it"
+"""Spans in which the networks look for a claim in other words: some 100 ms each."""
+MAX_CONTEXT = 600
+"""Characters of a passage around a quote in which another name may stand in a claim's place."""
+DENIED = "the quote says otherwise, as the verifier reads it"
 CLOSE_COVERAGE = 0.7
 """A sentence that holds this share of a claim is about the same thing. A guess that measured well."""
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateSpan:
-    """Adjacent sentences of one passage that may be quoted together. `passage` counts from 0, offsets in the article."""
+    """Adjacent sentences of one passage that may be quoted together. `passage` counts from 0, offsets in the article.
+
+    context: their text with that of the sentences around them.
+    """
 
     passage: int
     span: Span
     stems: frozenset[str]
     evidence: EvidenceSpan
+    context: str
 
     @property
     def sentences(self) -> int:
@@ -100,8 +108,8 @@ def verify_claims(draft: str, hits: Sequence[Hit], verifier: Verifier, complete:
 def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Verifier) -> ClaimVerdict:
     """Find the quotes that support one claim: one span, or one from each of two passages that it cites.
 
-    By its words, unless the network reads the opposite; or in other words, where the network is sure and code finds nothing
-    against it.
+    By its words, unless the networks read something else; or in other words, where they are sure and code finds nothing against
+    it.
     """
     if reason := never_shown(claim.text):
         return ClaimVerdict(claim, reason=reason)
@@ -116,15 +124,16 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Ve
             continue
         threshold = MIN_COVERAGE + SENTENCE_COST * (candidate.sentences - 1) / 2
         missing = missing_support(parsed, candidate.evidence, threshold)
+        if not missing and added_detail(parsed, candidate.evidence):
+            missing = NOT_CLOSE
         if not missing:
-            if not may_deny(parsed, candidate) or not verifier.denies(claim.text, candidate.text):
+            if has_other_days(parsed, candidate) or surplus(parsed, candidate, verifier, CLOSE) >= 0:
                 return ClaimVerdict(claim, (candidate,))
             missing = DENIED
         if number == 0 or candidate is ranked[0]:
             reason = missing
         coverage = claim_coverage(parsed, candidate.stems)
-        may_say_it = missing == NOT_CLOSE and coverage >= HALF_COVERAGE and len(in_other_words) < MAX_READ_SPANS
-        if may_say_it and not contradiction(parsed, candidate.evidence):
+        if missing == NOT_CLOSE and len(in_other_words) < MAX_READ_SPANS and may_say_freely(parsed, candidate):
             in_other_words.append(candidate)
         # A sentence that says nearly this, but not this, is not outvoted by its neighbours: they may only supply the
         # name that a pronoun refers to.
@@ -134,19 +143,31 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Ve
             close.append(candidate)
     if quotes := joint_support(parsed, [span for span in ranked if span.passage in cited]):
         return ClaimVerdict(claim, quotes)
-    if (affirmed := verifier.affirmed(claim.text, [span.text for span in in_other_words])) is not None:
-        return ClaimVerdict(claim, (in_other_words[affirmed],))
+    probable = [(surplus(parsed, span, verifier, FREE), span) for span in in_other_words]
+    certainty, best = max(probable, key=itemgetter(0), default=(-1.0, None))
+    if best and certainty >= 0:
+        return ClaimVerdict(claim, (best,))
     nearest = next((span for span in ranked if not foreign_fact(parsed, span.evidence)), None)
     return ClaimVerdict(claim, reason=reason, repairable=True, nearest=nearest)
 
 
-def may_deny(claim: ParsedText, candidate: CandidateSpan) -> bool:
-    """True where the network's word counts against the claim's words.
+def may_say_freely(claim: ParsedText, candidate: CandidateSpan) -> bool:
+    """True if the candidate may say the claim in other words: it is about the same, and code finds nothing against it."""
+    return claim_coverage(claim, candidate.stems) >= HALF_COVERAGE and not contradiction(claim, candidate.evidence)
 
-    It does not know the days that "on Friday" and "tomorrow" are, nor whom a sentence means that goes on about another.
-    """
-    dated = claim.quantities.days or claim.quantities.weekdays
-    return candidate.sentences == 1 and not dated
+
+def surplus(claim: ParsedText, candidate: CandidateSpan, verifier: Verifier, wording: str) -> float:
+    """By how much the networks find the claim more probable than is needed, given the candidate."""
+    return verifier.surplus(claim, candidate.text, candidate.context, wording)
+
+
+def has_other_days(claim: ParsedText, candidate: CandidateSpan) -> bool:
+    """True where the claim gives a day that the quote calls "Friday" or "tomorrow": the networks do not know which it is."""
+    quote = candidate.evidence.quote.quantities
+    days = {(day.month, day.day) for day in quote.days}
+    return any((day.month, day.day) not in days for day in claim.quantities.days) or not (
+        set(claim.quantities.weekdays) <= set(quote.weekdays)
+    )
 
 
 def never_shown(sentence: str) -> str:
@@ -221,8 +242,21 @@ def candidate_spans(passage: int, chunk: Chunk) -> list[CandidateSpan]:
             quote = parse_text(chunk.sentence_text(span))
             sentences = tuple(parse_text(chunk.sentence_text(sentence)) for sentence in spans[first : last + 1])
             evidence = EvidenceSpan(quote, headline, published, sentences)
-            found.append(CandidateSpan(passage, span, quote.all_stems | headline.stems, evidence))
+            around = context_of(chunk, spans, first, last)
+            found.append(CandidateSpan(passage, span, quote.all_stems | headline.stems, evidence, around))
     return found
+
+
+def context_of(chunk: Chunk, spans: Sequence[Span], first: int, last: int) -> str:
+    """The text of sentences first to last, and of those before and after in turn that fit MAX_CONTEXT together."""
+    grown = True
+    while grown:
+        grown = False
+        for more in ((-1, 0), (0, 1)):
+            earlier, later = first + more[0], last + more[1]
+            if earlier >= 0 and later < len(spans) and spans[later][1] - spans[earlier][0] <= MAX_CONTEXT:
+                first, last, grown = earlier, later, True
+    return chunk.sentence_text((spans[first][0], spans[last][1]))
 
 
 def stripped(chunk: Chunk, span: Span) -> Span:

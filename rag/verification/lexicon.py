@@ -112,6 +112,14 @@ OPPOSITES = pairs(
     "growing/shrinking"
 )
 
+DETERMINERS = word_set("a an the his her its their our my your this that these those some any no each every")
+# Within one name or thing: "the Bank of England".
+JOINING = word_set("of and for")
+# A name or a thing follows these, as a rule.
+PLACING = word_set(
+    "of in on at by for with from to into over under after before about against between during through as than per near "
+    "since until toward towards within without like via among around and or is was are were be been"
+)
 LINKS = word_set("from of in on at to for with by against into over about")
 PRONOUNS = word_set("he she it they his her its their him them this these who we i our my")
 # A sentence that has one of these may go on about a name of the sentence before it.

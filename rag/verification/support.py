@@ -25,6 +25,8 @@ FOREIGN_NAME = "a name that the quote does not have"
 REPORTING_STEMS = frozenset(synonym_stem(word) for word in REPORTING | DOUBTS) | REPORTING
 NEGATING_VERBS = frozenset(synonym_stem(word) for word in NEGATORS - HARD_NEGATORS)
 NEGATING_PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non")
+BEGINNING = frozenset(synonym_stem(word) for word in ("move", "agree", "decide", "vote", "start", "ask", "offer"))
+"""Verbs after which another one says what is meant."""
 MONEY = frozenset(CURRENCIES.values())
 
 
@@ -70,7 +72,6 @@ def contradiction(claim: ParsedText, evidence: EvidenceSpan) -> str:
         (swapped_mention, "a name or number in another's place"),
         (misattributed_statement, "of a name what the quote says of another"),
         (borrowed_word, "a word that the quote has in another sentence"),
-        (added_detail, "something more than the quote"),
     )
     return next((f"it says {what}" for check, what in checks if check(claim, evidence)), "")
 
@@ -234,13 +235,18 @@ def dropped_hedge(claim: ParsedText, evidence: EvidenceSpan) -> bool:
     """True if the claim states as fact what the quote gives as planned, possible or alleged, or as sure to come what
     the quote gives as uncertain."""
     return any(
-        governed and governed[0] in claim.stems and set(governed).isdisjoint(chain.from_iterable(in_claim))
+        governed and head(governed) in claim.stems and set(governed).isdisjoint(chain.from_iterable(in_claim))
         for in_claim, in_quote in (
             (claim.hedges, evidence.quote.hedges),
             (claim.uncertainty, evidence.quote.uncertainty),
         )
         for governed in in_quote
     )
+
+
+def head(governed: Sequence[str]) -> str:
+    """What is given as possible: "would move to withdraw" is about withdrawing."""
+    return governed[1] if governed[0] in BEGINNING and len(governed) > 1 else governed[0]
 
 
 def widened_quantifier(claim: ParsedText, evidence: EvidenceSpan) -> bool:

@@ -10,7 +10,7 @@ from operator import eq
 
 from rag.text import CLAIM_STOP_WORDS, word_set
 from rag.verification.lexicon import CONTRACTIONS, OPPOSITES, PEOPLES, SYNONYMS
-from vectorstore.stems import STEMMER
+from vectorstore.stems import stem
 
 TOKEN = re.compile(
     r"(?:[^\W\d_]\.){2,}"  # U.S.
@@ -46,13 +46,13 @@ def fold(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
 
 
-SYNONYM_STEMS = {word: str(STEMMER.stemWord(group.split()[0])) for group in SYNONYMS for word in group.split()}
+SYNONYM_STEMS = {word: stem(group.split()[0]) for group in SYNONYMS for word in group.split()}
 
 
 @lru_cache(maxsize=50_000)
 def synonym_stem(word: str) -> str:
     """The stem of a folded word; a group of synonyms shares the stem of its first word."""
-    return SYNONYM_STEMS.get(word) or str(STEMMER.stemWord(word))
+    return SYNONYM_STEMS.get(word) or stem(word)
 
 
 def tokenize(text: str) -> tuple[Token, ...]:

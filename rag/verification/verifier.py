@@ -1,39 +1,81 @@
-"""What the large network says of a claim and a quote: one log-odds.
+"""What the networks say of a claim and a quote: the probability that the quote says it.
 
-It understands other wording and denials, and overlooks numbers and names in another's place; so it has a veto and a vote beside
-the words, and code has the last word on facts.
+Two things are asked, which know different things: the large network whether the quote supports the claim (it understands other
+wording and denials, and overlooks names and numbers in another's place), the small one whether the claim's names, numbers
+and things are where the passage puts them (cloze.py). Two logistic models join them: one for claims in the quote's words,
+where a name in another's place is the danger, one for claims in other words. Code has the last word on facts.
 """
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 
+from rag.logistic import Logistic
 from rag.models.passage_network import PassageNetwork, ReaderPassage, encode
+from rag.verification.cloze import placement
+from rag.verification.parsed_text import ParsedText
 
 SUPPORTED = 2
-"""The place of "supported" among the network's scores of a passage."""
-DENIES = -2.5
-"""Log-odds below which the quote says otherwise, whatever their words have in common."""
-AFFIRMS = 1.5
-"""Log-odds from which the quote says it in other words. Both measured by benchmarks/measure_proof.py: docs/quality.md."""
+"""The place of "supported" among the large network's scores of a passage."""
+CLOSE, FREE = "close", "free"
+"""The wording of a claim: its quote's, but for a few words, or its own."""
+FULL_NAME = re.compile(r"\b(?:[A-Z][\w’'-]+ )+([A-Z][\w’'-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class SupportModel:
+    """P(supported), and from which one a claim is shown."""
+
+    supported: Logistic
+    threshold: float
+
+
+@lru_cache(maxsize=1)
+def shipped_models() -> Mapping[str, SupportModel]:
+    """For each wording, as rag/data/support.json has them, fitted by training/fit_support.py."""
+    fields = json.loads(files("rag.data").joinpath("support.json").read_text("utf-8"))
+    return {
+        wording: SupportModel(
+            Logistic(fields[wording]["bias"], fields[wording]["weights"]), fields[wording]["threshold"]
+        )
+        for wording in (CLOSE, FREE)
+    }
 
 
 class Verifier:
-    """Judges claims against quotes with one network. The same inputs together give the same numbers."""
+    """Judges claims against quotes. The same inputs give the same numbers."""
 
-    def __init__(self, network: PassageNetwork) -> None:
-        self.network = network
+    def __init__(self, large: PassageNetwork, small: PassageNetwork) -> None:
+        self.large, self.small = large, small
 
-    def log_odds(self, claim: str, quotes: Sequence[str]) -> list[float]:
-        """That each quote supports the claim, in the order given."""
-        tokenizer = self.network.tokenizer
-        read = [encode(tokenizer, claim, ReaderPassage(quote.strip(), "", ())) for quote in quotes]
-        return [float(scores.passage[SUPPORTED]) for scores in self.network.run(read)]
+    def support(self, claim: str, quote: str) -> float:
+        """Log-odds that the quote supports the claim, by the large network alone."""
+        encoded = encode(self.large.tokenizer, claim, ReaderPassage(quote.strip(), "", ()))
+        return float(self.large.scores(encoded).passage[SUPPORTED])
 
-    def denies(self, claim: str, quote: str) -> bool:
-        """True if the quote says otherwise."""
-        return self.log_odds(claim, [quote])[0] < DENIES
+    def features(self, claim: ParsedText, quote: str, context: str) -> dict[str, float]:
+        """What the model joins. context: the quote with the sentences around it, where others may stand in its place."""
+        quote, context = spelled_out(quote, context), spelled_out(context, context)
+        return {"support": self.support(claim.text, quote), "placement": placement(self.small, claim, context)}
 
-    def affirmed(self, claim: str, quotes: Sequence[str]) -> int | None:
-        """The place of the quote that says the claim most surely in other words; None where none does."""
-        scores = self.log_odds(claim, quotes)
-        best = max(range(len(scores)), key=scores.__getitem__, default=None)
-        return best if best is not None and scores[best] >= AFFIRMS else None
+    def surplus(self, claim: ParsedText, quote: str, context: str, wording: str) -> float:
+        """By how much the probability that the quote says the claim exceeds what this wording needs; below 0 it is not shown."""
+        model = shipped_models()[wording]
+        return model.supported.probability(self.features(claim, quote, context)) - model.threshold
+
+
+def spelled_out(text: str, context: str) -> str:
+    """The text with "the court" as "the International Criminal Court" where the context has one such name: the networks take
+    them for two."""
+    names: dict[str, set[str]] = {}
+    for found in FULL_NAME.finditer(context):
+        names.setdefault(found[1].lower(), set()).add(found[0])
+
+    def name_of(described: re.Match[str]) -> str:
+        known = names.get(described[2], set())
+        return f"{described[1]} {next(iter(known))}" if len(known) == 1 else described[0]
+
+    return re.sub(r"\b([Tt]he) (\w+)\b", name_of, text)

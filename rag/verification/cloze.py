@@ -1,0 +1,122 @@
+"""Does a passage put a claim's names, numbers and things where the claim puts them? A reader is asked, gap by gap.
+
+Of "Gill is the Kremlin spokesman." it is asked "what is the Kremlin spokesman?": where it underlines other words than those
+that were taken out, the claim has put them in another's place. (Checking a text with questions made from it: Wang et al.
+2020, QAGS.)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag.models.passage_network import Encoded, NetworkScores, PassageNetwork, ReaderPassage, encode
+from rag.verification.lexicon import DETERMINERS, JOINING, PLACING
+from rag.verification.parsed_text import ParsedText, parse_text
+from rag.verification.tokens import Token
+from vectorstore.values import Span
+
+MAX_CLOZES = 7
+MAX_CLOZE_WORDS = 6
+MAX_FILLING_TOKENS = 25
+LOWEST_MARGIN = -10.0
+"""A gap's margin at most so far below 0: one that is filled quite otherwise weighs no more than one filled otherwise."""
+UNASKED = -1.5
+"""Between what true claims and false ones have: nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloze:
+    """Words of a claim that the passage has too. question: the claim with "what" or "whose" in their place; found: where the
+    passage has them, offsets in its text."""
+
+    question: str
+    found: tuple[Span, ...]
+
+
+def placement(network: PassageNetwork, claim: ParsedText, passage: str) -> float:
+    """Log-odds, at most 0: how much better other words of the passage fill the claim's gaps than its own, on average; 0 when
+    none do, UNASKED when the two have no such words in common."""
+    margins = []
+    for cloze in clozes(claim, passage):
+        encoded = encode(network.tokenizer, cloze.question, ReaderPassage(passage, "", ()))
+        margins.append(max(LOWEST_MARGIN, margin(encoded, network.scores(encoded), cloze.found)))
+    return float(np.mean(margins)) if margins else UNASKED
+
+
+def margin(encoded: Encoded, scores: NetworkScores, found: Sequence[Span]) -> float:
+    """How much the best span that touches one of these places scores below the best span of all."""
+    count = len(encoded.offsets)
+    read = scores.tokens[encoded.passage_start : encoded.passage_start + count]
+    spans = read[:, 0][:, None] + read[:, 1][None, :]
+    positions = np.arange(count)
+    lengths = positions[None, :] - positions[:, None]
+    spans = np.where((lengths >= 0) & (lengths < MAX_FILLING_TOKENS), spans, -np.inf)
+    own = -np.inf
+    for start, end in found:
+        tokens = [at for at, (first, last) in enumerate(encoded.offsets) if first < end and last > start]
+        if tokens:
+            own = max(own, float(spans[: tokens[-1] + 1, tokens[0] :].max()))
+    return own - float(spans.max()) if np.isfinite(own) else LOWEST_MARGIN
+
+
+def clozes(claim: ParsedText, passage: str) -> list[Cloze]:
+    """The longest stretches of the claim's words that the passage has, where a name, a number or a thing stands: first in the
+    claim, capitalised, or after an article or a preposition. Others are mostly verbs, of which nobody asks so."""
+    words, known = spoken_words(claim), spoken_words(parse_text(passage))
+    found: list[Cloze] = []
+    at = 0
+    while at < len(words) and len(found) < MAX_CLOZES:
+        end = longest_match(words, at, known)
+        if end == at:
+            at += 1
+            continue
+        before = words[at - 1].lowercase if at else ""
+        named = any(word.capital or word.text[0].isdigit() for word in words[max(at, 1) : end])
+        # "20 000": half a number is no gap.
+        beside = [*words[max(at - 1, 0) : at], *words[end : end + 1]]
+        is_half = any(word.text[0].isdigit() for word in words[at:end]) and any(w.text[0].isdigit() for w in beside)
+        if not is_half and (not at or named or before in DETERMINERS | PLACING):
+            begin = words[at - 1].start if before in DETERMINERS else words[at].start
+            asked = "whose" if words[end - 1].text.lower().endswith(("'s", "’s")) else "what"
+            rest = claim.text[words[end - 1].end :].rstrip(" .!")
+            found.append(Cloze(f"{claim.text[:begin]}{asked}{rest}?", places(words[at:end], known)))
+        at = end
+    return found
+
+
+def spoken_words(text: ParsedText) -> list[Token]:
+    """The words of a text, a contraction as one."""
+    return [word for at, word in enumerate(text.words) if not at or word.start != text.words[at - 1].start]
+
+
+def longest_match(words: Sequence[Token], at: int, known: Sequence[Token]) -> int:
+    """Where the longest stretch from `at` ends that the passage has, half-open, from a word of content to one; `at` without."""
+    best = end = at
+    while end < len(words) and end - at < MAX_CLOZE_WORDS:
+        word = words[end]
+        joins = end > at and (word.lowercase in JOINING or words[end - 1].lowercase in JOINING)
+        if word.clause != words[at].clause or not (word.is_content or joins):
+            break
+        # "Mayor Brandt" and "welcomed" are two things; the first word of a claim is capitalised whatever it is.
+        if best > max(at, 1) and word.is_content and word.capital != words[best - 1].capital:
+            break
+        end += 1
+        if not places(words[at:end], known):
+            break
+        if word.is_content:
+            best = end
+    return best
+
+
+def places(words: Sequence[Token], known: Sequence[Token]) -> tuple[Span, ...]:
+    """Where these words stand one after the other, in one clause, among the passage's."""
+    wanted = [word.lowercase for word in words]
+    found = []
+    for at in range(len(known) - len(wanted) + 1):
+        last = known[at + len(wanted) - 1]
+        # The first word alone is compared first: it is quick.
+        same = known[at].lowercase == wanted[0] and [word.lowercase for word in known[at : at + len(wanted)]] == wanted
+        if same and known[at].clause == last.clause:
+            found.append((known[at].start, last.end))
+    return tuple(found)
