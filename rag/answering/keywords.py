@@ -17,6 +17,9 @@ NEWS_ABOUT = re.compile(
     r"(?:(?:please |can you |could you )*(?:tell me|show me|give me|i want)\s+)?"
     r"(?:(?:something|anything|all|everything|(?:the |any |some )?(?:latest |newest |recent )?"
     r"(?:news|headlines|info|information|details|articles|stories|reports))\s+)?(?:about|on|regarding)\s+(?P<after>.+)"
+    r"|(?:what(?:['’]?s| is)(?: the)? (?:latest|newest|new|happening|going on)"
+    r"|(?:is there |are there )?any(?:thing)? (?:new|news|updates?)|(?:the )?(?:latest|updates?|an update))"
+    r" (?:on|about|with|regarding) (?P<lately>.+)"
     r"|(?:latest |newest |recent )?(?P<before>.+?)\s+(?:news|headlines|articles|stories)",
     re.IGNORECASE,
 )
@@ -26,7 +29,7 @@ def keywords_of(question: str) -> frozenset[str]:
     """The stems of the keywords; empty for a question, a command or a sentence."""
     bare = question.strip().rstrip("?!. ")
     about = NEWS_ABOUT.fullmatch(bare)
-    words = words_of((about["after"] or about["before"]) if about else bare)
+    words = words_of((about["after"] or about["lately"] or about["before"]) if about else bare)
     named = [word for word in words if word not in BETWEEN_KEYWORDS]
     if not 1 <= len(named) <= MOST_KEYWORDS or not STOP_WORDS.isdisjoint(named):
         return frozenset()

@@ -36,7 +36,7 @@ CITED_BONUS = 0.05
 HALF_COVERAGE = 0.5
 """Of a claim in other words than its quote: less has a chance of being about something else. Measured: docs/quality.md."""
 MAX_READ_SPANS = 4
-"""Spans in which the networks look for a claim in other words: some 100 ms each."""
+"""Spans that the networks read for a claim in their words, and as many for one in other words: some 100 ms each."""
 MAX_CONTEXT = 600
 """Characters of a passage around a quote in which another name may stand in a claim's place."""
 DENIED = "the quote says otherwise, as the verifier reads it"
@@ -119,6 +119,7 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Ve
     reason = "no passage was given"
     close: list[CandidateSpan] = []
     in_other_words: list[CandidateSpan] = []
+    read = 0
     for number, candidate in enumerate(sorted(ranked, key=lambda candidate: candidate.sentences)):
         if any(outvotes(sentence, candidate, parsed) for sentence in close):
             continue
@@ -127,7 +128,10 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Ve
         if not missing and added_detail(parsed, candidate.evidence):
             missing = NOT_CLOSE
         if not missing:
-            if has_other_days(parsed, candidate) or surplus(parsed, candidate, verifier, CLOSE) >= 0:
+            if has_other_days(parsed, candidate):
+                return ClaimVerdict(claim, (candidate,))
+            read += 1
+            if read <= MAX_READ_SPANS and surplus(parsed, candidate, verifier, CLOSE) >= 0:
                 return ClaimVerdict(claim, (candidate,))
             missing = DENIED
         if number == 0 or candidate is ranked[0]:

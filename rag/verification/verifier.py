@@ -62,9 +62,18 @@ class Verifier:
         return {"support": self.support(claim.text, quote), "placement": placement(self.small, claim, context)}
 
     def surplus(self, claim: ParsedText, quote: str, context: str, wording: str) -> float:
-        """By how much the probability that the quote says the claim exceeds what this wording needs; below 0 it is not shown."""
+        """By how much the probability that the quote says the claim exceeds what this wording needs; below 0 it is not shown.
+
+        Where no placement could make up for the support, it is not asked for: the value is then too high, and below 0 still.
+        """
         model = shipped_models()[wording]
-        return model.supported.probability(self.features(claim, quote, context)) - model.threshold
+        quote, context = spelled_out(quote, context), spelled_out(context, context)
+        support = self.support(claim.text, quote)
+        at_best = model.supported.probability({"support": support, "placement": 0.0}) - model.threshold
+        if at_best < 0:
+            return at_best
+        placed = placement(self.small, claim, context)
+        return model.supported.probability({"support": support, "placement": placed}) - model.threshold
 
 
 def spelled_out(text: str, context: str) -> str:
