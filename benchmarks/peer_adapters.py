@@ -117,10 +117,11 @@ async def llama_index(folder: Path, base_url: str, articles: Rows, questions: Ro
 
     async def ask(question: dict[str, str]) -> Reply:
         response = engine.query(question["question"])
+        text = str(response)
         sources = enumerate(response.source_nodes, start=1)
-        cited = [source.node for number, source in sources if f"[{number}]" in response.response]
+        cited = [source.node for number, source in sources if f"[{number}]" in text]
         # Its own label in front of each source is taken off: only the passage is compared.
-        return response.response, [(node.ref_doc_id, node.text.partition(":\n")[2].strip()) for node in cited]
+        return text, [(node.ref_doc_id or "", node.get_content().partition(":\n")[2].strip()) for node in cited]
 
     return await measured("llama-index-core", questions, store, ask)
 
@@ -142,7 +143,8 @@ async def haiku_rag(folder: Path, base_url: str, articles: Rows, questions: Rows
 
         async def store() -> None:
             for row in articles:
-                document, parts = DoclingDocument(name=row["title"]), [[]]
+                document = DoclingDocument(name=row["title"])
+                parts: list[list[tuple[str, str]]] = [[]]
                 for paragraph in filter(None, (part.strip() for part in row["text"].split("\n\n"))):
                     item = document.add_text(label=DocItemLabel.TEXT, text=paragraph)
                     if sum(len(text) for _, text in parts[-1]) + len(paragraph) > CHUNK_CHARACTERS and parts[-1]:

@@ -35,19 +35,20 @@ NAMES = {
     "paper_qa": "paper-qa",
 }
 HEADINGS = (
-    "", "version", "ingest", "a question", "peak memory", "cited passages verbatim", "words cited",
+    "", "version", "ingest", "a question", "peak memory", "calls of the model", "cited passages verbatim", "words cited",
     "cited text holds the answer", "true sentences shown", "false sentences shown",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one system did: seconds to ingest and (median) for a question, MB, words cited an answer; the rest as (part, whole)."""
+    """What one system did: seconds to ingest and (median) for a question, MB, calls and words cited; the rest (part, whole)."""
 
     version: str
     ingest: float
     question: float
     memory: float
+    calls: float
     words: float
     verbatim: tuple[int, int]
     gold: tuple[int, int]
@@ -55,7 +56,9 @@ class Measured:
     false: tuple[int, int]
 
 
-def measure(shown: Shown, cases: Sequence[Case], texts: Mapping[str, str], said: Sequence[Statement]) -> Measured:
+def measure(
+    shown: Shown, cases: Sequence[Case], texts: Mapping[str, str], said: Sequence[Statement], calls: int
+) -> Measured:
     """Hold what was shown against the articles, the gold and what the model had said. Spaces are not compared."""
     answers = {answer["id"]: answer for answer in shown["answers"]}
     cited = [(article, passage) for answer in answers.values() for article, passage in answer["citations"]]
@@ -71,6 +74,7 @@ def measure(shown: Shown, cases: Sequence[Case], texts: Mapping[str, str], said:
         shown["ingest"],
         statistics.median(answer["seconds"] for answer in answers.values()),
         shown["memory"],
+        calls / len(cases),
         statistics.mean(sum(len(passage.split()) for passage in passages) for passages in by_case if passages),
         (sum(plain(passage) in plain(texts.get(article, "")) for article, passage in cited), len(cited)),
         (sum(holds_gold(case, passages) for case, passages in zip(cases, by_case, strict=True)), len(cases)),
@@ -102,7 +106,12 @@ def table(measured: Mapping[str, Measured]) -> str:
         cells = [NAMES[system], one.version]
         for value, reference, unit in ratios:
             cells.append(f"{value / reference:.2f}" + (f" ({value:.3g} {unit})" if one is first else ""))
-        cells += [share(one.verbatim), f"{one.words:.0f}", *map(share, (one.gold, one.true, one.false))]
+        cells += [
+            f"{one.calls:.1f}",
+            share(one.verbatim),
+            f"{one.words:.0f}",
+            *map(share, (one.gold, one.true, one.false)),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -174,7 +183,7 @@ def main() -> None:
             except subprocess.CalledProcessError as error:
                 print(f"{NAMES[system]} is left out, it failed: {error.stderr.strip()[-2_000:]}", file=sys.stderr)
                 continue
-            measured[system] = measure(shown, cases, texts, model.said)
+            measured[system] = measure(shown, cases, texts, model.said, model.calls)
     print(f"{len(articles)} articles, {len(cases)} questions that they answer\n\n{table(measured)}")
 
 

@@ -1,4 +1,4 @@
-"""The comparison with other systems: its scripted server over a real socket, and the numbers and table made from what is shown."""
+"""The comparison with other systems: its scripted server over a real socket, and the table made from what is shown."""
 
 import json
 from collections.abc import Iterator
@@ -96,12 +96,14 @@ def test_what_was_shown_is_held_against_articles_gold_and_what_the_model_said() 
     said = [Statement(QUESTION, BRIDGE, "1", True), Statement(QUESTION, TRAFFIC.replace("31", "41"), "1", False)]
     shown: Shown = {"version": "1", "ingest": 2.0, "memory": 100.0, "answers": []}
     shown["answers"] = [{"id": "a", "seconds": 0.5, "text": f"{BRIDGE[:-1]} [1].", "citations": [("bridge", BRIDGE)]}]
-    careful = measure(shown, [case], {"bridge": BRIDGE}, said)
+    careful = measure(shown, [case], {"bridge": BRIDGE}, said, 1)
     assert (careful.verbatim, careful.gold, careful.true, careful.false) == ((1, 1), (1, 1), (1, 1), (0, 1))
     shown["answers"][0] |= {"text": said[1].sentence, "citations": [("bridge", TRAFFIC), ("none", TRAFFIC)]}
     shown["ingest"] = 3.0
-    careless = measure(shown, [case], {"bridge": BRIDGE}, said)
+    careless = measure(shown, [case], {"bridge": BRIDGE}, said, 3)
     assert (careless.verbatim, careless.gold, careless.true, careless.false) == ((0, 2), (0, 1), (0, 1), (1, 1))
     lines = table({"dateline": careful, "haiku_rag": careless}).splitlines()
-    assert lines[2].startswith("| Dateline, quoting | 1 | 1.00 (2 s) | 1.00 (0.5 s) | 1.00 (100 MB) | 1.000 (1 of 1) |")
-    assert lines[3].startswith("| haiku.rag | 1 | 1.50 | 1.00 | 1.00 | 0.000 (0 of 2) |")
+    assert lines[2].startswith(
+        "| Dateline, quoting | 1 | 1.00 (2 s) | 1.00 (0.5 s) | 1.00 (100 MB) | 1.0 | 1.000 (1 of 1) |"
+    )
+    assert lines[3].startswith("| haiku.rag | 1 | 1.50 | 1.00 | 1.00 | 3.0 | 0.000 (0 of 2) |")
