@@ -8,7 +8,6 @@ chunks of about the 220 tokens that the embedding model reads well; imports stan
 
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -169,7 +168,6 @@ async def haiku_rag(folder: Path, base_url: str, articles: Rows, questions: Rows
 
 async def paper_qa(folder: Path, base_url: str, articles: Rows, questions: Rows) -> Shown:
     """Docs without its agent; the reader is shown a reference, and the excerpt behind it is what counts as cited."""
-    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     from paperqa import Docs, Settings
 
     served = {"model": "openai/scripted", "api_base": base_url, "api_key": "none"}

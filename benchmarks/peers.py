@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,11 +64,19 @@ def measure(
     answers = {answer["id"]: answer for answer in shown["answers"]}
     cited = [(article, passage) for answer in answers.values() for article, passage in answer["citations"]]
     by_case = [[passage for _, passage in answers[case.id]["citations"]] for case in cases]
-    texts_shown = {plain(case.question): plain(answers[case.id]["text"]) for case in cases}
+    by_question: defaultdict[str, str] = defaultdict(str)
+    for case in cases:
+        by_question[case.question] += plain(answers[case.id]["text"]) + "\n"
+    all_shown = "".join(by_question.values())
 
     def shown_of(true: bool) -> tuple[int, int]:
         such = [one for one in said if one.true == true]
-        return sum(plain(one.sentence.removesuffix(".")) in texts_shown[plain(one.question)] for one in such), len(such)
+        # A question that was put in other words before the model saw it is not known: then any answer may show the sentence.
+        shown_texts = [by_question.get(one.question, all_shown) for one in such]
+        shown_ones = [
+            plain(one.sentence.removesuffix(".")) in text for one, text in zip(such, shown_texts, strict=True)
+        ]
+        return sum(shown_ones), len(such)
 
     return Measured(
         shown["version"],
@@ -134,9 +143,10 @@ def run(system: str, python: str, base_url: str, articles: Sequence[Article], ca
             {"id": case.id, "question": case.question, "asked_at": case.asked_at.isoformat() if case.asked_at else ""}
             for case in cases
         ])  # fmt: skip
-        # Nothing of this is to be sent anywhere, and the settings of whoever runs it are not to count.
+        # Not the settings of whoever runs it; nothing of the peers' that would reach out of this machine.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DATELINE_")}
-        environment |= {"PYTHONPATH": str(REPOSITORY), "HOME": name, "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
+        environment |= {"PYTHONPATH": str(REPOSITORY), "HOME": name, "NO_PROXY": "127.0.0.1"}
+        environment |= {"ANONYMIZED_TELEMETRY": "False", "HF_HUB_OFFLINE": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         command = [python, str(REPOSITORY / "benchmarks" / "peer_adapters.py"), system, name, base_url]
         subprocess.run(command, env=environment, cwd=name, capture_output=True, text=True, check=True)
         shown: Shown = json.loads((folder / "shown.json").read_text("utf-8"))
