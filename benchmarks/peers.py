@@ -22,7 +22,9 @@ from pathlib import Path
 from benchmarks.own_process import REPOSITORY
 from benchmarks.peer_adapters import Shown
 from benchmarks.scripted_server import Statement, serving
+from rag.errors import EvaluationError
 from rag.evaluation.cases import Case, load_cases
+from rag.evaluation.evaluate import read_corpus
 from rag.evaluation.metrics import groups_present, quote_found
 from rag.ingestion.read_articles import ReadArticle, read_paths
 from vectorstore.values import Article
@@ -72,11 +74,7 @@ def measure(
     def shown_of(true: bool) -> tuple[int, int]:
         such = [one for one in said if one.true == true]
         # A question that was put in other words before the model saw it is not known: then any answer may show the sentence.
-        shown_texts = [by_question.get(one.question, all_shown) for one in such]
-        shown_ones = [
-            plain(one.sentence.removesuffix(".")) in text for one, text in zip(such, shown_texts, strict=True)
-        ]
-        return sum(shown_ones), len(such)
+        return sum(plain(one.sentence[:-1]) in by_question.get(one.question, all_shown) for one in such), len(such)
 
     return Measured(
         shown["version"],
@@ -84,8 +82,11 @@ def measure(
         statistics.median(answer["seconds"] for answer in answers.values()),
         shown["memory"],
         calls / len(cases),
-        statistics.mean(sum(len(passage.split()) for passage in passages) for passages in by_case if passages),
-        (sum(plain(passage) in plain(texts.get(article, "")) for article, passage in cited), len(cited)),
+        statistics.mean([len(" ".join(passages).split()) for passages in by_case if passages] or [0]),
+        (
+            sum(bool(passage) and plain(passage) in plain(texts.get(article, "")) for article, passage in cited),
+            len(cited),
+        ),
         (sum(holds_gold(case, passages) for case, passages in zip(cases, by_case, strict=True)), len(cases)),
         shown_of(True),
         shown_of(False),
@@ -107,21 +108,13 @@ def table(measured: Mapping[str, Measured]) -> str:
     first = next(iter(measured.values()))
     lines = [f"| {' | '.join(HEADINGS)} |", "| --- " * len(HEADINGS) + "|"]
     for system, one in measured.items():
-        ratios = [
-            (one.ingest, first.ingest, "s"),
-            (one.question, first.question, "s"),
-            (one.memory, first.memory, "MB"),
-        ]
         cells = [NAMES[system], one.version]
-        for value, reference, unit in ratios:
+        for value, reference, unit in (
+            (one.ingest, first.ingest, "s"), (one.question, first.question, "s"), (one.memory, first.memory, "MB")
+        ):  # fmt: skip
             cells.append(f"{value / reference:.2f}" + (f" ({value:.3g} {unit})" if one is first else ""))
-        cells += [
-            f"{one.calls:.1f}",
-            share(one.verbatim),
-            f"{one.words:.0f}",
-            *map(share, (one.gold, one.true, one.false)),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+        cells += [f"{one.calls:.1f}", share(one.verbatim), f"{one.words:.0f}"]
+        lines.append(f"| {' | '.join([*cells, *map(share, (one.gold, one.true, one.false))])} |")
     return "\n".join(lines)
 
 
@@ -165,14 +158,17 @@ def main() -> None:
         parser.add_argument(option, default="", help="the Python of an environment that has it")
     options = parser.parse_args()
     data = options.data or REPOSITORY / "tests" / "cases"
-    read = read_paths([data / "corpus.jsonl"] if options.data else [data / "newsroom.jsonl", REPOSITORY / "seeds"])
-    articles = [one.article for one in read if isinstance(one, ReadArticle)]
+    paths = [data / "corpus.jsonl"] if options.data else [data / "newsroom.jsonl", REPOSITORY / "seeds"]
+    try:
+        texts, asked = read_corpus(paths).texts, load_cases([data / "cases.jsonl"]).cases
+    except EvaluationError as error:
+        parser.error(str(error))
+    articles = [read.article for read in read_paths(paths) if isinstance(read, ReadArticle)]
     # Questions that can be understood alone, in English: the scripted model compares words.
-    cases = [
-        case
-        for case in load_cases([data / "cases.jsonl"]).cases
-        if not case.refusal_expected and not case.history and "other-language" not in case.tags
-    ]
+    alone = [case for case in asked if not case.history and "other-language" not in case.tags]
+    cases = [case for case in alone if not case.refusal_expected]
+    if not cases:
+        parser.error(f"{data / 'cases.jsonl'} has no question with an answer and without history: add one.")
     pythons = {
         "dateline": sys.executable,
         "dateline_with_model": sys.executable,
@@ -181,7 +177,6 @@ def main() -> None:
         "haiku_rag": options.haiku_python,
         "paper_qa": options.paper_qa_python,
     }
-    texts = {article.id: article.text for article in articles}
     measured: dict[str, Measured] = {}
     for system, python in pythons.items():
         if not python:
@@ -190,8 +185,9 @@ def main() -> None:
         with serving() as (base_url, model):
             try:
                 shown = run(system, python, base_url, articles, cases)
-            except subprocess.CalledProcessError as error:
-                print(f"{NAMES[system]} is left out, it failed: {error.stderr.strip()[-2_000:]}", file=sys.stderr)
+            except (subprocess.CalledProcessError, OSError) as error:
+                reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
+                print(f"{NAMES[system]} is left out, it failed: {reason}", file=sys.stderr)
                 continue
             measured[system] = measure(shown, cases, texts, model.said, model.calls)
     print(f"{len(articles)} articles, {len(cases)} questions that they answer\n\n{table(measured)}")

@@ -19,6 +19,9 @@ from rag.models.minilm import MiniLM
 from rag.text import STOP_WORDS, stems_of
 from training.corruptions import CORRUPTED, passage_of
 
+NO_ANSWER = "I cannot answer."
+USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -103,17 +106,17 @@ class ScriptedModel:
             return self.reply_with_tools(messages, texts)
         prompt = "\n".join(texts)
         if "Sentences that no passage bears out" in prompt:
-            return message(self.repeated(texts[-1].partition("Sentences that no passage bears out")[2]))
+            return assistant(self.repeated(texts[-1].partition("Sentences that no passage bears out")[2]))
         for form in (PAPER_QA_EXCERPT, PAPER_QA, LLAMA_INDEX, DATELINE):
             question, passages = asked(form, prompt)
             if passages and form is PAPER_QA_EXCERPT:
                 nearest = nearest_sentences(question, passages, 3)
                 score = max((len(stems_of(question) & stems_of(sentence)) for sentence, _, _ in nearest), default=0)
                 summary = " ".join(sentence for sentence, _, _ in nearest)
-                return message(json.dumps({"summary": summary, "relevance_score": min(score, 10)}))
+                return assistant(json.dumps({"summary": summary, "relevance_score": min(score, 10)}))
             if passages:
-                return message(self.answer(statements(question, passages), form))
-        return message("I cannot answer.")
+                return assistant(self.answer(statements(question, passages), form))
+        return assistant(NO_ANSWER)
 
     def reply_with_tools(self, messages: Sequence[dict[str, object]], texts: Sequence[str]) -> dict[str, object]:
         """Search, cite, answer: one after the other."""
@@ -126,11 +129,11 @@ class ScriptedModel:
         said = statements(*asked(HAIKU_RAG, f"{results[0]}\n<asked>{question}"))
         if len(results) == 1:
             return tool_call("cite", {"chunk_ids": list(dict.fromkeys(statement.mark for statement in said))})
-        return message(self.answer(said, HAIKU_RAG) or "I cannot answer.")
+        return assistant(self.answer(said, HAIKU_RAG))
 
     def answer(self, said: Sequence[Statement], form: Form) -> str:
         self.said += said
-        return " ".join(f"{one.sentence.removesuffix('.')}{form.mark.format(one.mark)}." for one in said)
+        return " ".join(f"{one.sentence.removesuffix('.')}{form.mark.format(one.mark)}." for one in said) or NO_ANSWER
 
     def repeated(self, listed: str) -> str:
         """The numbered sentences once more, with the marks that they had."""
@@ -141,7 +144,7 @@ class ScriptedModel:
         return "\n".join(lines) or "1. -"
 
 
-def message(content: str) -> dict[str, object]:
+def assistant(content: str) -> dict[str, object]:
     return {"role": "assistant", "content": content}
 
 
@@ -212,9 +215,6 @@ def serving() -> Iterator[tuple[str, ScriptedModel]]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 
 
 def chat(kind: str, **choice: object) -> str:
