@@ -460,7 +460,8 @@ def test_why_is_answered_with_a_reason_where_one_is_as_near(running: Running) ->
 
 def test_a_further_quote_has_the_number_that_was_asked_for(newsroom: Running) -> None:
     answer = newsroom.ask("I bought a ferry ticket before the strike, how long can I still use it?")
-    assert [citation.article_id.split("#")[-1] for citation in answer.citations] == ["ferry-strike-start"]
+    assert answer.citations[0].article_id.endswith("ferry-strike-start")
+    assert all(any(character.isdigit() for character in citation.quote) for citation in answer.citations)
 
 
 def test_a_follow_up_is_understood_without_a_model(running: Running) -> None:

@@ -21,7 +21,7 @@ from vectorstore.values import Chunk, Hit, Span
 MAX_SENTENCES = 3
 MAX_WORDS = 60
 """Quoted words of an answer: what a reader takes in at a glance."""
-WORTH_ADDING = 0.75
+WORTH_ADDING = 0.6
 """A further sentence must be at least this probable, relative to the best one. Measured: docs/quality.md."""
 NEAR_TIE = 0.9
 """Of sentences at least this probable, relative to the best one, the newest leads."""
