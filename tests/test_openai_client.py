@@ -26,7 +26,7 @@ from tests.fakes.fake_model_server import (
     serving,
 )
 
-QUICK = Limits(connect=2.0, first_token=0.5, between_tokens=0.5, answer=5.0, retries=2)
+QUICK = Limits(connect=2.0, first_token=3.0, between_tokens=3.0, answer=8.0, retries=2)
 PROMPT = [Message("system", "Answer."), Message("user", "Why?")]
 SECRET = "sk-very-secret"
 
