@@ -18,7 +18,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
 from rag.abbreviations import in_the_articles_words
@@ -52,15 +51,13 @@ from rag.answering.extractive import closest_passage, lacks_name, write_extract
 from rag.answering.features import is_about
 from rag.answering.follow_up import not_told_yet, passages_quoted, quote_what_is_asked
 from rag.answering.identifiers import lacks_identifier, lacks_numbered_name, of_what_is_named, without_lookalikes
-from rag.errors import ModelError, QuestionError
-from rag.ingestion.decoding import storable
-from rag.intent import wants_help
+from rag.errors import ModelError
 from rag.language import is_foreign
 from rag.library import Library
-from rag.outlets import named_outlets, topic_told
+from rag.outlets import heard_first, named_outlets
 from rag.periods import nothing_of, published_in, telling_of
 from rag.protocols import HISTORY_TURNS
-from rag.question import StandaloneQuestion, understand
+from rag.question import StandaloneQuestion, checked_question, of_named_outlet, understand
 from rag.settings import Settings
 from rag.spelling import respelled
 from rag.stored_answers import StoredAnswers
@@ -84,10 +81,6 @@ NEWEST_SUMMARISED = 3
 """Articles that "What's new?" quotes from."""
 READ_HITS = 8
 """Passages the reader reads."""
-READ_NAMED = 6
-"""How many of them are of the outlets that a question names, where it names any."""
-
-
 SURER = 0.1
 """By how much more probable than the threshold the answer to another reading of a follow-up, or of words that exist, must be: one
 of several readings is easily answered. A guess."""
@@ -177,14 +170,7 @@ class Engine:
         timer.finish("understand")
         standalone, hits = await self.in_thread(lambda: self.retrieve(standalone))
         timer.finish("retrieve")
-        evidence = await self.in_thread(lambda: self.judge(question, standalone, hits))
-        if standalone.wider is not None and not self.may_answer(evidence):
-            evidence = await self.in_thread(lambda: self.look_wider(evidence))
-        evidence = await self.in_thread(lambda: self.look_respelled(evidence))
-        if evidence.standalone.undated and not self.may_answer(evidence):
-            evidence = await self.in_thread(lambda: self.look_undated(evidence))
-        if standalone.other_readings and not self.may_answer(evidence):
-            evidence = await self.in_thread(lambda: self.read_otherwise(evidence))
+        evidence = await self.in_thread(lambda: self.look_again(self.judge(question, standalone, hits)))
         timer.finish("judge")
         written = Written(refusal=NOT_SAID)
         async for event in self.write(evidence, history, writer, timer):
@@ -223,7 +209,7 @@ class Engine:
 
     def retrieve(self, standalone: StandaloneQuestion) -> tuple[StandaloneQuestion, tuple[Hit, ...]]:
         """Step 2: the hits, and the question with names as the articles write them, searched for again where they differ."""
-        from rag.retrieval import HitLimits, HybridRetriever, passages_of
+        from rag.retrieval import HitLimits, HybridRetriever, newest_first, passages_of
 
         storage, period = self.library.storage, standalone.period
         if standalone.asks == "more":
@@ -277,13 +263,24 @@ class Engine:
             answerability = preferring(answerability, hits, standalone.undated_period)
         return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, readings, answerability)
 
+    def look_again(self, evidence: Evidence) -> Evidence:
+        """Steps 2 and 3 once more where the question may be meant otherwise and that is answered, or more surely."""
+        if evidence.standalone.wider is not None and not self.may_answer(evidence):
+            evidence = self.look_wider(evidence)
+        evidence = self.look_respelled(evidence)
+        if evidence.standalone.undated and not self.may_answer(evidence):
+            evidence = self.look_undated(evidence)
+        if evidence.standalone.other_readings and not self.may_answer(evidence):
+            evidence = self.read_otherwise(evidence)
+        return evidence
+
     def look_wider(self, evidence: Evidence) -> Evidence:
-        """Steps 2 and 3 once more without "this week" and the like, where that answers what the bounds kept out."""
+        """Without "this week" and the like, where that answers what the bounds kept out."""
         wider = self.judge(evidence.question, *self.retrieve(evidence.standalone.widened()))
         return wider if self.may_answer(wider) else evidence
 
     def look_undated(self, evidence: Evidence) -> Evidence:
-        """Steps 2 and 3 once more without the words for a day, where the articles within them, or of that day, answer that."""
+        """Without the words for a day, where the articles within them, or of that day, answer that."""
         asked = evidence.standalone
         meant = replace(asked, question=asked.undated, rewritten=f"read without its day: {asked.undated!r}")
         again = self.judge(evidence.question, *self.retrieve(meant))
@@ -291,7 +288,7 @@ class Engine:
         return again if of_period and self.may_answer(again) else evidence
 
     def look_respelled(self, evidence: Evidence) -> Evidence:
-        """Steps 2 and 3 once more with mistyped words corrected, where there are any and that makes an answer more probable."""
+        """With mistyped words corrected, where there are any and that makes an answer more probable."""
         asked = evidence.standalone
         index, libraries = self.library.lexical(), asked.scope.libraries
         corrected = respelled(asked.question, index, libraries)
@@ -306,7 +303,7 @@ class Engine:
         return surest if surest.answerability.probability >= self.threshold + SURER else better
 
     def read_otherwise(self, evidence: Evidence) -> Evidence:
-        """Steps 2 and 3 for what else a follow-up may mean: of those that are answered the most probable."""
+        """As what else a follow-up may mean: of those that are answered the most probable."""
         asked = evidence.standalone
         found = [evidence]
         for reading in asked.other_readings:
@@ -506,42 +503,6 @@ def why_quoted(model: str, written: "VerifiedText") -> str:
     return f"Nothing that {model} wrote could be proven, so this is quoted without it."
 
 
-def checked_question(question: str, limit: int) -> str:
-    """The question without white space around it. Raises QuestionError when it cannot be answered."""
-    question = storable(" ".join(question.split()))
-    if not question:
-        raise QuestionError('The question is empty: ask, for instance, "Will Hungary arrest Putin?".')
-    if len(question) > limit:
-        raise QuestionError(
-            f"The question has {len(question):,} characters, {limit:,} are the most: ask a shorter one."
-        )
-    if wants_help(question):
-        raise QuestionError(
-            'Ask what the articles say, for instance "Will Hungary arrest Putin?", "What\'s new?" or "Summarise the newest '
-            'article".'
-        )
-    if not any(character.isalnum() for character in question):
-        raise QuestionError("The question holds no word: ask it in words.")
-    return question
-
-
-def of_named_outlet(standalone: StandaloneQuestion, outlets: Sequence[str]) -> StandaloneQuestion:
-    """A question for what one outlet says, as the summary of what it says; another question as it is."""
-    if standalone.summary_of is not None or standalone.scope.sources:
-        return standalone
-    for outlet in outlets:
-        if (topic := topic_told(standalone.question, outlet)) is not None:
-            return replace(standalone, summary_of=topic, scope=replace(standalone.scope, sources=(outlet,)))
-    return standalone
-
-
-def heard_first(of_outlets: Sequence[Sequence[Hit]], others: Sequence[Hit]) -> list[Hit]:
-    """Hits of the outlets that a question names, the outlets in turn, before others, of which some are read all the same."""
-    in_turn = [hit for turn in zip_longest(*of_outlets) for hit in turn if hit is not None]
-    known = {hit.chunk.id for hit in in_turn}
-    return [*in_turn[:READ_NAMED], *(hit for hit in others if hit.chunk.id not in known), *in_turn[READ_NAMED:]]
-
-
 def passages_to_read(question: str, hits: Sequence[Hit]) -> "list[ReaderPassage]":
     """The first hits as the reader sees them: the title with the outlet before it where the question names that."""
     from rag.models.passage_network import ReaderPassage
@@ -556,11 +517,3 @@ def passages_to_read(question: str, hits: Sequence[Hit]) -> "list[ReaderPassage]
         )
         for chunk in chunks
     ]
-
-
-def newest_first(hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """A preference, not a filter: place by relevance and place by date count alike."""
-    dated = sorted(hits, key=lambda hit: hit.chunk.recency, reverse=True)
-    by_date = {hit.chunk.id: place for place, hit in enumerate(dated)}
-    places = {hit.chunk.id: place + by_date[hit.chunk.id] for place, hit in enumerate(hits)}
-    return tuple(sorted(hits, key=lambda hit: places[hit.chunk.id]))

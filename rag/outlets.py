@@ -1,7 +1,10 @@
 """Outlets that a question names: "Who won, according to CNN?" wants CNN heard first, "CNN news" CNN alone. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+
+from vectorstore.values import Hit
 
 SECTION = re.compile(r"\s+[-–—|:]\s+.*$")
 """The part of a name behind which feeds put a section: "The Independent - Life and Style"."""
@@ -17,6 +20,8 @@ NEWS_OF = (
     r"(?: (?:about|on|of) (?P<topic>.+))?"
 )
 """Questions for what an outlet says at all, or of a topic: no sentence answers them better than an article's first ones."""
+READ_NAMED = 6
+"""How many of the passages that are read are of the outlets that a question names, where it names any."""
 MAX_TOPIC_WORDS = 5
 """A longer topic is a question of its own, which the reader understands."""
 
@@ -63,3 +68,10 @@ def names(question: str, name: str) -> bool:
         return True
     said = rf"(?<!\w)(?:according to {word}|{word}(?:['’]s)? {REPORTS})(?!\w)"
     return bool(re.search(said, question, re.IGNORECASE))
+
+
+def heard_first(of_outlets: Sequence[Sequence[Hit]], others: Sequence[Hit]) -> list[Hit]:
+    """Hits of the outlets that a question names, the outlets in turn, before others, of which some are read all the same."""
+    in_turn = [hit for turn in zip_longest(*of_outlets) for hit in turn if hit is not None]
+    known = {hit.chunk.id for hit in in_turn}
+    return [*in_turn[:READ_NAMED], *(hit for hit in others if hit.chunk.id not in known), *in_turn[READ_NAMED:]]

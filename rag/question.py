@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rag.answer import Turn
-from rag.intent import asks_again, summary_subject
+from rag.errors import QuestionError
+from rag.ingestion.decoding import storable
+from rag.intent import asks_again, summary_subject, wants_help
+from rag.outlets import topic_told
 from rag.text import STOP_WORDS, words_of
 from rag.time_words import Period, read_time_words
 from vectorstore.values import Scope
@@ -252,3 +255,32 @@ def names_in(text: str) -> list[str]:
 
 def shares_word(first: str, second: str) -> bool:
     return not set(words_of(first)).isdisjoint(words_of(second))
+
+
+def of_named_outlet(standalone: StandaloneQuestion, outlets: Sequence[str]) -> StandaloneQuestion:
+    """A question for what one outlet says, as the summary of what it says; another question as it is."""
+    if standalone.summary_of is not None or standalone.scope.sources:
+        return standalone
+    for outlet in outlets:
+        if (topic := topic_told(standalone.question, outlet)) is not None:
+            return replace(standalone, summary_of=topic, scope=replace(standalone.scope, sources=(outlet,)))
+    return standalone
+
+
+def checked_question(question: str, limit: int) -> str:
+    """The question without white space around it. Raises QuestionError when it cannot be answered."""
+    question = storable(" ".join(question.split()))
+    if not question:
+        raise QuestionError('The question is empty: ask, for instance, "Will Hungary arrest Putin?".')
+    if len(question) > limit:
+        raise QuestionError(
+            f"The question has {len(question):,} characters, {limit:,} are the most: ask a shorter one."
+        )
+    if wants_help(question):
+        raise QuestionError(
+            'Ask what the articles say, for instance "Will Hungary arrest Putin?", "What\'s new?" or "Summarise the newest '
+            'article".'
+        )
+    if not any(character.isalnum() for character in question):
+        raise QuestionError("The question holds no word: ask it in words.")
+    return question

@@ -246,3 +246,11 @@ def node_of(hit: Hit) -> NodeWithScore:
         id_=chunk.id, text=chunk.text, metadata=metadata, start_char_idx=chunk.start, end_char_idx=chunk.end
     )
     return NodeWithScore(node=node, score=hit.score)
+
+
+def newest_first(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """A preference, not a filter: place by relevance and place by date count alike."""
+    dated = sorted(hits, key=lambda hit: hit.chunk.recency, reverse=True)
+    by_date = {hit.chunk.id: place for place, hit in enumerate(dated)}
+    places = {hit.chunk.id: place + by_date[hit.chunk.id] for place, hit in enumerate(hits)}
+    return tuple(sorted(hits, key=lambda hit: places[hit.chunk.id]))

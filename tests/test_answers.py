@@ -30,10 +30,10 @@ from rag.answering.extractive import gives_reason
 from rag.answering.features import REASON
 from rag.answering.identifiers import identifiers, names_another
 from rag.answering.keywords import keywords_of
-from rag.engine import Engine, checked_question
+from rag.engine import Engine
 from rag.errors import QuestionError
 from rag.factory import open_engine
-from rag.question import StandaloneQuestion
+from rag.question import StandaloneQuestion, checked_question
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
 from tests.conftest import SEEDS

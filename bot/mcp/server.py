@@ -24,9 +24,9 @@ from bot.mcp.passages import quotable_chunks, quotable_hits
 from bot.mcp.render import text_of_answer, text_of_article, text_of_found
 from bot.scope import scope_of
 from rag.answer import answer_json, headline_of
-from rag.engine import Engine, checked_question
+from rag.engine import Engine
 from rag.errors import QuestionError
-from rag.question import StandaloneQuestion
+from rag.question import StandaloneQuestion, checked_question
 from rag.text import clean_line
 from vectorstore.errors import DatelineError
 from vectorstore.values import SHARED_LIBRARY, Scope
