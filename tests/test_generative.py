@@ -157,6 +157,8 @@ def test_unproven_draft_leaves_nothing(draft: str) -> None:
         pytest.param("<b>Hungary</b> would not seek to arrest <a href='x'>Putin</a> [1].", id="tags"),
         pytest.param("According to the passages, Hungary would not seek to arrest Putin [1].", id="preamble"),
         pytest.param("<think>Let me see [2].</think>Hungary would not seek to arrest Putin [1].", id="thoughts"),
+        pytest.param('{"answer": "Hungary would not seek to arrest Putin [1].", "sources": [1]}', id="JSON"),
+        pytest.param('```json\n{"response": "Hungary would not seek to arrest Putin."}\n```', id="JSON within code"),
         pytest.param("Hun\u200bgary would not seek to arrest Putin\u202e [1].", id="invisible characters"),
     ],
 )

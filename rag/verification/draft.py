@@ -1,6 +1,7 @@
 """From a model's draft to claims: plain sentences, each with the passage numbers it cites. Markup is taken off."""
 
 import html
+import json
 import re
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ MAX_DRAFT = 20_000
 MAX_CLAIMS = 60
 MAX_CLAIM = 600  # characters
 
+# What servers that force a model into JSON send, in a code block or bare.
+JSON_OBJECT = re.compile(r"\s*(?:```|~~~)?(?:json)?\s*(\{.*\})\s*(?:```|~~~)?\s*", re.IGNORECASE | re.DOTALL)
+JSON_ANSWERS = ("answer", "final_answer", "response", "text", "content")
+"""What the answer is called in such an object."""
 CODE_BLOCK = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 IMAGE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)?")
 LINK = re.compile(r"\[([^\[\]\n]*(?:\[\d+\][^\[\]\n]*)?)\]\([^)\n]*\)")
@@ -77,7 +82,8 @@ class Claim:
 def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
     """The sentences of a draft, in order, each once. With complete=False an unfinished last sentence is left out."""
     unfinished = not complete or len(draft) > MAX_DRAFT
-    lines = plain_text(without_source_list(separate_thoughts(draft[:MAX_DRAFT]).answer)).split("\n")
+    written = out_of_json(separate_thoughts(draft[:MAX_DRAFT]).answer)
+    lines = plain_text(without_source_list(written)).split("\n")
     found: list[Claim] = []
     for number, line in enumerate(lines, start=1):
         bare, marks = split_marks(line)
@@ -97,6 +103,19 @@ def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
                 found[-1] = Claim(found[-1].text, tuple(dict.fromkeys((*found[-1].marks, *cited))))
     unique = {claim.text.casefold(): claim for claim in reversed(found)}
     return tuple(claim for claim in found if unique[claim.text.casefold()] is claim)[:MAX_CLAIMS]
+
+
+def out_of_json(text: str) -> str:
+    """The answer in a JSON object that is all of the text; any other text as it is."""
+    found = JSON_OBJECT.fullmatch(text)
+    try:
+        fields = json.loads(found[1], strict=False) if found else None
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(fields, dict):
+        return text
+    answers = (fields.get(name) for name in JSON_ANSWERS)
+    return next((answer for answer in answers if isinstance(answer, str) and answer.strip()), text)
 
 
 def without_source_list(text: str) -> str:
