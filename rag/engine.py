@@ -60,7 +60,7 @@ from rag.library import Library
 from rag.outlets import named_outlets, topic_told
 from rag.periods import nothing_of, published_in, telling_of
 from rag.protocols import HISTORY_TURNS
-from rag.question import StandaloneQuestion, understand
+from rag.question import StandaloneQuestion, bare_word, understand
 from rag.settings import Settings
 from rag.spelling import respelled
 from rag.stored_answers import StoredAnswers
@@ -169,10 +169,12 @@ class Engine:
     async def stream(
         self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None, use_model: bool = True
     ) -> AsyncIterator[StreamEvent]:
-        """Draft text as a model writes it, then exactly one Answer."""
+        """Draft text as a model writes it, then exactly one Answer. Raises as `ask` does, before the first event."""
         timer = StepTimer()
         writer = self.models.writer if use_model else None
         question, history = checked_question(question, self.settings.question_limit), history[-HISTORY_TURNS:]
+        if not history and bare_word(question):
+            raise QuestionError(f"Nothing was asked before {question!r}: ask with the name or thing in it.")
         standalone = await self.understand(question, history, scope or Scope(), writer)
         timer.finish("understand")
         standalone, hits = await self.in_thread(lambda: self.retrieve(standalone))
