@@ -117,7 +117,7 @@ dateline.add_command(ask)
 @click.option("--yes", is_flag=True, help="With --prune: delete even more than half of the library, without asking.")
 @LIBRARY
 def ingest_command(sources: tuple[Path | str, ...], prune: bool, yes: bool, library: str) -> None:
-    """Store the articles in files and folders (.txt, .md, .html, .jsonl, .json, .csv), or web pages by their URLs.
+    """Store the articles in files and folders (.txt, .md, .html, .jsonl, .json, .csv, .tsv), or web pages by their URLs.
 
     Doing it again changes nothing; a changed article is replaced; a run that was killed is finished by the next.
     """

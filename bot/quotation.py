@@ -14,6 +14,10 @@ CLOSING = {"“": "”", '"': '"'}
 
 LINK_TARGET = r"[^()\s]{1,1000}(?:\([^()\s]{0,300}\)[^()\s]{0,300}){0,3}(?:\s\"[^\"\n]{0,200}\")?"
 MARKDOWN_LINK = re.compile(rf"(?P<open>!?\[)[^\[\]\n]{{1,300}}(?P<close>\]\({LINK_TARGET}\))")
+REFERENCE_LINK = re.compile(r"(?P<open>\[)(?=[^\[\]\n]*[^\W\d_])[^\[\]\n]{1,300}(?P<close>\]\[[^\[\]\n]{0,80}\])")
+""" "[harbour][1]"; "[1][2]" are the numbers of two notes."""
+WIKI_LINK = re.compile(r"(?P<open>!?\[\[(?:[^\[\]|\n]{1,300}\|)?)[^\[\]|\n]{1,300}(?P<close>\]\])")
+FOOTNOTE = re.compile(r"(?P<open>\[\^[^\[\]\s]{1,40}\])(?!:)")
 PAIRED = tuple(
     re.compile(
         rf"(?<![\w\\*_`])(?P<open>{mark})(?=[^\s*_`])[^\n]{{1,1000}}?(?<=[^\s*_`\\])(?P<close>{mark})(?![\w*_`])"
@@ -30,7 +34,17 @@ LINE_BEGINNING = re.compile(
 )
 """A heading, a quotation, a list. "> 5 percent" is none: there it says more than."""
 ESCAPE = re.compile(r"(?P<open>\\)(?=[*_`#\[\]>~])")
-MARKDOWN = (MARKDOWN_LINK, *PAIRED, OPENED_ONLY, CLOSED_ONLY, LINE_BEGINNING, ESCAPE)
+MARKDOWN = (
+    MARKDOWN_LINK,
+    REFERENCE_LINK,
+    WIKI_LINK,
+    FOOTNOTE,
+    *PAIRED,
+    OPENED_ONLY,
+    CLOSED_ONLY,
+    LINE_BEGINNING,
+    ESCAPE,
+)
 
 
 def without_markdown(quote: str, spans: Sequence[Span] = ()) -> tuple[str, tuple[Span, ...]]:

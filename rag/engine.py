@@ -162,10 +162,11 @@ class Engine:
     async def stream(
         self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None, use_model: bool = True
     ) -> AsyncIterator[StreamEvent]:
-        """Draft text as a model writes it, then exactly one Answer."""
+        """Draft text as a model writes it, then exactly one Answer. Raises as `ask` does, before the first event."""
         timer = StepTimer()
         writer = self.models.writer if use_model else None
-        question, history = checked_question(question, self.settings.question_limit), history[-HISTORY_TURNS:]
+        history = history[-HISTORY_TURNS:]
+        question = checked_question(question, self.settings.question_limit, follows=bool(history))
         standalone = await self.understand(question, history, scope or Scope(), writer)
         timer.finish("understand")
         standalone, hits = await self.in_thread(lambda: self.retrieve(standalone))

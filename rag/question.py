@@ -267,8 +267,9 @@ def of_named_outlet(standalone: StandaloneQuestion, outlets: Sequence[str]) -> S
     return standalone
 
 
-def checked_question(question: str, limit: int) -> str:
-    """The question without white space around it. Raises QuestionError when it cannot be answered."""
+def checked_question(question: str, limit: int, follows: bool = True) -> str:
+    """The question without white space around it. follows: something was asked before. Raises QuestionError when it cannot be
+    answered."""
     question = storable(" ".join(question.split()))
     if not question:
         raise QuestionError('The question is empty: ask, for instance, "Will Hungary arrest Putin?".')
@@ -283,4 +284,6 @@ def checked_question(question: str, limit: int) -> str:
         )
     if not any(character.isalnum() for character in question):
         raise QuestionError("The question holds no word: ask it in words.")
+    if not follows and bare_word(question):
+        raise QuestionError(f"Nothing was asked before {question!r}: ask with the name or thing in it.")
     return question

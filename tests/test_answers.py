@@ -133,6 +133,39 @@ def test_a_heading_or_a_question_is_not_an_answer(running: Running, question: st
     assert "Will The US Supply Tomahawks?" not in quotes(answer)
 
 
+@pytest.fixture(scope="module")
+def fragments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Articles without whole sentences beside one that has nothing else."""
+    folder = tmp_path_factory.mktemp("posts")
+    (folder / "post.txt").write_text("The mayor of Fenn resigned on 3 Sept. #fenn https://fenn.example/a", "utf-8")
+    (folder / "list.md").write_text(
+        "# Budget of Kand\n\n- Schools get 40 million crowns\n- Roads get 12 million", "utf-8"
+    )
+    (folder / "ward.txt").write_text(
+        "Ward 7 stays open, Prof. Lie said. It has 30 beds. The opera has a director.", "utf-8"
+    )
+    with ExitStack() as stack:
+        running = Running(tmp_path_factory.mktemp("fragments"), [folder])
+        stack.callback(running.close)
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("Who resigned in Fenn?", "The mayor of Fenn resigned"),
+        ("How much do schools get in Kand?", "Schools get 40 million"),
+    ],
+)
+def test_what_is_no_whole_sentence_answers_before_sentences_about_something_else(
+    fragments: Running, question: str, words: str
+) -> None:
+    answer = fragments.ask(question)
+    check(fragments, answer)
+    (citation,) = answer.citations
+    assert words in citation.quote
+
+
 @pytest.mark.parametrize(
     ("question", "words"),
     [("Who is Steve Witkoff?", "White House envoy Steve Witkoff"), ("What did Peskov say?", "Dmitry Peskov told reporters")],

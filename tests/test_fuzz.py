@@ -72,7 +72,7 @@ def test_any_question_is_answered_or_refused_in_a_sentence(tmp_path: Path) -> No
 def test_any_file_is_stored_or_named(tmp_path: Path) -> None:
     files = tmp_path / "files"
     files.mkdir()
-    kinds = (".txt", ".md", ".jsonl", ".json", ".csv", ".html", ".ndjson", ".markdown")
+    kinds = (".txt", ".md", ".jsonl", ".json", ".csv", ".tsv", ".html", ".ndjson", ".markdown")
     for number, content in enumerate(byte_strings(2)):
         (files / f"{number}{kinds[number % len(kinds)]}").write_bytes(content)
 

@@ -157,6 +157,18 @@ def test_unproven_draft_leaves_nothing(draft: str) -> None:
         pytest.param("<b>Hungary</b> would not seek to arrest <a href='x'>Putin</a> [1].", id="tags"),
         pytest.param("According to the passages, Hungary would not seek to arrest Putin [1].", id="preamble"),
         pytest.param("<think>Let me see [2].</think>Hungary would not seek to arrest Putin [1].", id="thoughts"),
+        pytest.param("According to [1], Hungary would not seek to arrest Putin.", id="names its source first"),
+        pytest.param("Hungary, according to [1], would not seek to arrest Putin.", id="names its source"),
+        pytest.param("Hungary would not seek to arrest Putin, as reported by [1].", id="names its source last"),
+        pytest.param("Hungary would not seek to arrest Putin<sup>1</sup>.", id="raised mark"),
+        pytest.param("Hungary would not seek to arrest Putin <source>1</source>", id="mark in a tag"),
+        pytest.param("Hungary would not seek to arrest Putin [doc 1].", id="document's mark"),
+        pytest.param(
+            "**Thinking:**\nLet me see. Putin has a warrant.\n\n**Answer:**\nHungary would not seek to arrest Putin [1].",
+            id="thoughts under a heading",
+        ),
+        pytest.param('{"answer": "Hungary would not seek to arrest Putin [1].", "sources": [1]}', id="JSON"),
+        pytest.param('```json\n{"response": "Hungary would not seek to arrest Putin."}\n```', id="JSON within code"),
         pytest.param("Hun\u200bgary would not seek to arrest Putin\u202e [1].", id="invisible characters"),
     ],
 )

@@ -46,7 +46,10 @@ MARKS = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
         ("**Breaking: the pier is closed.", "Breaking: the pier is closed."),
         ("It stays closed until June.**", "It stays closed until June."),
         (r"A \*new\* pier", "A *new* pier"),
+        ("The [pier][1] is [closed][the plan], [Holt][] said.", "The pier is closed, Holt said."),
+        ("The [[pier|old pier]] of [[Bell]] is closed.[^1]", "The old pier of Bell is closed."),
         # What is no markup stays.
+        ("He spoke.[1][2] [^", "He spoke.[1][2] [^"),
         ("2*3*4 is 24, snake_case_name, a* and b*", "2*3*4 is 24, snake_case_name, a* and b*"),
         ("He said s**t and f*** it", "He said s**t and f*** it"),
         ("> 5 percent, #1 and C#", "> 5 percent, #1 and C#"),

@@ -152,7 +152,7 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path)
 
 def test_a_folder_without_articles_is_named(tmp_path: Path) -> None:
     assert (
-        "holds no .txt, .md, .markdown, .jsonl, .ndjson, .json, .csv, .html, .htm, .pdf, .docx, .eml file"
+        "holds no .txt, .md, .markdown, .jsonl, .ndjson, .json, .csv, .tsv, .html, .htm, .pdf, .docx, .eml file"
         in problems(tmp_path)[0].reason
     )
 
@@ -160,7 +160,7 @@ def test_a_folder_without_articles_is_named(tmp_path: Path) -> None:
 def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.odt").write_bytes(b"PK")
     assert (
-        "is not a .txt, .md, .markdown, .jsonl, .ndjson, .json, .csv, .html, .htm, .pdf, .docx, .eml file"
+        "is not a .txt, .md, .markdown, .jsonl, .ndjson, .json, .csv, .tsv, .html, .htm, .pdf, .docx, .eml file"
         in problems(tmp_path / "a.odt")[0].reason
     )
 
@@ -201,8 +201,18 @@ DATES: list[tuple[object, datetime | None]] = [
     ({"$date": "2024-03-15T08:30:00Z"}, MINUTE),
     ({"$date": {"$numberLong": f"{EPOCH}000"}}, MINUTE),
     (["2024-03-15"], DAY),
+    (f"/Date({EPOCH}000)/", MINUTE),
+    (f"/Date({EPOCH}000+0100)/", MINUTE),
+    ("Fri Mar 15 2024 09:30:00 GMT+0100 (Central European Standard Time)", MINUTE),
+    ("Fri Mar 15 2024 03:30:00 GMT-0500 (EST)", MINUTE),
+    ("Published March 15, 2024 | 8:30 am", MINUTE),
+    ("Posted on: 15 March 2024", DAY),
+    ("“2024-03-15”", DAY),
     ([2024, 3, 15, 8, 30, 0, 4, 75, 0], MINUTE),
-    *((nothing, None) for nothing in (None, "", " ", "null", "None", "NaT", "nan", float("nan"), "0000-00-00", 0)),
+    *(
+        (nothing, None)
+        for nothing in (None, "", " ", "null", "None", "NaT", "nan", float("nan"), "0000-00-00", "unknown", 0)
+    ),
 ]
 
 
@@ -214,6 +224,9 @@ def test_a_date_is_read_however_it_is_written(written: object, meant: datetime |
 NO_DATES = [
     "soon",
     "2 hours ago",
+    "Updated: 15 March 2024",
+    "Published 2 hours ago",
+    "/Date(now)/",
     "vor 2 Stunden",
     "2024",
     "2024-03",
@@ -394,6 +407,7 @@ HEADS = {
     "capitals": "---\nTitle: Sold\nPublished: 2024-03-15\n---\n",
     "US date": "---\ntitle: Sold\ndate: March 15, 2024\n---\n",
     "number": "---\ntitle: Sold\ndate: 20240315\n---\n",
+    "named lines": "Title: Sold\nAuthor: A. B.\nDate: 2024-03-15\n\n",
     "TOML": '+++\ntitle = "Sold"\ndate = 2024-03-15\n+++\n',
     "JSON": '{\n"title": "Sold",\n"date": "2024-03-15"\n}\n\n',
 }
@@ -420,7 +434,15 @@ def test_a_title_is_what_stands_there_and_no_truth_value(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["---\nThe mill\n---\nIt burned.", "+++\nno toml\n+++\nIt burned.", '{"a": 1} is JSON.']
+    "text",
+    [
+        "---\nThe mill\n---\nIt burned.",
+        "Title: a word of boxing.\n\nIt burned.",
+        "Title: Sold\nWhere: Quarn\n\nIt burned.",
+        "Title: Sold\nSource: A. B.",
+        "+++\nno toml\n+++\nIt burned.",
+        '{"a": 1} is JSON.',
+    ],
 )
 def test_what_only_looks_like_front_matter_is_text(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(text, "utf-8")
@@ -530,6 +552,16 @@ DOCUMENTS = {
     "jsonfeed.json": '{"title": "Feed", "description": "d", "items": '
     '[{"id": "a", "content_html": "<p>One.</p>"}, {"id": "b", "content_text": "Two."}]}',
     "comma.csv": "id,text\na,One.\nb,Two.\n",
+    "jq.jsonl": '{\n  "id": "a",\n  "text": "One."\n}\n{\n  "id": "b",\n  "text": "Two."\n}\n',
+    "together.jsonl": '{"id": "a", "text": "One."}{"id": "b", "text": "Two."}\n',
+    "rfc7464.json": '\x1e{"id": "a", "text": "One."}\n\x1e{"id": "b", "text": "Two."}\n',
+    "index.json": '{"a": {"text": "One."}, "b": {"text": "Two."}}',
+    "guardian.json": '{"response": {"results": '
+    '[{"id": "a", "fields": {"bodyText": "One."}}, {"id": "b", "fields": {"bodyText": "Two."}}]}}',
+    "search.json": '{"hits": {"total": 2, "hits": '
+    '[{"_id": "a", "_source": {"text": "One."}}, {"_id": "b", "_source": {"body": "Two."}}]}}',
+    "jsonapi.json": '{"data": [{"id": "a", "attributes": {"body": "One."}}, {"id": "b", "attributes": {"body": "Two."}}]}',
+    "tab.tsv": "id\ttext\na\tOne.\nb\tTwo.\n",
     "semicolon.csv": "ID;Text\r\na;One.\r\n\r\nb;Two.\r\n",
 }
 
@@ -552,6 +584,17 @@ def test_files_of_many_articles(name: str, content: str, tmp_path: Path) -> None
 def test_files_that_hold_no_articles_are_named(name: str, content: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content, "utf-8")
     assert reason in problems(tmp_path)[0].reason
+
+
+def test_strings_that_keep_their_line_ends_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"id": "a", "text": "One.\nTwo.\tThree."}]', "utf-8")
+    assert articles(tmp_path)[0].text == "One.\nTwo.\tThree."
+
+
+def test_a_file_that_is_json_only_in_part_is_read_by_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('[\n{"id": "a", "text": "One."}\n{"id": "b", "text": \n', "utf-8")
+    assert [article.id for article in articles(tmp_path)] == ["a"]
+    assert [problem.place.rpartition(":")[2] for problem in problems(tmp_path)] == ["1", "3"]
 
 
 def test_a_long_cell_of_a_table_is_read(tmp_path: Path) -> None:

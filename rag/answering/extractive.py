@@ -29,6 +29,9 @@ SPEAKER_SHARE = 0.02
 """Where a speaker is asked for, its own sentences lead from this probability on, relative to the best one. A guess."""
 VOICE_SHARE = 0.1
 """The same, of an outlet that the question names beside another."""
+STATEMENT_SHARE = 0.1
+"""A heading or a question is an answer only where no whole sentence is at least this probable, relative to it: below that
+sentences are of something else. Measured: docs/quality.md."""
 MAX_CANDIDATES = 30
 """Candidates considered, best first."""
 SPAN_MARGIN_THRESHOLD = 0.0
@@ -97,8 +100,7 @@ def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Seq
     heard.
     """
     quotable = without_instructions(answerability.ranked, hits)[:MAX_CANDIDATES]
-    # A heading or a question is an answer only where nothing else is.
-    pool = [pair for pair in quotable if pair[0].is_statement] or quotable[:1]
+    pool = statements_before_fragments(quotable)
     if not pool:
         return []
     expected = EXPECTED.get(answerability.answer_type)
@@ -118,6 +120,14 @@ def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Seq
         if len(more) <= MAX_SENTENCES and fit_together([text_of(one, hits) for one in more]):
             chosen = more
     return chosen
+
+
+def statements_before_fragments(quotable: Sequence[tuple[Candidate, float]]) -> list[tuple[Candidate, float]]:
+    """The statements; where none is near the first candidate, that alone: a heading, a line of a list, a post."""
+    statements = [pair for pair in quotable if pair[0].is_statement]
+    if statements and statements[0][1] >= quotable[0][1] * STATEMENT_SHARE:
+        return statements
+    return list(quotable[:1])
 
 
 def voices(

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
-BLANK = frozenset({"", "null", "none", "nan", "nat", "undefined", "n/a", "~", "-", "0", "0000-00-00"})
+BLANK = frozenset({"", "null", "none", "nan", "nat", "undefined", "unknown", "n/a", "~", "-", "0", "0000-00-00"})
 """What exports write where there is nothing, in lower case."""
 OLDEST_YEAR = 1600
 """Newspapers begin in 1605."""
@@ -27,6 +27,11 @@ NUMERIC_DAY = re.compile(r"(\d{4}|\d{1,2}(?=\D\d{1,2}\D\d{4}))([./-])(\d{1,2})\2
 OFFSET_AND_NAME = re.compile(r"([+-]\d{2}:?\d{2}) \(?[A-Z]{2,5}\)?$")
 # Java's "2025-10-17T14:05+02:00[Europe/Berlin]".
 ZONE_ID = re.compile(r"\[[\w/+-]+\]$")
+# JavaScript's "GMT+0200 (Central European Summer Time)".
+ZONE_IN_WORDS = re.compile(r"(?:GMT|UTC)([+-]\d{4}) \([^()]*\)$")
+# The dates of .NET's JSON: "/Date(1760709900000+0200)/".
+DOTNET_DATE = re.compile(r"\\?/Date\((\d{8,19})(?:[+-]\d{4})?\)\\?/")
+PUBLISHED_ON = re.compile(r"(?:first )?(?:published|posted|publication date|date)\b(?: on| at)?\s*:?\s+", re.IGNORECASE)
 # Epoch time that went through a column of decimals.
 EXPONENT = re.compile(r"\d\.\d+e\+?\d{1,2}", re.IGNORECASE)
 UTC_NAME = re.compile(r"\s*\b(?:UTC|GMT)$", re.IGNORECASE)
@@ -97,7 +102,10 @@ def read_moment(value: object) -> datetime:
 @lru_cache(maxsize=4_096)
 def written_moment(text: str) -> datetime:
     """ISO 8601, epoch time, day and month in numbers, RFC 822, and then in words. Raises ValueError."""
-    text = OFFSET_AND_NAME.sub(r"\1", ZONE_ID.sub("", text))
+    if dotnet := DOTNET_DATE.fullmatch(text):
+        return day_or_epoch(dotnet[1])
+    text = " ".join(PUBLISHED_ON.sub("", text.strip("\"'“”‘’"), count=1).replace("|", " ").split())
+    text = ZONE_IN_WORDS.sub(r"\1", OFFSET_AND_NAME.sub(r"\1", ZONE_ID.sub("", text)))
     if EXPONENT.fullmatch(text):
         text = f"{float(text):.0f}"
     if DIGITS.fullmatch(text):

@@ -1,14 +1,17 @@
-"""The fields at the head of a text: front matter in YAML (---), TOML (+++) or JSON, or a first line with the date."""
+"""The fields at the head of a text: front matter in YAML (---), TOML (+++) or JSON, named lines, a first line with the date."""
 
 import json
 import re
 from dataclasses import dataclass, field
 
+from rag.ingestion.article_fields import KNOWN_NAMES, plain_name
 from rag.ingestion.dates import NoDate, parse_published
 
 YAML = re.compile(r"\A\s*---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 TOML = re.compile(r"\A\s*\+\+\+[ \t]*\n(.*?\n)?\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
 NAMED_LINE = re.compile(r"^([A-Za-z][\w .-]{0,40}?):(?:[ \t]+(.*))?$", re.MULTILINE)
+LEAST_NAMED_LINES = 2
+"""A single line is not enough: "Title: the word is older than the boxing ring"."""
 DATE_LINE = re.compile(r"\A\s*date\b:?[ \t]+([^\n]*)(?:\n|\Z)", re.IGNORECASE)
 LOOKS_LIKE_A_DATE = re.compile(r"\d{4}[-./]\d")
 
@@ -25,7 +28,7 @@ class Headed:
 def read_head(text: str) -> Headed:
     """Take the fields off the beginning of a text; a text without any stays as it is."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for read in (yaml_head, toml_head, json_head, date_head):
+    for read in (yaml_head, toml_head, json_head, lines_head, date_head):
         if headed := read(text):
             return headed
     return Headed(text)
@@ -78,6 +81,18 @@ def json_head(text: str) -> Headed | None:
         return None
     body = begun[end:]
     return Headed(body, fields) if body.strip() and body.startswith("\n") else None
+
+
+def lines_head(text: str) -> Headed | None:
+    """MultiMarkdown's kind: `Title: ...` and other named lines without any rule, a blank line, then the text."""
+    written, blank, body = text.lstrip().partition("\n\n")
+    lines = written.split("\n")
+    if not blank or len(lines) < LEAST_NAMED_LINES or not body.strip():
+        return None
+    named = [NAMED_LINE.fullmatch(line.rstrip()) for line in lines]
+    if all(line is not None and plain_name(line[1]) in KNOWN_NAMES for line in named):
+        return Headed(body, named_lines(written))
+    return None
 
 
 def date_head(text: str) -> Headed | None:

@@ -20,7 +20,7 @@ from rag.ingestion.wrapped_lines import join_wrapped_lines
 from vectorstore.values import SHARED_LIBRARY, Article
 
 TEXT_SUFFIXES = (".txt", ".md", ".markdown")
-RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv")
+RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 """Files that hold many articles, which name themselves."""
 SUFFIXES = TEXT_SUFFIXES + RECORD_SUFFIXES + DOCUMENT_SUFFIXES
 MAX_BYTES = 5_000_000

@@ -16,10 +16,19 @@ MAX_LINE_BYTES = 5_000_000
 MAX_DOCUMENT_BYTES = 200_000_000
 """Largest file that has to be read as a whole, about a gigabyte in memory. A guess."""
 HEAD_BYTES_OF_RECORDS = 65_536
-ENVELOPES = in_order("articles items results entries posts stories news documents docs rows records data response feed")
+ENVELOPES = in_order(
+    "articles items results entries posts stories news documents docs rows records hits data response feed"
+)
 """What the list of articles is called where an object is wrapped around it."""
+INNER_RECORDS = in_order("_source fields attributes")
+"""Where most fields of an article stand in an object of their own: Elasticsearch's, the Guardian's, JSON:API's."""
 TRAILING_COMMA = re.compile(r",\s*([}\]])\s*\Z")
+BETWEEN_VALUES = re.compile(r"[\s,\x1e\ufeff]*")
+"""What stands between the values of a text that has several: nothing, commas, the separators of RFC 7464."""
+DECODER = json.JSONDecoder(strict=False)
+"""Takes line ends and tabs within strings, which some exporters leave as they are."""
 DELIMITERS = ",;\t|"
+TABLE_SUFFIXES = (".csv", ".tsv")
 
 Record = tuple[int, dict[str, object] | Unreadable]
 """The line (or, in one JSON document, the number) of an article, and its fields or why there are none."""
@@ -27,17 +36,17 @@ Record = tuple[int, dict[str, object] | Unreadable]
 
 def records(file: BinaryIO, name: str) -> Iterator[Record]:
     """Every record of an open file, by its name's suffix. Raises Unreadable when it is none of these as a whole."""
-    return csv_records(file) if name.lower().endswith(".csv") else json_records(file)
+    return csv_records(file) if name.lower().endswith(TABLE_SUFFIXES) else json_records(file)
 
 
 def json_records(file: BinaryIO) -> Iterator[Record]:
-    """JSON lines, or one JSON document; which of the two, its beginning says and not its name."""
+    """JSON lines, or JSON over several lines; which of the two, its beginning says and not its name."""
     if wide_encoding_of(head_of(file)):
         file = io.BytesIO(decode(whole(file)).encode("utf-8", "replace"))
     if is_document(head_of(file)):
-        value = document(file)
-        if value is not None:
-            yield from zip(count(1), objects_in(value))
+        values = document(file)
+        if values is not None:
+            yield from zip(count(1), (found for value in values for found in objects_in(value)))
             return
         file.seek(0)
     yield from line_records(file)
@@ -58,12 +67,22 @@ def is_document(head: bytes) -> bool:
     return bool(newline) and start.startswith(b"{") and not first.rstrip().endswith((b"}", b"},"))
 
 
-def document(file: BinaryIO) -> object:
-    """The file as one JSON value; None when it is not one."""
+def document(file: BinaryIO) -> list[object] | None:
+    """The values of a file that is JSON as a whole: one, or several after each other, as jq writes them; None for others."""
     try:
-        return json.loads(decode(whole(file)))
+        return values_in(decode(whole(file)))
     except (ValueError, RecursionError, Unreadable):
         return None
+
+
+def values_in(text: str) -> list[object]:
+    """The JSON values of a text, one after the other. Raises ValueError, RecursionError."""
+    values: list[object] = []
+    at = 0
+    while (between := BETWEEN_VALUES.match(text, at)) and (at := between.end()) < len(text):
+        value, at = DECODER.raw_decode(text, at)
+        values.append(value)
+    return values
 
 
 def whole(file: BinaryIO) -> bytes:
@@ -85,19 +104,18 @@ def line_records(file: BinaryIO) -> Iterator[Record]:
             yield number, Unreadable(f"is longer than {MAX_LINE_BYTES // 1_000_000} MB.")
         elif line.strip():
             try:
-                yield from ((number, found) for found in objects_in(json_line(line)))
+                yield from ((number, found) for value in json_line(line) for found in objects_in(value))
             except Unreadable as error:
                 yield number, error
 
 
-def json_line(line: bytes) -> object:
-    """One line's value. Raises Unreadable."""
+def json_line(line: bytes) -> list[object]:
+    """One line's value, or its values after each other. Raises Unreadable."""
     text = TRAILING_COMMA.sub(r"\1", decode(line).strip().lstrip("\ufeff").rstrip(","))
     try:
-        value: object = json.loads(text)
+        return values_in(text)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"is not JSON ({error}).") from None
-    return value
 
 
 def skip_line(file: BinaryIO) -> None:
@@ -110,13 +128,32 @@ def objects_in(value: object) -> Iterator[dict[str, object] | Unreadable]:
     """The records of a JSON value: itself, the members of an array, or those in the envelope of a news interface."""
     if isinstance(value, list) and value:
         for member in value:
-            yield member if isinstance(member, dict) else not_an_object()
+            yield with_inner_record(member) if isinstance(member, dict) else not_an_object()
     elif isinstance(value, dict) and not has_field(value, FULL_TEXT) and (inside := enveloped(value)) is not None:
         yield from objects_in(inside)
+    elif isinstance(value, dict) and (named := named_records(value)):
+        yield from named
     elif isinstance(value, dict):
-        yield value
+        yield with_inner_record(value)
     else:
         yield not_an_object()
+
+
+def named_records(value: dict[str, object]) -> list[dict[str, object]]:
+    """The records of an object that is nothing but records by their ids, as pandas writes an index; [] for others."""
+    members = [{"id": name, **member} for name, member in value.items() if isinstance(member, dict)]
+    return members if len(members) == len(value) and all(has_field(one, FULL_TEXT) for one in members) else []
+
+
+def with_inner_record(value: dict[str, object]) -> dict[str, object]:
+    """The record with the fields of the object within it that has its text, which count before those around it."""
+    if has_field(value, FIELD_NAMES["text"]):
+        return value
+    for name in INNER_RECORDS:
+        inner = value.get(name)
+        if isinstance(inner, dict) and has_field(inner, FIELD_NAMES["text"]):
+            return {**{key: own for key, own in value.items() if key != name}, **inner}
+    return value
 
 
 def enveloped(value: dict[str, object]) -> object:

@@ -1,6 +1,7 @@
 """From a model's draft to claims: plain sentences, each with the passage numbers it cites. Markup is taken off."""
 
 import html
+import json
 import re
 from dataclasses import dataclass
 
@@ -13,11 +14,16 @@ MAX_DRAFT = 20_000
 MAX_CLAIMS = 60
 MAX_CLAIM = 600  # characters
 
+# What servers that force a model into JSON send, in a code block or bare.
+JSON_OBJECT = re.compile(r"\s*(?:```|~~~)?(?:json)?\s*(\{.*\})\s*(?:```|~~~)?\s*", re.IGNORECASE | re.DOTALL)
+JSON_ANSWERS = ("answer", "final_answer", "response", "text", "content")
+"""What the answer is called in such an object."""
 CODE_BLOCK = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 IMAGE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)?")
 LINK = re.compile(r"\[([^\[\]\n]*(?:\[\d+\][^\[\]\n]*)?)\]\([^)\n]*\)")
 REFERENCE = re.compile(r"^\s*\[[^\]]+\]:\s*\S.*$", re.MULTILINE)
 TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
+TAGGED_MARK = re.compile(r"<(sup|cite|citation|source|ref)\b[^<>]*>\s*\[?(\d{1,3})\]?\s*</\1>", re.IGNORECASE)
 LINE_MARKUP = re.compile(r"^\s*(?:>\s*)*(?:[-*+•–]\s+|\(?\d{1,2}[.)]\s+|[a-z]\)\s+)?")
 HEADING = re.compile(r"^\s*(?:#{1,6}\s|={3,}|-{3,}|\|)|^\s*\*\*[^*]+\*\*:?\s*$")
 # "Sources:", "## References", "Sources: [1] Title, outlet, date", also after the last sentence: all after it is a list.
@@ -40,7 +46,8 @@ PASSAGE_NUMBER = r"\d{1,3}"
 # [1] [1, 2] [1-3] [^1] [passage 1] 【1†source】 ［1］ (1) (passage 1): what is in brackets, and whether it is a mark.
 BRACKETS = re.compile(r"[\[【［〔]([^\[\]【】［］〔〕\n]{1,60})[\]】］〕]|[(（]([^()（）\n]{1,40})[)）]")
 MARK_CONTENT = re.compile(
-    r"(?:(?:passages?|sources?|articles?|refs?|nos?|and)\b\.?|(?<!\d)\d{1,3}(?!\d)|[\s,;&^#–—-])+", re.IGNORECASE
+    r"(?:(?:passages?|sources?|articles?|documents?|docs?|refs?|nos?|and)\b\.?|(?<!\d)\d{1,3}(?!\d)|[\s,;&^#–—-])+",
+    re.IGNORECASE,
 )
 SUPERSCRIPT = re.compile(r"[⁰¹²³⁴-⁹]+")
 SUPERSCRIPT_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
@@ -52,8 +59,14 @@ FORBIDDEN = re.compile(
 PREAMBLE = re.compile(
     r"^(?:(?:according to|based on|as (?:stated|reported|noted|mentioned) in|per|in|from) (?:the |these |those |this )?"
     r"(?:provided |given |numbered |above )?(?:passages?|articles?|sources?|context|information|text)(?: provided| given)?\s*,\s*"
+    r"|(?:according to|based on|as (?:stated|reported|noted|mentioned) (?:in|by)|per|in|from)\s*,\s*"
     r"|(?:the )?(?:passages?|articles?|sources?) (?:say|says|state|states|report|reports|note|notes|mention|mentions) that "
     r"|(?:answer|in summary|in short|to summarize|in conclusion|overall|yes|no)\s*[:,]\s+)",
+    re.IGNORECASE,
+)
+# "Hungary, according to [1], is a member" without its mark.
+NAMES_ITS_SOURCE = re.compile(
+    r",?\s+(?:according to|as (?:stated|reported|noted|mentioned) (?:in|by))(?:\s*,(?!\s*$)|(?=\s*[.;!?]|\s*$))",
     re.IGNORECASE,
 )
 ABSTENTION = re.compile(
@@ -77,7 +90,8 @@ class Claim:
 def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
     """The sentences of a draft, in order, each once. With complete=False an unfinished last sentence is left out."""
     unfinished = not complete or len(draft) > MAX_DRAFT
-    lines = plain_text(without_source_list(separate_thoughts(draft[:MAX_DRAFT]).answer)).split("\n")
+    written = out_of_json(separate_thoughts(draft[:MAX_DRAFT]).answer)
+    lines = plain_text(without_source_list(written)).split("\n")
     found: list[Claim] = []
     for number, line in enumerate(lines, start=1):
         bare, marks = split_marks(line)
@@ -99,6 +113,19 @@ def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
     return tuple(claim for claim in found if unique[claim.text.casefold()] is claim)[:MAX_CLAIMS]
 
 
+def out_of_json(text: str) -> str:
+    """The answer in a JSON object that is all of the text; any other text as it is."""
+    found = JSON_OBJECT.fullmatch(text)
+    try:
+        fields = json.loads(found[1], strict=False) if found else None
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(fields, dict):
+        return text
+    answers = (fields.get(name) for name in JSON_ANSWERS)
+    return next((answer for answer in answers if isinstance(answer, str) and answer.strip()), text)
+
+
 def without_source_list(text: str) -> str:
     """The text without a list of its sources at its end: titles and dates, which the passages would prove, but no answer."""
     text = SOURCE_IN_BRACKETS.sub("", text)
@@ -118,6 +145,7 @@ def without_source_list(text: str) -> str:
 def plain_text(text: str) -> str:
     """The text without code blocks, images, links, tags, headings, lists and emphasis; its marks stay."""
     text = REFERENCE.sub("", CODE_BLOCK.sub("\n", text))
+    text = TAGGED_MARK.sub(r"[\2]", text)
     for _ in range(2):  # "&lt;b&gt;" is a tag after the first round.
         text = TAG.sub(" ", html.unescape(text))
     number = re.compile(rf"\s*{PASSAGE_NUMBER}\s*")
@@ -158,6 +186,7 @@ def tidy(sentence: str) -> str:
     """A plain sentence: no preamble, no stray brackets, with a full stop."""
     while (shorter := PREAMBLE.sub("", sentence)) != sentence:
         sentence = shorter[:1].upper() + shorter[1:]
+    sentence = NAMES_ITS_SOURCE.sub("", sentence)
     sentence = re.sub(r"\s+([.,;:!?])", r"\1", re.sub(r"[\[\]<>{}|\\]", "", sentence))
     sentence = " ".join(sentence.split()).strip(" ,;–—-*")
     return sentence if not sentence or re.search(r"[.!?…。！？][\"'”’)]*$", sentence) else sentence.rstrip(":") + "."
