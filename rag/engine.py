@@ -297,8 +297,10 @@ class Engine:
             return evidence
         again = self.judge(evidence.question, *self.retrieve(replace(asked, question=corrected, respelled=True)))
         better = max(evidence, again, key=lambda one: one.answerability.probability)
+        if self.may_answer(better):
+            return better
         further = respelled(asked.question, index, libraries, english_too=True)
-        if self.may_answer(better) or further == corrected:
+        if further == corrected:
             return better
         surest = self.judge(evidence.question, *self.retrieve(replace(asked, question=further, respelled=True)))
         return surest if surest.answerability.probability >= self.threshold + SURER else better

@@ -16,6 +16,7 @@ from rag.models.passage_network import (
     PassageNetwork,
     ReaderPassage,
     encode,
+    span_scores,
 )
 from vectorstore.values import Span
 
@@ -78,12 +79,8 @@ def best_span(starts: Floats, ends: Floats, offsets: Sequence[Span]) -> tuple[Sp
     the sum of the two tokens' scores."""
     if not offsets:
         return None, UNREAD
-    count = len(offsets)
-    scores = starts[:, None] + ends[None, :]
-    positions = np.arange(count)
-    lengths = positions[None, :] - positions[:, None]
-    scores = np.where((lengths >= 0) & (lengths < MAX_SPAN_TOKENS), scores, -np.inf)
-    first, last = divmod(int(scores.argmax()), count)
+    scores = span_scores(starts, ends, MAX_SPAN_TOKENS)
+    first, last = divmod(int(scores.argmax()), len(offsets))
     return (offsets[first][0], offsets[last][1]), float(scores[first, last])
 
 

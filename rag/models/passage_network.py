@@ -104,6 +104,14 @@ def network_inputs(encoded: Encoded) -> dict[str, Integers]:
     return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": types}
 
 
+def span_scores(starts: Floats, ends: Floats, longest: int) -> Floats:
+    """Start plus end score of every span [first token, last token]; -inf where it ends before it begins or is longer."""
+    positions = np.arange(len(starts))
+    lengths = positions[None, :] - positions[:, None]
+    scores: Floats = np.where((lengths >= 0) & (lengths < longest), starts[:, None] + ends[None, :], -np.inf)
+    return scores
+
+
 class PassageNetwork:
     """One of the networks in memory. The same input gives the same numbers, whatever else is read."""
 

@@ -137,7 +137,8 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Ve
         if number == 0 or candidate is ranked[0]:
             reason = missing
         coverage = claim_coverage(parsed, candidate.stems)
-        if missing == NOT_CLOSE and len(in_other_words) < MAX_READ_SPANS and may_say_freely(parsed, candidate):
+        may_say_it = missing == NOT_CLOSE and coverage >= HALF_COVERAGE and len(in_other_words) < MAX_READ_SPANS
+        if may_say_it and not contradiction(parsed, candidate.evidence):
             in_other_words.append(candidate)
         # A sentence that says nearly this, but not this, is not outvoted by its neighbours: they may only supply the
         # name that a pronoun refers to.
@@ -153,11 +154,6 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Ve
         return ClaimVerdict(claim, (best,))
     nearest = next((span for span in ranked if not foreign_fact(parsed, span.evidence)), None)
     return ClaimVerdict(claim, reason=reason, repairable=True, nearest=nearest)
-
-
-def may_say_freely(claim: ParsedText, candidate: CandidateSpan) -> bool:
-    """True if the candidate may say the claim in other words: it is about the same, and code finds nothing against it."""
-    return claim_coverage(claim, candidate.stems) >= HALF_COVERAGE and not contradiction(claim, candidate.evidence)
 
 
 def surplus(claim: ParsedText, candidate: CandidateSpan, verifier: Verifier, wording: str) -> float:

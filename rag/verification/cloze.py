@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag.models.passage_network import Encoded, NetworkScores, PassageNetwork, ReaderPassage, encode
+from rag.models.passage_network import Encoded, NetworkScores, PassageNetwork, ReaderPassage, encode, span_scores
 from rag.verification.lexicon import DETERMINERS, JOINING, PLACING
 from rag.verification.parsed_text import ParsedText, parse_text
 from rag.verification.tokens import Token
@@ -46,12 +46,8 @@ def placement(network: PassageNetwork, claim: ParsedText, passage: str) -> float
 
 def margin(encoded: Encoded, scores: NetworkScores, found: Sequence[Span]) -> float:
     """How much the best span that touches one of these places scores below the best span of all."""
-    count = len(encoded.offsets)
-    read = scores.tokens[encoded.passage_start : encoded.passage_start + count]
-    spans = read[:, 0][:, None] + read[:, 1][None, :]
-    positions = np.arange(count)
-    lengths = positions[None, :] - positions[:, None]
-    spans = np.where((lengths >= 0) & (lengths < MAX_FILLING_TOKENS), spans, -np.inf)
+    read = scores.tokens[encoded.passage_start : encoded.passage_start + len(encoded.offsets)]
+    spans = span_scores(read[:, 0], read[:, 1], MAX_FILLING_TOKENS)
     own = -np.inf
     for start, end in found:
         tokens = [at for at, (first, last) in enumerate(encoded.offsets) if first < end and last > start]

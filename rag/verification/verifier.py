@@ -32,6 +32,10 @@ class SupportModel:
     supported: Logistic
     threshold: float
 
+    def surplus(self, support: float, placement: float) -> float:
+        """By how much P(supported) exceeds the threshold."""
+        return self.supported.probability({"support": support, "placement": placement}) - self.threshold
+
 
 @lru_cache(maxsize=1)
 def shipped_models() -> Mapping[str, SupportModel]:
@@ -67,13 +71,11 @@ class Verifier:
         Where no placement could make up for the support, it is not asked for: the value is then too high, and below 0 still.
         """
         model = shipped_models()[wording]
-        quote, context = spelled_out(quote, context), spelled_out(context, context)
-        support = self.support(claim.text, quote)
-        at_best = model.supported.probability({"support": support, "placement": 0.0}) - model.threshold
+        support = self.support(claim.text, spelled_out(quote, context))
+        at_best = model.surplus(support, 0.0)
         if at_best < 0:
             return at_best
-        placed = placement(self.small, claim, context)
-        return model.supported.probability({"support": support, "placement": placed}) - model.threshold
+        return model.surplus(support, placement(self.small, claim, spelled_out(context, context)))
 
 
 def spelled_out(text: str, context: str) -> str:
