@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Literal, TypeAlias
 
 SHARED_LIBRARY = "shared"
@@ -102,6 +102,11 @@ class Chunk:
     def recency(self) -> float:
         """What sorting by date compares: epoch seconds of the publication, -inf without a date and where it is a guess."""
         return self.published.timestamp() if self.published and not self.published_guessed else -math.inf
+
+    @property
+    def published_day(self) -> date | None:
+        """The day of publication, None where it is not known or guessed: a guess proves no date."""
+        return self.published.date() if self.published and not self.published_guessed else None
 
     def sentence_text(self, sentence: Span) -> str:
         """The words of one of `sentences`, whose offsets count in the article."""

@@ -33,7 +33,7 @@ def names_month(sentence: str, published: date | None, period: Period) -> bool:
 
 def names_period(candidate: Candidate, hits: Sequence[Hit], period: Period) -> bool:
     """True if the sentence names a day of the period, or its month where that is what the period is."""
-    published = published_day(hits[candidate.hit])
+    published = hits[candidate.hit].chunk.published_day
     text = text_of(candidate, hits)
     if any(period.holds(day) for day in days_told_of(text, published)):
         return True
@@ -42,16 +42,10 @@ def names_period(candidate: Candidate, hits: Sequence[Hit], period: Period) -> b
 
 def is_of(candidate: Candidate, hits: Sequence[Hit], period: Period) -> bool:
     """True if the sentence names a day of the period, or none at all and was published in it."""
-    published = published_day(hits[candidate.hit])
+    published = hits[candidate.hit].chunk.published_day
     if names_period(candidate, hits, period):
         return True
     return published is not None and period.holds(published) and not days_told_of(text_of(candidate, hits), published)
-
-
-def published_day(hit: Hit) -> date | None:
-    """The day of publication, None where it is not known or guessed."""
-    chunk = hit.chunk
-    return chunk.published.date() if chunk.published and not chunk.published_guessed else None
 
 
 def sentences_naming(hits: Sequence[Hit], period: Period) -> AnswerabilityScore:

@@ -229,8 +229,6 @@ def candidate_spans(passage: int, chunk: Chunk) -> list[CandidateSpan]:
     spans = chunk.sentences or tuple((chunk.start + a, chunk.start + b) for a, b in sentence_spans(chunk.text))
     flagged = flagged_sentences(chunk, spans)
     headline = parse_text(f"{clean_line(chunk.title)}. {clean_line(chunk.source)}")
-    # A guess proves no date.
-    published = chunk.published.date() if chunk.published and not chunk.published_guessed else None
     found: list[CandidateSpan] = []
     for first in range(len(spans)):
         for last in range(first, min(first + MAX_QUOTE_SENTENCES, len(spans))):
@@ -241,7 +239,7 @@ def candidate_spans(passage: int, chunk: Chunk) -> list[CandidateSpan]:
                 continue
             quote = parse_text(chunk.sentence_text(span))
             sentences = tuple(parse_text(chunk.sentence_text(sentence)) for sentence in spans[first : last + 1])
-            evidence = EvidenceSpan(quote, headline, published, sentences)
+            evidence = EvidenceSpan(quote, headline, chunk.published_day, sentences)
             around = context_of(chunk, spans, first, last)
             found.append(CandidateSpan(passage, span, quote.all_stems | headline.stems, evidence, around))
     return found
