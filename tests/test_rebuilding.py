@@ -358,7 +358,7 @@ def test_a_rebuild_on_a_full_disk_is_one_sentence_and_is_finished_with_room(
 ) -> None:
     home = tmp_path / "disk"
     home.mkdir()
-    mount("-t", "tmpfs", "-o", "size=40m", "tmpfs", str(home))
+    mount("-t", "tmpfs", "-o", "size=80m", "tmpfs", str(home))
     corpus = ships(tmp_path / "ships.jsonl", 300)
     assert run("dateline", "ingest", corpus, REPOSITORY / "seeds", home=home).returncode == 0
     filler = home / "filler"

@@ -127,7 +127,7 @@ def test_an_ingest_on_a_full_disk_is_one_sentence_and_is_finished_with_room(
 ) -> None:
     home = tmp_path / "disk"
     home.mkdir()
-    mount("-t", "tmpfs", "-o", "size=20m", "tmpfs", str(home))
+    mount("-t", "tmpfs", "-o", "size=60m", "tmpfs", str(home))
     shutil.copytree(filled, home, dirs_exist_ok=True)
     filler = home / "filler"
     filler.write_bytes(bytes(shutil.disk_usage(home).free - room))

@@ -1,5 +1,6 @@
 """Open Chroma, a folder or a server, and say in one sentence what is wrong with it. Where vectors.py gets its collections."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # SQLite's limit on variables, which Chroma passes on.
 MAX_AT_ONCE = 1_000
+BATCH_BYTES = 16_000_000
+"""What so many vectors may take while they are written: stored, they took 4.7 MB, index and all."""
 MAX_SENT_AT_ONCE = 300
 """Chroma Cloud's limit on the records of one request, read or written."""
 # What SQLite and the operating system say in Chroma's errors when nothing more can be written.
@@ -156,7 +159,8 @@ def may_pass(place: VectorPlace, error: Exception) -> bool:
 
     Chroma says "Error finding id" for what another process deleted, and "does not exist" where it made the collection
     again; a client that was closed meanwhile, and could not be opened on a full disk, raises AttributeError. A server
-    that was started again has closed the connections that were kept.
+    that was started again has closed the connections that were kept. On a full disk Chroma may leave a transaction open:
+    a second try waits for its lock for a quarter of an hour, with the whole process at a standstill.
     """
     import httpx
     from chromadb.errors import InternalError, NotFoundError
@@ -164,7 +168,26 @@ def may_pass(place: VectorPlace, error: Exception) -> bool:
     if isinstance(place, ChromaServer):
         lost = isinstance(error, httpx.TransportError) and not isinstance(error, httpx.TimeoutException)
         return lost or isinstance(error, NotFoundError)
-    return isinstance(error, InternalError | NotFoundError | AttributeError)
+    return isinstance(error, InternalError | NotFoundError | AttributeError) and not is_disk_full(error)
+
+
+def ensure_room(folder: Path) -> None:
+    """Raise StoreUnavailable where the disk has no room for a batch and for the index to be written anew.
+
+    Chroma does not survive a full disk: it leaves its index's files cut short, or a transaction open.
+    """
+    needed = BATCH_BYTES + sum(file.stat().st_size for file in folder.glob("*/*"))
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise StoreUnavailable(
+            f"The disk of {folder} has {free / 1e6:,.1f} MB left, and writing vectors may take {needed / 1e6:,.0f} MB: "
+            "free disk space, then run the same command again; what was stored is safe."
+        )
+
+
+def is_disk_full(error: Exception) -> bool:
+    """True if Chroma's SQLite, or its index, had no room to write."""
+    return any(words in str(error) for words in FULL)
 
 
 @contextmanager
@@ -183,7 +206,7 @@ def chroma_errors(place: VectorPlace) -> Iterator[None]:
             ) from error
         if isinstance(place, ChromaServer):
             raise StoreUnavailable(server_failure(place, error)) from error
-        if any(words in str(error) for words in FULL):
+        if is_disk_full(error):
             way_out = "free disk space, then run the same command again; what was stored is safe"
         else:
             # Not `rebuild` alone: it opens the folder first, and a damaged one cannot be opened.

@@ -17,6 +17,7 @@ from vectorstore.chroma import (
     ChromaServer,
     VectorPlace,
     chroma_errors,
+    ensure_room,
     may_pass,
     open_chroma,
 )
@@ -209,8 +210,15 @@ class VectorStore:
 
     def upsert(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         for start in range(0, len(chunks), self.at_once):
+            self.ensure_room()
             batch = chunks[start : start + self.at_once]
             self.use(partial(upsert, batch, vectors[start : start + self.at_once]))
+
+    def ensure_room(self) -> None:
+        """A server's disk is its own."""
+        if not isinstance(self.place, ChromaServer):
+            with chroma_errors(self.place):
+                ensure_room(self.place)
 
     def settle(self) -> None:
         """Let Chroma do what it puts off until somebody reads, so that reading leaves its files as they are."""
@@ -235,6 +243,7 @@ class VectorStore:
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         for start in range(0, len(chunk_ids), self.at_once):
+            self.ensure_room()
             self.use(partial(delete, list(chunk_ids[start : start + self.at_once])))
 
     def search(
