@@ -52,11 +52,10 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
         """Admins only; checked by Discord, and again here."""
         return check_is_admin(interaction)
 
-    @app_commands.command(
-        name="add", description="Add articles (.txt, .md, .html, .json, .csv): attach a file, or give its address"
-    )
+    @app_commands.command(name="add", description="Add articles: attach a file, or give its address")
     @app_commands.describe(
-        file="One article as text, Markdown or HTML, or many as JSON or CSV", url="Where such a file is; not a web page"
+        file="One article as text, Markdown, web page, PDF, Word or mail, or many as JSON, CSV or TSV",
+        url="Where such a file or web page is",
     )
     async def add(
         self, interaction: Interaction, file: discord.Attachment | None = None, url: str | None = None
