@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,17 @@ from bot.discord.translations import ENGLISH
 from rag.answer import Citation, Headline
 from rag.digest import Digest, DigestEntry
 from rag.library import Library, LibraryStatus
-from tests.fakes.discord_harness import MANAGE, PUBLISHED, QUOTE, FakeEngine, Running, connected, running, texts_of
+from tests.fakes.discord_harness import (
+    MANAGE,
+    PUBLISHED,
+    QUOTE,
+    FakeEngine,
+    FakeLibrary,
+    Running,
+    connected,
+    running,
+    texts_of,
+)
 from tests.fakes.fake_discord import PERMISSIONS, FakeDiscord, Fault, embed_problems, fake_discord
 from vectorstore.bot_state import AuditEntry, BotState, GuildSettings
 from vectorstore.database import open_database
@@ -87,23 +98,45 @@ def test_a_long_digest_is_one_message_and_its_file(library: Library) -> None:
         assert page.file
 
 
-@pytest.mark.parametrize("command", ["help", "digest"])
-def test_a_command_is_acknowledged_before_a_large_library_is_counted(tmp_path: Path, command: str) -> None:
+@dataclass
+class SlowLibrary(FakeLibrary):
+    """A library that takes its time to count, until it is told to."""
+
+    counted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def status(self, libraries: Sequence[str] = ("shared",)) -> LibraryStatus:
+        await self.counted.wait()
+        return await super().status(libraries)
+
+
+COUNTING = {
+    "help": ("help", {}, "Example News", True),
+    "a digest": ("digest", {}, "Nothing is new since", False),
+    "a digest from a day on": ("digest", {"since": "2025-10-16"}, "Nothing is new since 16 Oct 2025", False),
+    "a digest from a day to come on": ("digest", {"since": "2999-01-01"}, "lies in the future", True),
+    "an outlet": ("ask", {"question": "q", "source": "example news"}, "It would not. [1]", False),
+    "an outlet that there is not": ("ask", {"question": "q", "source": "Zzz"}, "Nearest: Example News", True),
+    "a day and no question": ("ask", {"question": "hi", "since": "2025-10-16"}, "/help says more", True),
+}
+
+
+@pytest.mark.parametrize(("command", "options", "told", "alone"), COUNTING.values(), ids=COUNTING)
+def test_a_command_is_acknowledged_before_a_large_library_is_counted(
+    tmp_path: Path, command: str, options: dict[str, object], told: str, alone: bool
+) -> None:
     async def check() -> None:
-        async with running(tmp_path) as parts:
-            counted = asyncio.Event()
-            count = parts.engine.library.status
-
-            async def status(libraries: Sequence[str] = ("shared",)) -> LibraryStatus:
-                await counted.wait()
-                return await count(libraries)
-
-            parts.engine.library.status = status
-            interaction = await parts.discord.slash(command)
-            await parts.discord.until(lambda: interaction.callback)
+        library = SlowLibrary()
+        async with running(tmp_path, FakeEngine(library=library)) as parts:
+            interaction = await parts.discord.slash(command, options)
+            await parts.discord.until(lambda: interaction.callback, 2.5)
             assert interaction.callback["type"] == 5
-            counted.set()
+            library.counted.set()
             await parts.discord.until(lambda: interaction.messages or interaction.finished)
+            message = parts.discord.messages[(interaction.messages or [interaction.original])[0]]
+            assert told in texts_of(message)
+            assert bool(message["ephemeral"]) == alone
+            # Nobody else is left with word of an answer that does not come.
+            assert not [one for one in parts.discord.messages.values() if one.get("loading")]
 
     asyncio.run(check())
 

@@ -15,7 +15,7 @@ from bot.discord.conversation import ConversationHistory, Place, Question
 from bot.discord.errors import user_message
 from bot.discord.metrics import Metrics
 from bot.discord.render import Page, answer_pages, draft_text, error_page
-from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, Reply, tell_privately
+from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, Reply, take_back, tell_privately
 from bot.discord.state import PRIVATE, GuildSettingsCache
 from bot.discord.translations import Translations
 from rag.answer import Answer, DraftText
@@ -48,7 +48,10 @@ class AnswerService:
     settings: Settings
 
     async def ask_by_interaction(self, interaction: discord.Interaction, question: Question) -> Answer | None:
-        """Admit a question from a command, button or modal, acknowledge it, answer it; returns what was shown."""
+        """Admit a question from a command, button or modal, acknowledge it where that is not done, answer it.
+
+        Returns what was shown.
+        """
         try:
             async with self.admitted(question, interaction.channel, interaction.user) as session:
                 reply = await self.acknowledge(interaction, session)
@@ -57,6 +60,7 @@ class AnswerService:
             return session.shown[0] if session.shown else None
         except Rejected as reason:
             translations = self.guild_settings.translations(interaction.guild_id)
+            await take_back(interaction)
             await tell_privately(interaction, translations.say(reason.sentence, **reason.values))
             return None
 
@@ -93,7 +97,8 @@ class AnswerService:
         if isinstance(interaction.channel, discord.abc.Messageable):
             fallback = ChannelReply(interaction.channel, str(interaction.id))
         try:
-            await interaction.response.defer(thinking=True)
+            if not interaction.response.is_done():
+                await interaction.response.defer(thinking=True)
         except SEND_FAILURES as error:
             log.warning("acknowledgement failed", extra={"failure": type(error).__name__})
             return fallback

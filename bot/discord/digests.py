@@ -13,7 +13,14 @@ from bot.discord.answering import AnswerService
 from bot.discord.filters import read_filters
 from bot.discord.render import Page
 from bot.discord.render_digest import digest_page
-from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, open_text_channel, sent_message
+from bot.discord.replies import (
+    SEND_FAILURES,
+    ChannelReply,
+    InteractionReply,
+    acknowledged_meanwhile,
+    open_text_channel,
+    sent_message,
+)
 from bot.discord.state import PRIVATE, AsyncState
 from bot.discord.translations import LANGUAGES
 from vectorstore.bot_state import BotState, GuildSettings
@@ -81,12 +88,12 @@ class DigestService:
         library, t, now = self.answers.engine.library, settings.translations(guild), datetime.now(UTC)
         day = now - BY_DEFAULT
         if since:
-            # What cannot be meant is for the asker alone, and so said before the command is acknowledged to all.
-            status = await library.status(settings.libraries(guild))
+            status = await acknowledged_meanwhile(interaction, library.status(settings.libraries(guild)))
             day = read_filters(since, None, None, status, now, t).since or day
         slot = self.answers.queue.admit(interaction.user.id)
         try:
-            await interaction.response.defer(thinking=True)
+            if not interaction.response.is_done():
+                await interaction.response.defer(thinking=True)
             await self.answers.queue.wait_for_turn(slot)
             digest = await library.digest(News(settings.libraries(guild), day))
             newest = None if digest.stories else (await library.status(settings.libraries(guild))).newest

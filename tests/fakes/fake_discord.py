@@ -863,11 +863,17 @@ class FakeDiscord:
         interaction = self.interactions.get(token)
         if interaction is None or token in self.expired:
             return reply({"code": 50027, "message": "Invalid Webhook Token"}, 401)
-        message = self.message_json(interaction.channel, user_json(BOT, bot=True))
+        # The first one takes the place of «thinking», and is shown to whomever that was shown to.
+        message = self.messages.get(interaction.original or 0, {})
+        thinking = bool(message.get("loading"))
+        if not thinking:
+            message = self.message_json(interaction.channel, user_json(BOT, bot=True))
         refusal = self.write(message, payload, files)
         if refusal is not None:
             return refusal
-        message["ephemeral"] = bool(number(payload.get("flags") or 0) & 64)
+        ephemeral = bool(number(payload.get("flags") or 0) & 64)
+        message["ephemeral"] = interaction.ephemeral if thinking else ephemeral
+        message["loading"] = False
         self.messages[number(message["id"])] = message
         interaction.messages.append(number(message["id"]))
         interaction.finished = True
