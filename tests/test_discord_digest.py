@@ -1,6 +1,7 @@
 """/digest and the daily digest over the real socket."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -218,6 +219,67 @@ def test_a_digest_is_posted_once_when_the_bot_dies_while_posting_it(
                 assert (stored.arrived, stored.begun, stored.message) == (last, None, int(message["id"]))
                 await asyncio.sleep(0.2)
                 assert len(posted(discord)) == 1
+
+    asyncio.run(check())
+
+
+CLOSED = {"deleted": None, "closed to the bot": {"code": 50001, "message": "Missing Access"}}
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("refusal", CLOSED.values(), ids=CLOSED)
+def test_a_channel_that_takes_no_digest_is_tried_a_few_times_and_its_admins_are_told(
+    tmp_path: Path, refusal: dict[str, object] | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(digests, "TRY_AGAIN", timedelta(milliseconds=50))
+
+    async def check() -> None:
+        engine = FakeEngine()
+        engine.library.digests += [digest_of("First")] * 9
+        async with fake_discord() as discord, contextlib.AsyncExitStack() as stack:
+            guild = discord.guilds[50]
+            guild.system_channel = 501
+            parts = await stack.enter_async_context(connected(discord, engine, tmp_path, discord_digest_hour=0))
+            if refusal is None:
+                await discord.dispatch("CHANNEL_DELETE", guild.channels.pop())
+            else:
+                discord.faults.append(Fault("POST", "/channels/502/messages", 403, 99, refusal))
+            wanted = GuildSettings(50, digest_channel=502)
+            await parts.bot.guild_settings.change(wanted, 11, "")
+            await discord.until(lambda: discord.bot_messages(501))
+            tried = len(engine.library.news)
+            await asyncio.sleep(0.5)
+            (told,) = discord.bot_messages(501)
+            assert "The daily digest is turned off: its channel <#502> is gone" in texts_of(told)
+            assert len(engine.library.news) == tried == 3
+            given = await discord.slash("settings", permissions=MANAGE)
+            await discord.until(lambda: given.messages)
+            assert "Daily digest: off" in texts_of(discord.messages[given.messages[0]])
+            logged = await discord.slash("library log", permissions=MANAGE)
+            await discord.until(lambda: logged.messages)
+            assert "<@900> · settings · digest\\_channel: 502" in texts_of(discord.messages[logged.messages[0]])
+
+    asyncio.run(check())
+    assert [record for record in caplog.records if "daily digest turned off" in record.message]
+
+
+@pytest.mark.usefixtures("often")
+def test_a_digest_that_discord_does_not_take_just_now_is_sent_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "TRY_AGAIN", timedelta(milliseconds=10))
+
+    async def check() -> None:
+        engine = FakeEngine()
+        engine.library.digests += [digest_of("First")] * 9
+        async with fake_discord() as discord, connected(discord, engine, tmp_path, discord_digest_hour=0) as parts:
+            fault = Fault("GET", "/channels/502", 503, 5)
+            discord.faults.append(fault)
+            await discord.dispatch("CHANNEL_DELETE", discord.guilds[50].channels[1])
+            await parts.bot.guild_settings.change(GuildSettings(50, digest_channel=502), 11, "")
+            await discord.until(lambda: posted(discord), 30)
+            assert fault.hits == 5
+            assert parts.bot.guild_settings.of(50).digest_channel == 502
 
     asyncio.run(check())
 

@@ -163,6 +163,10 @@ class Translations:
     auto_thread: str = "Own thread for each mention: {value}"
     shared_library: str = "Shared library: {value}"
     daily_digest: str = "Daily digest: {value}"
+    digest_turned_off: str = (
+        "The daily digest is turned off: its channel {channel} is gone, or I may not write there. "
+        "`/settings digest: True` turns it on in the channel where that is said."
+    )
     new_articles: str = "What is new"
     new_since: str = "New since {date}"
     nothing_new: str = "Nothing is new since {date}; {newest}."
@@ -436,6 +440,10 @@ GERMAN = Translations(
     auto_thread="Eigener Thread für jede Erwähnung: {value}",
     shared_library="Gemeinsame Bibliothek: {value}",
     daily_digest="Tägliche Übersicht: {value}",
+    digest_turned_off=(
+        "Die tägliche Übersicht ist ausgeschaltet: ihren Kanal {channel} gibt es nicht mehr, oder ich darf dort nicht schreiben. "
+        "`/settings digest: True` schaltet sie in dem Kanal ein, in dem das gesagt wird."
+    ),
     new_articles="Was es Neues gibt",
     new_since="Neu seit dem {date}",
     nothing_new="Seit dem {date} gibt es nichts Neues; {newest}.",

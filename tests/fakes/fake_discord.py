@@ -158,6 +158,8 @@ class Guild:
     roles: list[int] = field(default_factory=lambda: [701, 702])
     left: set[int] = field(default_factory=set)
     """Users who are members no more."""
+    system_channel: int = 0
+    """Where Discord itself tells of what happens in the server, 0 for nowhere."""
 
 
 @dataclass
@@ -610,7 +612,7 @@ class FakeDiscord:
             "nsfw_level": 0,
             "premium_tier": 0,
             "preferred_locale": "en-US",
-            "system_channel_id": None,
+            "system_channel_id": str(guild.system_channel) if guild.system_channel else None,
             "rules_channel_id": None,
             "afk_channel_id": None,
             "afk_timeout": 300,
