@@ -1,14 +1,17 @@
 """Every kind of message in every language: no word of another one around what the articles say."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from bot.discord.cogs.library import list_page, report_page, status_lines
 from bot.discord.cogs.settings import settings_page
+from bot.discord.command_translations import GERMAN_DESCRIPTIONS, GERMAN_NAMES
 from bot.discord.errors import SourceRejected, user_message
 from bot.discord.guild_sources import followed_lines
 from bot.discord.render import Page, answer_pages, draft_text, error_page, library_line, notice_page, passage_pages
@@ -38,6 +41,8 @@ from rag.errors import ArticleError, ModelError, QuestionError
 from rag.ingestion.indexing import IngestReport
 from rag.library import LibraryStatus
 from rag.watched_questions import Changed, new_watch
+from tests.fakes.discord_harness import FakeEngine, connected, running
+from tests.fakes.fake_discord import fake_discord
 from vectorstore.bot_state import GuildSettings
 from vectorstore.errors import StoreBusy, StoreError, StoreStopped
 from vectorstore.followed import EntryCounts, Source
@@ -181,3 +186,53 @@ def test_a_library_without_dates_has_no_newest_article() -> None:
 def test_a_question_in_another_language_is_told_what_the_reader_reads_in_the_servers_language() -> None:
     (page,) = answer_pages(refused(ENGLISH_ONLY), GERMAN)
     assert page.body.splitlines() == ["**Die Artikel sagen dazu nichts.**", GERMAN.english_only]
+
+
+def shown_while_typing(command: dict[str, object], path: str = "") -> Iterator[tuple[str, dict[str, object]]]:
+    """A command as Discord was sent it, its options and those of its own commands, each with where it stands."""
+    here = f"{path} {command['name']}".strip()
+    yield here, command
+    for option in command.get("options") or []:
+        yield from shown_while_typing(option, here)
+
+
+def test_discord_shows_every_command_and_option_in_its_readers_language(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            shown = dict(one for command in parts.discord.commands for one in shown_while_typing(command))
+            assert {"ask since", "watch stop question", "library follow add every", "settings digest"} <= set(shown)
+            for where, one in shown.items():
+                german = one["description_localizations"].get("de", "")
+                assert 0 < len(german) <= 100, where
+                assert len(one["description"]) <= 100, where
+                assert german != one["description"]
+                assert not ENGLISH_WORDS.findall(TYPED.sub(" ", german)), where
+                assert not GERMAN_WORDS.findall(str(one["description"])), where
+            descriptions = {str(one["description"]) for one in shown.values()}
+            assert descriptions == set(GERMAN_DESCRIPTIONS), "a description that no command has any more"
+            names = {
+                where: one["name_localizations"]["de"] for where, one in shown.items() if one.get("name_localizations")
+            }
+            # Below a group whose name is translated Discord finds no command.
+            groups = {where for where, one in shown.items() if one.get("options") and one["options"][0]["type"] < 3}
+            assert names == GERMAN_NAMES
+            assert set(names) == {where for where in shown if " " not in where} - groups
+            assert all(re.fullmatch(r"[-\w]{1,32}", name) and name.islower() for name in names.values())
+            assert parts.discord.syncs == 1
+
+    asyncio.run(check())
+
+
+def test_a_changed_translation_is_sent_to_discord(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        async with fake_discord() as discord:
+            for _ in range(2):
+                async with connected(discord, FakeEngine(), tmp_path):
+                    assert discord.syncs == 1
+            monkeypatch.setitem(GERMAN_NAMES, "help", "anleitung")
+            async with connected(discord, FakeEngine(), tmp_path):
+                assert discord.syncs == 2
+            help_command = next(one for one in discord.commands if one["name"] == "help")
+            assert help_command["name_localizations"] == {"de": "anleitung"}
+
+    asyncio.run(check())

@@ -529,6 +529,7 @@ zeigen und beenden das. 👍 und 👎 sagen den Betreibern, wie gut sie war.
 
 **Deine Daten** Fragen und Antworten bewahre ich {days} Tage auf, damit Nachfragen und Knöpfe gehen. \
 `/forget-me` löscht deine, deine Stimmen und was du beobachtest.
+**Auf Deutsch** zeigt dir Discord manche Befehle als `/fragen`, `/neues`, `/hilfe` und `/vergiss-mich`.
 **Admins** `/library`, `/settings` und `/gaps`.""",
 )
 

@@ -72,7 +72,7 @@ class AskCog(commands.Cog):
         text = t.help.format(days=self.bot.settings.answer_retention_days, library=library)
         await tell_privately(interaction, text)
 
-    @app_commands.command(name="forget-me", description="Delete your stored questions and votes")
+    @app_commands.command(name="forget-me", description="Delete your stored questions, votes and watches")
     async def forget_me(self, interaction: Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         questions, votes = await self.bot.history.forget(interaction.user.id)
