@@ -234,6 +234,9 @@ def test_what_is_no_question_gets_help_privately_costs_nothing_and_is_no_gap(tmp
                 asked = await discord.slash("ask", {"question": text})
                 assert "/help" in texts_of(await discord.answered(asked))
                 assert asked.ephemeral
+            why = await discord.slash("ask", {"question": "And why?"})
+            assert "“And why?” alone points back to nothing here" in texts_of(await discord.answered(why))
+            assert why.ephemeral
             long = await discord.slash("ask", {"question": "why " * 600})
             assert "2,000 are the most" in texts_of(await discord.answered(long))
             assert long.ephemeral

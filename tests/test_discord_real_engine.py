@@ -118,5 +118,11 @@ def test_a_table_of_articles_is_added_with_what_is_missing_in_it(tmp_path: Path)
             said = await add(discord, 501, "articles.tsv", table)
             assert "1 added" in said
             assert "⚠ articles.tsv:3: has 3 values, the first line names 2." in said
+            nothing = await add(discord, 501, "nothing.txt", b"   ")
+            assert "Not done\nnothing.txt holds no text." in nothing
+            await discord.answered(await discord.slash("settings", {"language": "de"}, permissions=MANAGE))
+            assert "⚠ other.tsv:3: hat 3 Werte, die erste Zeile nennt 2." in await add(discord, 501, "other.tsv", table)
+            nothing = await add(discord, 501, "nothing.txt", b"   ")
+            assert "Nicht erledigt\nnothing.txt enthält keinen Text." in nothing
 
     asyncio.run(check())

@@ -13,6 +13,7 @@ from bot.discord.admission import QuestionQueue, Rejected, Slot, channel_ids, ch
 from bot.discord.buttons import answer_buttons
 from bot.discord.conversation import ConversationHistory, Place, Question
 from bot.discord.errors import user_message
+from bot.discord.markdown import escape, one_line
 from bot.discord.metrics import Metrics
 from bot.discord.render import Page, answer_pages, draft_text, error_page
 from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, Reply, take_back, tell_privately
@@ -22,6 +23,7 @@ from rag.answer import Answer, DraftText
 from rag.errors import ModelError
 from rag.intent import wants_help
 from rag.protocols import AnswersQuestions
+from rag.question import bare_word
 from rag.settings import Settings
 from rag.watched_questions import can_be_asked_again
 from vectorstore.errors import DatelineError
@@ -75,7 +77,7 @@ class AnswerService:
                 raise Rejected("no_direct_messages")
             channels = channel_ids(question.place.channel, channel)
             check_place(self.guild_settings.of(guild), channels, role_ids(user))
-            check_is_question(question.text, self.settings.question_limit)
+            check_is_question(question, self.settings.question_limit)
             self.guild_settings.check_budget(guild)
             slot = self.queue.admit(question.user)
         except Rejected:
@@ -117,12 +119,15 @@ class AnswerService:
             log.error("answer not kept", extra={"answer_id": answer.id, "failure": type(error).__name__})
 
 
-def check_is_question(text: str, limit: int) -> None:
-    """Raises Rejected for what no article answers: nothing, a greeting, a cry for help, a text beyond the limit."""
+def check_is_question(question: Question, limit: int) -> None:
+    """Raises Rejected for what no article answers: nothing, a greeting, a cry for help, a text beyond the limit, "Why?" alone."""
+    text = question.text
     if not any(character.isalnum() for character in text) or wants_help(text):
         raise Rejected("no_question")
     if len(text) > limit:
         raise Rejected("too_long", limit=limit, length=len(text))
+    if bare_word(text) and not question.follows and not question.place.own_history:
+        raise Rejected("nothing_before", question=escape(one_line(text)))
 
 
 @dataclass(eq=False, slots=True)

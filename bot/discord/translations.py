@@ -10,7 +10,8 @@ from rag.answer import Citation, Headline, updated_later
 class Translations:
     """Every sentence and label of the bot around an answer, in English; braces are filled in where it is shown.
 
-    {words} is what the engine says in English, with its details: another language says in its own words what kind of thing it is.
+    {words} is what the engine says in English, with its details: another language says in its own words what kind of thing it is,
+    or has the engine's reasons in its own words (reasons.py).
     """
 
     name: str = "English"
@@ -128,6 +129,10 @@ class Translations:
         "Hello! Ask me what the articles say: mention me with a question, or use /ask. "
         "For instance: What’s new? Below an answer you can ask on. /help says more."
     )
+    nothing_before: str = (
+        "“{question}” alone points back to nothing here: name the person or thing in it, or ask below one of my answers "
+        "with “Follow up” or a reply."
+    )
     too_long: str = "Your question has {length} characters, {limit} are the most. Please ask a shorter one."
     cannot_read: str = "I cannot read this message. Mention me in it, or press “Follow up” below my answer."
     asked: str = "{user} asked: {question}"
@@ -181,11 +186,7 @@ class Translations:
         "At most {count} source can be followed here: remove it first.",
         "At most {count} sources can be followed here: remove one first.",
     )
-    not_followable_passing: str = "{address} cannot be followed: it {words}."
-    not_followable_refused: str = "{address} cannot be followed: it {words}."
-    not_followable_missing: str = "{address} cannot be followed: it {words}."
-    not_followable_gone: str = "{address} cannot be followed: it {words}."
-    not_followable_unusable: str = "{address} cannot be followed: it {words}."
+    not_followable: str = "{address} cannot be followed: it {words}."
     kind_feed: str = "feed"
     kind_sitemap: str = "sitemap"
     kind_page: str = "page"
@@ -405,6 +406,10 @@ GERMAN = Translations(
         "Hallo! Frag mich, was die Artikel sagen: erwähne mich mit einer Frage, oder nimm /ask. "
         "Zum Beispiel: What’s new? Unter einer Antwort kannst du weiterfragen. /help sagt mehr."
     ),
+    nothing_before=(
+        "„{question}“ allein bezieht sich hier auf nichts: nenn die Person oder Sache darin, oder frag unter einer meiner "
+        "Antworten mit „Nachfragen“ oder einer Antwort darauf."
+    ),
     too_long="Deine Frage hat {length} Zeichen, höchstens {limit} gehen. Bitte stell eine kürzere.",
     cannot_read="Ich kann diese Nachricht nicht lesen. Erwähne mich darin, oder drück „Nachfragen“ unter der Antwort.",
     asked="{user} hat gefragt: {question}",
@@ -458,11 +463,7 @@ GERMAN = Translations(
         "Höchstens {count} Quelle kann hier verfolgt werden: bitte sie erst entfernen.",
         "Höchstens {count} Quellen können hier verfolgt werden: bitte erst eine entfernen.",
     ),
-    not_followable_passing="{address} ist gerade nicht zu lesen: prüf die Adresse, oder versuch es später noch einmal.",
-    not_followable_refused="{address} lässt Programme wie mich nicht lesen.",
-    not_followable_missing="{address} gibt es nicht (404): prüf die Adresse.",
-    not_followable_gone="{address} gibt es nicht mehr (410).",
-    not_followable_unusable="{address} kann nicht verfolgt werden: prüf die Adresse.",
+    not_followable="{address} kann nicht verfolgt werden: die Adresse {words}.",
     kind_feed="Feed",
     kind_sitemap="Sitemap",
     kind_page="Seite",

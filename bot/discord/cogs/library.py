@@ -16,6 +16,7 @@ from bot.discord.download import Download, download
 from bot.discord.errors import FileRejected, user_message
 from bot.discord.guild_sources import GuildSources, every_words
 from bot.discord.markdown import clean, escape, link, one_line, shorten_escaped
+from bot.discord.reasons import reason_words
 from bot.discord.render import Page, headline_line, notice_page
 from bot.discord.replies import SEND_FAILURES, show_privately
 from bot.discord.state import guild_library
@@ -243,7 +244,7 @@ def report_page(report: IngestReport, t: Translations) -> Page:
     lines = [counts_line(report, t)]
     lines += [f"• {shorten_escaped(one_line(title), 120)}" for title in report.titles[:10]]
     lines += [
-        f"⚠ {shorten_escaped(one_line(problem.place), 80)}: {shorten_escaped(one_line(problem.reason), 160)}"
+        f"⚠ {shorten_escaped(one_line(problem.place), 80)}: {shorten_escaped(one_line(reason_words(problem.reason, t)), 240)}"
         for problem in (*report.problems, *report.read.remarks)[:10]
     ]
     return notice_page(t.articles_added, "\n".join(lines), t)
