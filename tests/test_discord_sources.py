@@ -108,7 +108,9 @@ def test_the_bots_own_network_members_and_more_than_the_limit_are_kept_out(tmp_p
         async with running_site(FakeSite()) as site, running(tmp_path, discord_sources_per_server=1) as parts:
             put_paper(site)
             store = FollowedStore(parts.bot.state.blocking.database)
-            assert "lies on this machine or its own network" in await add(parts, f"{site.address}/feed.xml")
+            assert "lies in the bot's own network: the operator can allow that" in await add(
+                parts, f"{site.address}/feed.xml"
+            )
             assert site.asked("/feed.xml") == 0
             options = {"address": f"{site.address}/feed.xml"}
             asked = await parts.discord.slash("library follow add", options, permissions=0)

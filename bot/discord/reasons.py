@@ -14,8 +14,15 @@ ENGLISH_REASONS = {
     "{}: it is no longer read; `dateline follow remove` takes it off the list": (
         "{}: it is no longer read; `/library follow remove` takes it off the list"
     ),
+    "is larger than {} bytes: raise DATELINE_FOLLOW_BYTES to fetch it": (
+        "is larger than {} bytes: the operator can raise DATELINE_FOLLOW_BYTES"
+    ),
+    "lies on this machine or its own network: set DATELINE_PRIVATE_ADDRESSES=true where that is meant": (
+        "lies in the bot's own network: the operator can allow that with DATELINE_PRIVATE_ADDRESSES=true"
+    ),
+    "names {}, which {}": "names {}, which {}",
 }
-"""What advises a command of the terminal's."""
+"""What advises a command of the terminal's, or a setting that a server's admins do not have."""
 
 GERMAN_REASONS = {
     # Files and their articles.

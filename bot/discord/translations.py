@@ -93,7 +93,7 @@ class Translations:
     answer_changed: str = "The answer has changed"
     now_answered: str = "The articles say something of it now."
     no_longer_said: str = "The articles no longer say."
-    now_reworded: str = "The articles say something else first."
+    now_reworded: str = "The articles now say something else."
     quoted_withdrawn: str = "The article I quoted has been withdrawn by its publisher."
     quoted_corrected: str = "The article I quoted has been changed and no longer says this."
     quoted_deleted: str = "The article I quoted has been deleted from the library."
@@ -370,7 +370,7 @@ GERMAN = Translations(
     answer_changed="Die Antwort hat sich geändert",
     now_answered="Die Artikel sagen jetzt etwas dazu.",
     no_longer_said="Die Artikel sagen nichts mehr dazu.",
-    now_reworded="Die Artikel sagen jetzt zuerst etwas anderes.",
+    now_reworded="Die Artikel sagen jetzt etwas anderes.",
     quoted_withdrawn="Den zitierten Artikel hat sein Medium zurückgezogen.",
     quoted_corrected="Der zitierte Artikel wurde geändert und sagt das nicht mehr.",
     quoted_deleted="Der zitierte Artikel wurde aus der Bibliothek gelöscht.",

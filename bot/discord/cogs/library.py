@@ -20,7 +20,7 @@ from bot.discord.reasons import reason_words
 from bot.discord.render import Page, headline_line, notice_page
 from bot.discord.replies import SEND_FAILURES, show_privately
 from bot.discord.state import guild_library
-from bot.discord.translations import ENGLISH, Translations
+from bot.discord.translations import Translations
 from rag.answer import Headline
 from rag.following.guard import reachable_addresses
 from rag.following.sources import seconds_of
@@ -69,7 +69,7 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
         library = guild_library(interaction.guild_id or 0)
         report = await self.bot.engine.library.add(upload.name, upload.content, library, upload.url, should_stop)
         titles = ", ".join(one_line(title) for title in report.titles[:5])
-        details = f"{upload.name[:200]}: {counts_line(report, ENGLISH)} {titles}"
+        details = f"{upload.name[:200]}: {counts_line(report, self.translations(interaction))} {titles}"
         await self.record(interaction, "library add", details[:500])
         return report_page(report, self.translations(interaction))
 
