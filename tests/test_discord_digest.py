@@ -110,6 +110,22 @@ class SlowLibrary(FakeLibrary):
         return await super().status(libraries)
 
 
+def test_a_long_digest_is_sent_as_one_message_with_the_whole_of_it_attached(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            parts.engine.library.digests.append(digest_of(*(f"Title {number}" for number in range(100))))
+            interaction = await parts.discord.slash("digest", {"since": "2025-10-16"})
+            message = await parts.discord.answered(interaction)
+            assert interaction.messages == []
+            assert parts.discord.refused == []
+            assert texts_of(message).endswith("… all in the attached file.\n100 articles in 100 stories")
+            (file,) = message["attachments"]
+            assert file["filename"] == "digest.txt"
+            assert all(f"Title {number}\n" in file["text"] for number in range(100))
+
+    asyncio.run(check())
+
+
 COUNTING = {
     "help": ("help", {}, "Example News", True),
     "a digest": ("digest", {}, "Nothing is new since", False),

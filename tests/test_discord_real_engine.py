@@ -78,6 +78,11 @@ def test_a_servers_article_is_quoted_there_and_unknown_elsewhere(tmp_path: Path)
                 again = pressed(why, "follow").replace("follow", "question")
                 none = await discord.answered(await discord.submit(again, {"text": "And why?"}, 15), 60)
                 assert "They give no reason beyond what I quoted." in texts_of(none)
+                when = await discord.answered(await discord.submit(follow_up, {"text": "When?"}, 16), 60)
+                assert "3 November" in texts_of(when)
+                once_more = pressed(when, "follow").replace("follow", "question")
+                none = await discord.answered(await discord.submit(once_more, {"text": "When?"}, 17), 60)
+                assert "They give no date beyond what I quoted." in texts_of(none)
                 press = await discord.press(int(here["id"]), pressed(here, "passages"))
                 await discord.until(lambda: press.messages)
                 assert "**" in texts_of(discord.messages[press.messages[0]])
@@ -124,5 +129,29 @@ def test_a_table_of_articles_is_added_with_what_is_missing_in_it(tmp_path: Path)
             assert "⚠ other.tsv:3: hat 3 Werte, die erste Zeile nennt 2." in await add(discord, 501, "other.tsv", table)
             nothing = await add(discord, 501, "nothing.txt", b"   ")
             assert "Nicht erledigt\nnothing.txt enthält keinen Text." in nothing
+
+    asyncio.run(check())
+
+
+def test_articles_that_disagree_are_said_to_in_the_servers_language(tmp_path: Path) -> None:
+    texts = (
+        (
+            "City Wire",
+            "2025-05-02",
+            "The union says that 640 crew members of the ferry company are on strike. Talks go on.",
+        ),
+        ("Harbour Post", "2025-05-03", "Some 410 crew members are on strike at the ferry company, a spokeswoman said."),
+    )
+    table = "source\tpublished\ttext\n" + "".join("\t".join(row) + "\n" for row in texts)
+    question = "How many crew members are on strike at the ferry company?"
+
+    async def check() -> None:
+        async with fake_discord() as discord, connected(discord, tmp_path / "home"):
+            assert "2 added" in await add(discord, 501, "strike.tsv", table.encode())
+            differing = "410 (Harbour Post, 3 May 2025), 640 (City Wire, 2 May 2025)."
+            assert f"The articles disagree: {differing}" in texts_of(await asked(discord, question, 501, 11))
+            await discord.answered(await discord.slash("settings", {"language": "de"}, permissions=MANAGE))
+            differing = "410 (Harbour Post, 3. Mai 2025), 640 (City Wire, 2. Mai 2025)."
+            assert f"Die Artikel widersprechen sich: {differing}" in texts_of(await asked(discord, question, 501, 12))
 
     asyncio.run(check())
