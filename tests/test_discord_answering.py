@@ -218,6 +218,8 @@ def test_a_refusal_is_not_dressed_as_an_answer(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path) as parts:
             refused = await parts.discord.answered(await parts.discord.slash("ask", {"question": "And Macron?"}))
+            # The asker sees the answer a moment before the next question is admitted.
+            await parts.settled()
             answered = await parts.discord.answered(await parts.discord.slash("ask", {"question": "And Putin?"}))
             assert refused["embeds"][0]["title"] == "And Macron?"
             assert refused["embeds"][0]["description"].startswith("**The articles do not say.**")
