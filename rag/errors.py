@@ -5,6 +5,7 @@ DatelineError              vectorstore/errors.py
 ├── SettingsError          a setting is unknown, unreadable or impossible
 ├── QuestionError          a question that cannot be answered: empty, too long
 ├── ArticleError           one article or corpus line that cannot be read
+│   └── UnreadableArticle  a file that was given alone
 ├── EmbedderError          the embedding model is missing, damaged or does not answer
 ├── EvaluationError        cases, a baseline or thresholds that an evaluation cannot use
 └── ModelError             a model server failed: see rag/models/openai_client.py
@@ -23,6 +24,15 @@ class QuestionError(DatelineError):
 
 class ArticleError(DatelineError):
     """One file or corpus line that holds no readable article; the others go on."""
+
+
+class UnreadableArticle(ArticleError):
+    """A file with nothing in it that can be read: its name, or its place in it, and why, as the end of a sentence."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place} {reason}")
+        self.place = place
+        self.reason = reason
 
 
 class EmbedderError(DatelineError):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rag.answer import Citation, Headline, headline_of
 from rag.digest import Digest, make_digest
-from rag.errors import ArticleError
+from rag.errors import ArticleError, UnreadableArticle
 from rag.ingestion.documents import Documents
 from rag.ingestion.forgetting import Forgotten, forget
 from rag.ingestion.indexing import IngestReport, OnProgress, Storage, batches, check_vectors, ingest, remove
@@ -147,7 +147,7 @@ class Library:
         report = await asyncio.to_thread(self.add_upload, name, content, library, url, stopped)
         if report.problems and not (report.added or report.changed or report.unchanged):
             first = report.problems[0]
-            raise ArticleError(f"{first.place} {first.reason}")
+            raise UnreadableArticle(first.place, first.reason)
         return report
 
     def add_upload(self, name: str, content: bytes, library: str, url: str, stopped: ShouldStop) -> IngestReport:

@@ -40,6 +40,10 @@ class KeepsAnswers(Protocol):
         """The last `limit` stored questions that were refused, newest first."""
         ...
 
+    async def while_standing(self, answer: Answer) -> Answer:
+        """An answer that was kept elsewhere, without a word of articles that were forgotten since it was given."""
+        ...
+
     async def forget_asker(self, asked_by: str) -> int:
         """Delete every stored answer to this asker; returns how many."""
         ...

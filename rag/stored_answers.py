@@ -63,6 +63,11 @@ class StoredAnswers:
         after = since.timestamp() if since else 0.0
         return await asyncio.to_thread(self.store.refused, after, conversation_prefix, limit)
 
+    async def while_standing(self, answer: Answer) -> Answer:
+        """The answer as it may still be shown: without a word of articles that were forgotten since it was given."""
+        gone = await asyncio.to_thread(self.store.gone, articles_of(answer))
+        return without_articles(answer, gone)
+
     async def forget_asker(self, asked_by: str) -> int:
         """Delete every stored answer to this asker; returns how many."""
         return await asyncio.to_thread(self.store.delete_asked_by, asked_by)

@@ -96,6 +96,43 @@ def test_an_answer_of_quotes_says_each_once_with_its_article_below(tmp_path: Pat
     asyncio.run(check())
 
 
+def test_quotes_of_one_article_stand_below_its_title_and_no_quotation_mark_stays_open(tmp_path: Path) -> None:
+    async def script(question: str) -> AsyncIterator[StreamEvent]:
+        first = FakeEngine().answer(question).citations[0]
+        quotes = (("a", "“We stay."), ("b", 'He said: "So be it."'), ("a", "and so it was."))
+        cited = [replace(first, number=n, article_id=of, quote=quote) for n, (of, quote) in enumerate(quotes, 1)]
+        lines = [f"“{citation.quote}” [{citation.number}]" for citation in cited]
+        yield replace(FakeEngine().answer(question, "\n".join(lines)), citations=tuple(cited))
+
+    async def check() -> None:
+        async with running(tmp_path, FakeEngine(script)) as parts:
+            message = await parts.discord.answered(await parts.discord.slash("ask", {"question": "q"}))
+            (embed,) = message["embeds"]
+            assert embed["description"] == '> “We stay. …” [1]\n\n> He said: "So be it." [2]\n\n> … and so it was. [3]'
+            names = [field["name"] for field in embed["fields"]]
+            assert names == ["[1] [3] Example News · 17 Oct 2025", "[2] Example News · 17 Oct 2025"]
+
+    asyncio.run(check())
+
+
+def test_a_refusal_quotes_the_closest_passage_once_as_one_that_may_not_answer(tmp_path: Path) -> None:
+    async def script(question: str) -> AsyncIterator[StreamEvent]:
+        refused = FakeEngine().refusal(question)
+        closest = FakeEngine().answer(question).citations[0]
+        yield replace(refused, refusal=replace(refused.refusal, closest=closest))
+
+    async def check() -> None:
+        async with running(tmp_path, FakeEngine(script)) as parts:
+            message = await parts.discord.answered(await parts.discord.slash("ask", {"question": "q"}))
+            (field,) = message["embeds"][0]["fields"]
+            assert field["name"] == "Closest, but it may not answer this"
+            assert field["value"].startswith(f"> {QUOTE}\n• [Putin speaks")
+            assert texts_of(message).count(QUOTE) == 1
+            assert "As of" not in texts_of(message)
+
+    asyncio.run(check())
+
+
 def test_ask_takes_days_and_an_outlet(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path) as parts:
@@ -181,6 +218,8 @@ def test_a_refusal_is_not_dressed_as_an_answer(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path) as parts:
             refused = await parts.discord.answered(await parts.discord.slash("ask", {"question": "And Macron?"}))
+            # The asker sees the answer a moment before the next question is admitted.
+            await parts.settled()
             answered = await parts.discord.answered(await parts.discord.slash("ask", {"question": "And Putin?"}))
             assert refused["embeds"][0]["title"] == "And Macron?"
             assert refused["embeds"][0]["description"].startswith("**The articles do not say.**")
@@ -234,6 +273,9 @@ def test_what_is_no_question_gets_help_privately_costs_nothing_and_is_no_gap(tmp
                 asked = await discord.slash("ask", {"question": text})
                 assert "/help" in texts_of(await discord.answered(asked))
                 assert asked.ephemeral
+            why = await discord.slash("ask", {"question": "And why?"})
+            assert "“And why?” alone points back to nothing here" in texts_of(await discord.answered(why))
+            assert why.ephemeral
             long = await discord.slash("ask", {"question": "why " * 600})
             assert "2,000 are the most" in texts_of(await discord.answered(long))
             assert long.ephemeral

@@ -1,8 +1,10 @@
 """/digest and the daily digest over the real socket."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +18,17 @@ from bot.discord.translations import ENGLISH
 from rag.answer import Citation, Headline
 from rag.digest import Digest, DigestEntry
 from rag.library import Library, LibraryStatus
-from tests.fakes.discord_harness import MANAGE, PUBLISHED, QUOTE, FakeEngine, Running, connected, running, texts_of
+from tests.fakes.discord_harness import (
+    MANAGE,
+    PUBLISHED,
+    QUOTE,
+    FakeEngine,
+    FakeLibrary,
+    Running,
+    connected,
+    running,
+    texts_of,
+)
 from tests.fakes.fake_discord import PERMISSIONS, FakeDiscord, Fault, embed_problems, fake_discord
 from vectorstore.bot_state import AuditEntry, BotState, GuildSettings
 from vectorstore.database import open_database
@@ -87,23 +99,61 @@ def test_a_long_digest_is_one_message_and_its_file(library: Library) -> None:
         assert page.file
 
 
-@pytest.mark.parametrize("command", ["help", "digest"])
-def test_a_command_is_acknowledged_before_a_large_library_is_counted(tmp_path: Path, command: str) -> None:
+@dataclass
+class SlowLibrary(FakeLibrary):
+    """A library that takes its time to count, until it is told to."""
+
+    counted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def status(self, libraries: Sequence[str] = ("shared",)) -> LibraryStatus:
+        await self.counted.wait()
+        return await super().status(libraries)
+
+
+def test_a_long_digest_is_sent_as_one_message_with_the_whole_of_it_attached(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path) as parts:
-            counted = asyncio.Event()
-            count = parts.engine.library.status
+            parts.engine.library.digests.append(digest_of(*(f"Title {number}" for number in range(100))))
+            interaction = await parts.discord.slash("digest", {"since": "2025-10-16"})
+            message = await parts.discord.answered(interaction)
+            assert interaction.messages == []
+            assert parts.discord.refused == []
+            assert texts_of(message).endswith("… all in the attached file.\n100 articles in 100 stories")
+            (file,) = message["attachments"]
+            assert file["filename"] == "digest.txt"
+            assert all(f"Title {number}\n" in file["text"] for number in range(100))
 
-            async def status(libraries: Sequence[str] = ("shared",)) -> LibraryStatus:
-                await counted.wait()
-                return await count(libraries)
+    asyncio.run(check())
 
-            parts.engine.library.status = status
-            interaction = await parts.discord.slash(command)
-            await parts.discord.until(lambda: interaction.callback)
+
+COUNTING = {
+    "help": ("help", {}, "Example News", True),
+    "a digest": ("digest", {}, "Nothing is new since", False),
+    "a digest from a day on": ("digest", {"since": "2025-10-16"}, "Nothing is new since 16 Oct 2025", False),
+    "a digest from a day to come on": ("digest", {"since": "2999-01-01"}, "lies in the future", True),
+    "an outlet": ("ask", {"question": "q", "source": "example news"}, "It would not. [1]", False),
+    "an outlet that there is not": ("ask", {"question": "q", "source": "Zzz"}, "Nearest: Example News", True),
+    "a day and no question": ("ask", {"question": "hi", "since": "2025-10-16"}, "/help says more", True),
+}
+
+
+@pytest.mark.parametrize(("command", "options", "told", "alone"), COUNTING.values(), ids=COUNTING)
+def test_a_command_is_acknowledged_before_a_large_library_is_counted(
+    tmp_path: Path, command: str, options: dict[str, object], told: str, alone: bool
+) -> None:
+    async def check() -> None:
+        library = SlowLibrary()
+        async with running(tmp_path, FakeEngine(library=library)) as parts:
+            interaction = await parts.discord.slash(command, options)
+            await parts.discord.until(lambda: interaction.callback, 2.5)
             assert interaction.callback["type"] == 5
-            counted.set()
+            library.counted.set()
             await parts.discord.until(lambda: interaction.messages or interaction.finished)
+            message = parts.discord.messages[(interaction.messages or [interaction.original])[0]]
+            assert told in texts_of(message)
+            assert bool(message["ephemeral"]) == alone
+            # Nobody else is left with word of an answer that does not come.
+            assert not [one for one in parts.discord.messages.values() if one.get("loading")]
 
     asyncio.run(check())
 
@@ -185,6 +235,67 @@ def test_a_digest_is_posted_once_when_the_bot_dies_while_posting_it(
                 assert (stored.arrived, stored.begun, stored.message) == (last, None, int(message["id"]))
                 await asyncio.sleep(0.2)
                 assert len(posted(discord)) == 1
+
+    asyncio.run(check())
+
+
+CLOSED = {"deleted": None, "closed to the bot": {"code": 50001, "message": "Missing Access"}}
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("refusal", CLOSED.values(), ids=CLOSED)
+def test_a_channel_that_takes_no_digest_is_tried_a_few_times_and_its_admins_are_told(
+    tmp_path: Path, refusal: dict[str, object] | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(digests, "TRY_AGAIN", timedelta(milliseconds=50))
+
+    async def check() -> None:
+        engine = FakeEngine()
+        engine.library.digests += [digest_of("First")] * 9
+        async with fake_discord() as discord, contextlib.AsyncExitStack() as stack:
+            guild = discord.guilds[50]
+            guild.system_channel = 501
+            parts = await stack.enter_async_context(connected(discord, engine, tmp_path, discord_digest_hour=0))
+            if refusal is None:
+                await discord.dispatch("CHANNEL_DELETE", guild.channels.pop())
+            else:
+                discord.faults.append(Fault("POST", "/channels/502/messages", 403, 99, refusal))
+            wanted = GuildSettings(50, digest_channel=502)
+            await parts.bot.guild_settings.change(wanted, 11, "")
+            await discord.until(lambda: discord.bot_messages(501))
+            tried = len(engine.library.news)
+            await asyncio.sleep(0.5)
+            (told,) = discord.bot_messages(501)
+            assert "The daily digest is turned off: its channel <#502> is gone" in texts_of(told)
+            assert len(engine.library.news) == tried == 3
+            given = await discord.slash("settings", permissions=MANAGE)
+            await discord.until(lambda: given.messages)
+            assert "Daily digest: off" in texts_of(discord.messages[given.messages[0]])
+            logged = await discord.slash("library log", permissions=MANAGE)
+            await discord.until(lambda: logged.messages)
+            assert "<@900> · settings · digest\\_channel: 502" in texts_of(discord.messages[logged.messages[0]])
+
+    asyncio.run(check())
+    assert [record for record in caplog.records if "daily digest turned off" in record.message]
+
+
+@pytest.mark.usefixtures("often")
+def test_a_digest_that_discord_does_not_take_just_now_is_sent_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "TRY_AGAIN", timedelta(milliseconds=10))
+
+    async def check() -> None:
+        engine = FakeEngine()
+        engine.library.digests += [digest_of("First")] * 9
+        async with fake_discord() as discord, connected(discord, engine, tmp_path, discord_digest_hour=0) as parts:
+            fault = Fault("GET", "/channels/502", 503, 5)
+            discord.faults.append(fault)
+            await discord.dispatch("CHANNEL_DELETE", discord.guilds[50].channels[1])
+            await parts.bot.guild_settings.change(GuildSettings(50, digest_channel=502), 11, "")
+            await discord.until(lambda: posted(discord), 30)
+            assert fault.hits == 5
+            assert parts.bot.guild_settings.of(50).digest_channel == 502
 
     asyncio.run(check())
 

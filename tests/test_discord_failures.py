@@ -90,9 +90,11 @@ def test_an_answer_that_cannot_be_rendered_tells_who_asked(tmp_path: Path) -> No
             said = await parts.discord.say(501, "q")
             await parts.discord.until(lambda: parts.discord.answers_to(said))
             assert "this number" in texts_of(parts.discord.answers_to(said)[0])
+            await parts.settled()
             assert "this number" in texts_of(
                 await parts.discord.answered(await parts.discord.slash("ask", {"question": "q"}))
             )
+            await parts.settled()
             assert parts.bot.queue.slots == {}
 
     asyncio.run(check())

@@ -1,16 +1,21 @@
 """Every kind of message in every language: no word of another one around what the articles say."""
 
+import ast
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from bot.discord.cogs.library import list_page, report_page, status_lines
 from bot.discord.cogs.settings import settings_page
+from bot.discord.command_translations import GERMAN_DESCRIPTIONS, GERMAN_NAMES
 from bot.discord.errors import SourceRejected, user_message
 from bot.discord.guild_sources import followed_lines
+from bot.discord.reasons import GERMAN_REASONS, reason_words
 from bot.discord.render import Page, answer_pages, draft_text, error_page, library_line, notice_page, passage_pages
 from bot.discord.render_digest import digest_page
 from bot.discord.render_watches import change_page, watches_page
@@ -34,10 +39,15 @@ from rag.answer import (
     Refusal,
 )
 from rag.digest import Digest, DigestEntry
-from rag.errors import ArticleError, ModelError, QuestionError
+from rag.errors import ArticleError, ModelError, QuestionError, UnreadableArticle
 from rag.ingestion.indexing import IngestReport
+from rag.ingestion.read_articles import ArticleProblem
+from rag.ingestion.tally import FilesRead
 from rag.library import LibraryStatus
 from rag.watched_questions import Changed, new_watch
+from tests.conftest import REPOSITORY
+from tests.fakes.discord_harness import FakeEngine, connected, running
+from tests.fakes.fake_discord import fake_discord
 from vectorstore.bot_state import GuildSettings
 from vectorstore.errors import StoreBusy, StoreError, StoreStopped
 from vectorstore.followed import EntryCounts, Source
@@ -114,13 +124,24 @@ def administration(t: Translations) -> Iterator[tuple[str, list[Page]]]:
     set_up = GuildSettings(50, (501,), (7,), "de", daily_budget=1_500, digest_channel=502)
     yield "settings", [settings_page(set_up, 1_500, True, t), settings_page(GuildSettings(50), 0, False, t)]
     yield "gaps", [notice_page(t.gaps, "3 × Xxx?", t), notice_page(t.gaps, t.no_gaps, t)]
-    yield "added", [report_page(IngestReport(added=1, titles=("Xxx",)), t)]
+    problem = ArticleProblem("xx.tsv:3", "has 3 values, the first line names 2.")
+    read = FilesRead(
+        remarks=(
+            ArticleProblem(
+                "xx.tsv:4", "has the date '0', older than any newspaper: correct it; it is stored without a date."
+            ),
+        )
+    )
+    yield "added", [report_page(IngestReport(added=1, titles=("Xxx",), problems=(problem,), read=read), t)]
     yield "list", [list_page([HEAD], t), list_page([], t)]
     own = "\n".join([f"**{t.own_articles}**", *status_lines(STATUS, t), t.shared_off])
     counted = t.say("asked_today", asked=3, budget=t.any_number, useful=1, not_useful=0)
     yield "status", [notice_page(t.library, f"{own}\n{counted}", t)]
     source = Source("ab", "https://xx.example/feed", "feed", "Xx-Xxx", 7_200.0, 1.0, last_success=1.0)
-    gone = replace(source, stopped=True, last_success=0.0, every=60.0)
+    error = (
+        "is gone for good, the server says (410): it is no longer read; `dateline follow remove` takes it off the list"
+    )
+    gone = replace(source, stopped=True, last_success=0.0, every=60.0, last_error=error)
     lines = [line for one in (source, gone) for line in followed_lines(one, EntryCounts(stored=1), t)]
     yield "followed", [notice_page(t.followed_sources, "\n".join(lines), t)]
 
@@ -130,9 +151,16 @@ def failures(t: Translations) -> Iterator[tuple[str, list[Page]]]:
     for error in known:
         message = user_message(error("The thing failed: do that."), t, admin=True)
         yield error.__name__, [error_page(message, t, "Ada", "Xxx?")]
-    for kind in ("passing", "refused", "missing", "gone", "unusable"):
-        rejected = SourceRejected(f"not_followable_{kind}", address="https://xx.example", words="is not there")
-        yield f"not followed: {kind}", [error_page(user_message(rejected, t), t)]
+    for reason in (
+        "is not there (404): check the address",
+        "names https://xx.example, which breaks off before its end",
+    ):
+        rejected = SourceRejected("not_followable", address="https://xx.example", words=reason)
+        yield f"not followed: {reason}", [error_page(user_message(rejected, t), t)]
+    unreadable = UnreadableArticle("xx.pdf", "is encrypted: open it with its password and print it to a new PDF.")
+    yield "unreadable", [error_page(user_message(unreadable, t), t)]
+    nothing = QuestionError("Nothing was asked before 'Xxx?': ask with the name or thing in it.")
+    yield "nothing before", [error_page(user_message(nothing, t), t)]
     yield "draft", [Page("", draft_text("Xxx", t), 0)]
 
 
@@ -181,3 +209,124 @@ def test_a_library_without_dates_has_no_newest_article() -> None:
 def test_a_question_in_another_language_is_told_what_the_reader_reads_in_the_servers_language() -> None:
     (page,) = answer_pages(refused(ENGLISH_ONLY), GERMAN)
     assert page.body.splitlines() == ["**Die Artikel sagen dazu nichts.**", GERMAN.english_only]
+
+
+def shown_while_typing(command: dict[str, object], path: str = "") -> Iterator[tuple[str, dict[str, object]]]:
+    """A command as Discord was sent it, its options and those of its own commands, each with where it stands."""
+    here = f"{path} {command['name']}".strip()
+    yield here, command
+    for option in command.get("options") or []:
+        yield from shown_while_typing(option, here)
+
+
+def test_discord_shows_every_command_and_option_in_its_readers_language(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            shown = dict(one for command in parts.discord.commands for one in shown_while_typing(command))
+            assert {"ask since", "watch stop question", "library follow add every", "settings digest"} <= set(shown)
+            for where, one in shown.items():
+                german = one["description_localizations"].get("de", "")
+                assert 0 < len(german) <= 100, where
+                assert len(one["description"]) <= 100, where
+                assert german != one["description"]
+                assert not ENGLISH_WORDS.findall(TYPED.sub(" ", german)), where
+                assert not GERMAN_WORDS.findall(str(one["description"])), where
+            descriptions = {str(one["description"]) for one in shown.values()}
+            assert descriptions == set(GERMAN_DESCRIPTIONS), "a description that no command has any more"
+            names = {
+                where: one["name_localizations"]["de"] for where, one in shown.items() if one.get("name_localizations")
+            }
+            # Below a group whose name is translated Discord finds no command.
+            groups = {where for where, one in shown.items() if one.get("options") and one["options"][0]["type"] < 3}
+            assert names == GERMAN_NAMES
+            assert set(names) == {where for where in shown if " " not in where} - groups
+            assert all(re.fullmatch(r"[-\w]{1,32}", name) and name.islower() for name in names.values())
+            assert parts.discord.syncs == 1
+
+    asyncio.run(check())
+
+
+def test_a_changed_translation_is_sent_to_discord(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        async with fake_discord() as discord:
+            for _ in range(2):
+                async with connected(discord, FakeEngine(), tmp_path):
+                    assert discord.syncs == 1
+            monkeypatch.setitem(GERMAN_NAMES, "help", "anleitung")
+            async with connected(discord, FakeEngine(), tmp_path):
+                assert discord.syncs == 2
+            help_command = next(one for one in discord.commands if one["name"] == "help")
+            assert help_command["name_localizations"] == {"de": "anleitung"}
+
+    asyncio.run(check())
+
+
+REASON = re.compile(
+    r"(?:is|has|holds|takes|ends|asks|unpacks|cannot|did|lies|breaks|answers|redirects|repeats|needs|names|declares|belongs) "
+)
+OF_FOLDERS = {
+    "is not a {} file: convert it, or give its folder.",
+    "holds no {} file.",
+    "is empty, perhaps not mounted: nothing was deleted.",
+    "cannot be listed ({}): nothing was deleted.",
+    "cannot be read ({}).",
+    "is neither a folder nor an address that begins with http:// or https://",
+}
+OF_PAGES = {"has no page", "is {}, not a page, PDF or text", "is for subscribers only, the page says"}
+OF_PAGES |= {"is gone; its article is at {}", "has moved for good and is read at {} from now on"}
+"""What is said of folders, of single pages of a feed and of a move is said on the terminal alone."""
+FILLED = {"has {}; it is stored without {}."}
+"""Each with what it is filled with is a template of its own."""
+
+
+def literal(node: ast.AST) -> str:
+    """A string as it is written, {} where it is filled in; "" for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(literal(part) or "{}" for part in node.values)
+    return ""
+
+
+def reasons_in(tree: ast.AST) -> Iterator[str]:
+    """The ends of sentences in a module."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if text := literal(node):
+            if REASON.match(text):
+                yield text
+        else:
+            yield from reasons_in(node)
+
+
+def test_every_reason_of_the_engine_has_its_german_words() -> None:
+    folders = [REPOSITORY / "rag" / name for name in ("ingestion", "following")]
+    modules = [path for folder in folders for path in folder.glob("*.py")]
+    found = {reason for path in modules for reason in reasons_in(ast.parse(path.read_text("utf-8")))}
+    assert len(found) > 70
+    assert {
+        reason for reason in found - OF_FOLDERS - OF_PAGES - FILLED if reason_words(reason, GERMAN) == reason
+    } == set()
+    assert found >= (OF_FOLDERS | OF_PAGES | FILLED), "an exception that is none any more"
+
+
+def test_no_reason_has_a_word_of_another_language() -> None:
+    for template, german in GERMAN_REASONS.items():
+        assert template.count("{}") == german.count("{}"), template
+        filled = template.replace("{}", "Xx")
+        assert reason_words(filled, GERMAN) == german.replace("{}", "Xx")
+        words = re.sub(r"[A-Z_]{2,}(?:=true)?|published|source|text", " ", TYPED.sub(" ", german))
+        assert not ENGLISH_WORDS.findall(words), german
+    assert reason_words("is of a kind that nobody thought of", GERMAN) == "is of a kind that nobody thought of"
+
+
+def test_what_was_put_into_a_reason_is_said_in_its_words_too() -> None:
+    assert reason_words(
+        "has the date '1.1.1', older than any newspaper: correct it; it is stored without a date.", GERMAN
+    ) == (
+        "hat das Datum '1.1.1', das älter ist als jede Zeitung: berichtige es; der Artikel ist ohne Datum gespeichert."
+    )
+    assert reason_words("names https://x.example/{}, which is not there (404): check the address", GERMAN) == (
+        "nennt https://x.example/{}; das ist nicht da (404): prüf die Adresse"
+    )

@@ -9,6 +9,7 @@ from test_discord_following import TEXT, until
 
 from bot.discord.following import PeopleFirst, keep_following
 from bot.discord.guild_sources import every_words, followed_lines
+from bot.discord.markdown import escape
 from bot.discord.translations import ENGLISH, GERMAN
 from rag.library import Library
 from tests.fakes.discord_harness import MANAGE, Running, running, texts_of
@@ -66,6 +67,22 @@ def test_a_servers_admins_follow_list_and_remove_their_own_sources(tmp_path: Pat
     asyncio.run(check())
 
 
+def test_why_an_address_cannot_be_followed_is_said_in_the_servers_language(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running_site(FakeSite()) as site, running(tmp_path, **NEAR) as parts:
+            address = f"{site.address}/none_such.xml"
+            shown = escape(address)
+            told = await add(parts, address)
+            assert told.strip() == f"{shown} cannot be followed: it is not there (404): check the address."
+            assert "Sprache: Deutsch" in await run_command(parts, "settings", {"language": "de"})
+            told = await add(parts, address)
+            assert (
+                told.strip() == f"{shown} kann nicht verfolgt werden: die Adresse ist nicht da (404): prüf die Adresse."
+            )
+
+    asyncio.run(check())
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
@@ -91,7 +108,9 @@ def test_the_bots_own_network_members_and_more_than_the_limit_are_kept_out(tmp_p
         async with running_site(FakeSite()) as site, running(tmp_path, discord_sources_per_server=1) as parts:
             put_paper(site)
             store = FollowedStore(parts.bot.state.blocking.database)
-            assert "lies on this machine or its own network" in await add(parts, f"{site.address}/feed.xml")
+            assert "lies in the bot's own network: the operator can allow that" in await add(
+                parts, f"{site.address}/feed.xml"
+            )
             assert site.asked("/feed.xml") == 0
             options = {"address": f"{site.address}/feed.xml"}
             asked = await parts.discord.slash("library follow add", options, permissions=0)

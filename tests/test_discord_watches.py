@@ -92,7 +92,7 @@ def test_a_changed_answer_is_told_once_with_the_one_before(tmp_path: Path) -> No
             (change,) = changes(parts)
             assert change["embeds"][0]["title"] == QUESTION
             now, _, before = change["embeds"][0]["description"].partition("**Before, as of 17 Oct 2025**")
-            assert now.startswith("The articles say something else first.\n\n**Now, as of 17 Oct 2025**")
+            assert now.startswith("The articles now say something else.\n\n**Now, as of 17 Oct 2025**")
             assert LEFT in now
             assert before.strip() == "It would not. [1]"
             assert change["allowed_mentions"] == {"parse": []}
@@ -322,6 +322,16 @@ def test_a_long_change_is_one_message_within_the_limits_and_its_file(words: str)
     assert short.file == ""
     assert short.body.startswith("The articles say something of it now.")
     assert short.body.endswith("**Before, as of 28 Nov 2025**\nThe articles do not say.")
+
+
+def test_a_change_says_where_the_articles_disagree_now() -> None:
+    answer, found = FakeEngine().answer(QUESTION), datetime(2025, 11, 28, tzinfo=UTC)
+    first = replace(answer.citations[0], quote="It costs 8 crowns.", emphasis=((9, 17),))
+    other = replace(first, number=2, source="City Wire", quote="It costs 9 crowns.", end=first.start + 18)
+    after = replace(answer, citations=(first, other), disagreement=(first, other))
+    now, _, before = change_page(QUESTION, Changed(answer, found, after, found), ENGLISH).body.partition("**Before")
+    assert "The articles disagree: 8 crowns (Example News, 17 Oct 2025), 9 crowns (City Wire, 17 Oct 2025)." in now
+    assert "disagree" not in before
 
 
 def test_by_setting_the_asker_hears_of_it_in_private_while_a_member(tmp_path: Path) -> None:

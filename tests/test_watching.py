@@ -334,7 +334,7 @@ def test_the_terminal_watches_lists_tells_and_stops(tmp_path: Path) -> None:
     assert code == 0
     now, _, before = out.partition("Before")
     assert "Changed: " + QUESTION in now
-    assert "The articles say something else first." in now
+    assert "The articles now say something else." in now
     assert "As of 24 May 2025" in now
     assert "five people" in now
     assert "As of 22 May 2025" in before

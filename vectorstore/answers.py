@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from vectorstore.database import put, transaction
 from vectorstore.schema import answers
-from vectorstore.standing import while_standing
+from vectorstore.standing import gone_among, while_standing
 from vectorstore.values import ArticleKey
 
 TERMINAL = ""
@@ -59,6 +59,11 @@ class AnswerStore:
         """Store an answer, or what `without` makes of it where articles that it names have been forgotten meanwhile."""
         with transaction(self.database) as connection:
             put(connection, answers, answer_row(while_standing(connection, answer, named, without)))
+
+    def gone(self, named: Set[ArticleKey]) -> set[ArticleKey]:
+        """Which of these articles are being forgotten, or were stored once and are no more."""
+        with transaction(self.database) as connection:
+            return gone_among(connection, named)
 
     def replace(self, answer: StoredAnswer) -> None:
         """Store an answer in the place of the one with its id; nothing where that was deleted meanwhile."""

@@ -13,15 +13,17 @@ from bot.discord.admission import QuestionQueue, Rejected, Slot, channel_ids, ch
 from bot.discord.buttons import answer_buttons
 from bot.discord.conversation import ConversationHistory, Place, Question
 from bot.discord.errors import user_message
+from bot.discord.markdown import escape, one_line
 from bot.discord.metrics import Metrics
 from bot.discord.render import Page, answer_pages, draft_text, error_page
-from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, Reply, tell_privately
+from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, Reply, take_back, tell_privately
 from bot.discord.state import PRIVATE, GuildSettingsCache
 from bot.discord.translations import Translations
 from rag.answer import Answer, DraftText
 from rag.errors import ModelError
 from rag.intent import wants_help
 from rag.protocols import AnswersQuestions
+from rag.question import bare_word
 from rag.settings import Settings
 from rag.watched_questions import can_be_asked_again
 from vectorstore.errors import DatelineError
@@ -48,7 +50,10 @@ class AnswerService:
     settings: Settings
 
     async def ask_by_interaction(self, interaction: discord.Interaction, question: Question) -> Answer | None:
-        """Admit a question from a command, button or modal, acknowledge it, answer it; returns what was shown."""
+        """Admit a question from a command, button or modal, acknowledge it where that is not done, answer it.
+
+        Returns what was shown.
+        """
         try:
             async with self.admitted(question, interaction.channel, interaction.user) as session:
                 reply = await self.acknowledge(interaction, session)
@@ -57,6 +62,7 @@ class AnswerService:
             return session.shown[0] if session.shown else None
         except Rejected as reason:
             translations = self.guild_settings.translations(interaction.guild_id)
+            await take_back(interaction)
             await tell_privately(interaction, translations.say(reason.sentence, **reason.values))
             return None
 
@@ -71,7 +77,7 @@ class AnswerService:
                 raise Rejected("no_direct_messages")
             channels = channel_ids(question.place.channel, channel)
             check_place(self.guild_settings.of(guild), channels, role_ids(user))
-            check_is_question(question.text, self.settings.question_limit)
+            check_is_question(question, self.settings.question_limit)
             self.guild_settings.check_budget(guild)
             slot = self.queue.admit(question.user)
         except Rejected:
@@ -93,7 +99,8 @@ class AnswerService:
         if isinstance(interaction.channel, discord.abc.Messageable):
             fallback = ChannelReply(interaction.channel, str(interaction.id))
         try:
-            await interaction.response.defer(thinking=True)
+            if not interaction.response.is_done():
+                await interaction.response.defer(thinking=True)
         except SEND_FAILURES as error:
             log.warning("acknowledgement failed", extra={"failure": type(error).__name__})
             return fallback
@@ -112,12 +119,15 @@ class AnswerService:
             log.error("answer not kept", extra={"answer_id": answer.id, "failure": type(error).__name__})
 
 
-def check_is_question(text: str, limit: int) -> None:
-    """Raises Rejected for what no article answers: nothing, a greeting, a cry for help, a text beyond the limit."""
+def check_is_question(question: Question, limit: int) -> None:
+    """Raises Rejected for what no article answers: nothing, a greeting, a cry for help, a text beyond the limit, "Why?" alone."""
+    text = question.text
     if not any(character.isalnum() for character in text) or wants_help(text):
         raise Rejected("no_question")
     if len(text) > limit:
         raise Rejected("too_long", limit=limit, length=len(text))
+    if bare_word(text) and not question.follows and not question.place.own_history:
+        raise Rejected("nothing_before", question=escape(one_line(text)))
 
 
 @dataclass(eq=False, slots=True)

@@ -17,6 +17,7 @@ from discord.ext import commands
 
 from bot.discord.admission import Bounded, QuestionQueue
 from bot.discord.answering import AnswerService
+from bot.discord.command_translations import CommandTranslator
 from bot.discord.conversation import ConversationHistory
 from bot.discord.digests import DigestService
 from bot.discord.errors import report_error
@@ -143,13 +144,18 @@ class DatelineBot(commands.AutoShardedBot):
 
     async def add_cogs(self) -> None:
         """Make the cogs and add their commands and listeners."""
+        await self.tree.set_translator(CommandTranslator())
         for make_cog in self.make_cogs:
             await self.add_cog(make_cog(self))
 
     async def sync_if_changed(self) -> bool:
         """Send the commands to Discord if their definition is not the one sent last; True if they were sent."""
         name = f"discord_commands:{self.application_id}"
-        definition = json.dumps([command.to_dict(self.tree) for command in self.tree.get_commands()], sort_keys=True)
+        commands = [
+            await command.get_translated_payload(self.tree, self.tree.translator or CommandTranslator())
+            for command in self.tree.get_commands()
+        ]
+        definition = json.dumps(commands, sort_keys=True)
         digest = hashlib.sha256(definition.encode()).hexdigest()
         if await self.state.run(BotState.metadata, name) == digest:
             return False

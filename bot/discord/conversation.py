@@ -116,7 +116,7 @@ class ConversationHistory:
         """
         cached = self.recent.get(answer_id)
         if cached is not None:
-            answer, conversation = cached[0], cached[1].place.conversation
+            answer, conversation = await self.engine.answers.while_standing(cached[0]), cached[1].place.conversation
         else:
             stored = await self.engine.answers.find(answer_id)
             if stored is None or stored.id != answer_id:

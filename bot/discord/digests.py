@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,9 +12,17 @@ import discord
 from bot.discord.admission import Rejected, channel_ids, check_place, role_ids
 from bot.discord.answering import AnswerService
 from bot.discord.filters import read_filters
-from bot.discord.render import Page
+from bot.discord.render import Page, notice_page
 from bot.discord.render_digest import digest_page
-from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, open_text_channel, sent_message
+from bot.discord.replies import (
+    SEND_FAILURES,
+    ChannelReply,
+    InteractionReply,
+    acknowledged_meanwhile,
+    log_failure,
+    open_text_channel,
+    sent_message,
+)
 from bot.discord.state import PRIVATE, AsyncState
 from bot.discord.translations import LANGUAGES
 from vectorstore.bot_state import BotState, GuildSettings
@@ -26,6 +35,8 @@ BY_DEFAULT = timedelta(days=7)
 """How far /digest looks back where it is not told."""
 LOOK_EVERY = 60.0
 TRY_AGAIN = timedelta(minutes=15)
+CLOSED_TRIES = 3
+"""Tries after which a channel that is gone, or closed to the bot, gets no digest any more."""
 NEVER_TRIED = datetime.min.replace(tzinfo=UTC)
 
 
@@ -69,7 +80,9 @@ class DigestService:
     answers: AnswerService
     state: AsyncState
     failed: dict[int, datetime] = field(default_factory=dict)
-    """Guilds whose digest could not be sent, and when that was tried last."""
+    """Channels to which a digest could not be sent, and when that was tried last."""
+    closed: Counter[int] = field(default_factory=Counter)
+    """How often in a row a channel was gone, or closed to the bot."""
 
     async def show(self, interaction: discord.Interaction, since: str | None) -> None:
         """Show the channel what was published since a day. Raises Rejected, DatelineError, SEND_FAILURES."""
@@ -81,12 +94,12 @@ class DigestService:
         library, t, now = self.answers.engine.library, settings.translations(guild), datetime.now(UTC)
         day = now - BY_DEFAULT
         if since:
-            # What cannot be meant is for the asker alone, and so said before the command is acknowledged to all.
-            status = await library.status(settings.libraries(guild))
+            status = await acknowledged_meanwhile(interaction, library.status(settings.libraries(guild)))
             day = read_filters(since, None, None, status, now, t).since or day
         slot = self.answers.queue.admit(interaction.user.id)
         try:
-            await interaction.response.defer(thinking=True)
+            if not interaction.response.is_done():
+                await interaction.response.defer(thinking=True)
             await self.answers.queue.wait_for_turn(slot)
             digest = await library.digest(News(settings.libraries(guild), day))
             newest = None if digest.stories else (await library.status(settings.libraries(guild))).newest
@@ -101,20 +114,50 @@ class DigestService:
             now = datetime.now(UTC)
             if now.hour >= self.answers.settings.discord_digest_hour:
                 for settings in list(self.answers.guild_settings.settings.values()):
-                    if settings.digest_channel and now - self.failed.get(settings.server, NEVER_TRIED) > TRY_AGAIN:
+                    channel = settings.digest_channel
+                    if channel and now - self.failed.get(channel, NEVER_TRIED) > TRY_AGAIN:
                         await self.try_to_send(settings, now)
             await asyncio.sleep(LOOK_EVERY)
 
     async def try_to_send(self, settings: GuildSettings, now: datetime) -> None:
         """Send a guild its digest of the day. One that fails is tried again later and must not keep others from theirs."""
         try:
-            await self.send(settings, now)
+            await self.send_or_turn_off(settings, now)
         except (DatelineError, *SEND_FAILURES) as error:
-            self.failed[settings.server] = now
+            self.failed[settings.digest_channel] = now
             log.error("digest not sent", extra={"server": settings.server, "failure": type(error).__name__})
         except Exception:
-            self.failed[settings.server] = now
+            self.failed[settings.digest_channel] = now
             log.exception("digest not sent", extra={"server": settings.server})
+
+    async def send_or_turn_off(self, settings: GuildSettings, now: datetime) -> None:
+        """Send a guild its digest; after some tries of a channel that is gone or closed turn it off, and tell its admins."""
+        channel = settings.digest_channel
+        try:
+            await self.send(settings, now)
+        except (discord.NotFound, discord.Forbidden):
+            self.closed[channel] += 1
+            if self.closed[channel] < CLOSED_TRIES:
+                raise
+            await self.turn_off(settings)
+        self.closed.pop(channel, None)
+
+    async def turn_off(self, settings: GuildSettings) -> None:
+        """No longer send a guild's digest to a channel that takes none: in its log, and told where its admins read."""
+        guild, channel, cache = settings.server, settings.digest_channel, self.answers.guild_settings
+        async with cache.changing:
+            present = cache.of(guild)
+            if present.digest_channel != channel:
+                return
+            me = self.client.user.id if self.client.user else 0
+            await cache.change(replace(present, digest_channel=0), me, f"digest_channel: {channel} -> 0")
+        log.warning("daily digest turned off, its channel is closed", extra={"server": guild, "channel": channel})
+        known, t = self.client.get_guild(guild), cache.translations(guild)
+        notices = known and (known.public_updates_channel or known.system_channel)
+        if notices and notices.id != channel:
+            page = notice_page(t.settings_changed, t.digest_turned_off.format(channel=f"<#{channel}>"), t)
+            with log_failure("turned off digest not told"):
+                await ChannelReply(notices, f"{channel}-off").finish([page])
 
     async def send(self, settings: GuildSettings, now: datetime) -> None:
         """Send a guild what arrived since its last digest, once a day; nothing where nothing did.

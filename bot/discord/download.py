@@ -22,6 +22,7 @@ SUFFIX_OF_TYPE = {
     "application/x-ndjson": ".jsonl",
     "application/json": ".json",
     "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
     "text/html": ".html",
     "application/xhtml+xml": ".html",
     "application/pdf": ".pdf",

@@ -6,9 +6,10 @@ import secrets
 import discord
 
 from bot.discord.markdown import shorten_escaped
+from bot.discord.reasons import reason_words
 from bot.discord.replies import tell_privately
 from bot.discord.translations import ENGLISH, Translations
-from rag.errors import ArticleError, ModelError, QuestionError
+from rag.errors import ArticleError, ModelError, QuestionError, UnreadableArticle
 from vectorstore.errors import DatelineError, StoreBusy, StoreStopped
 
 log = logging.getLogger("dateline.bot")
@@ -27,7 +28,10 @@ ENGINE_ERRORS = {
 
 
 class Sayable(Exception):
-    """A failure that the bot words itself; `sentence` names the field of Translations, `str` gives it in English."""
+    """A failure that the bot words itself; `sentence` names the field of Translations, `str` gives it in English.
+
+    Its value `words`, if any, is a reason as the engine words it.
+    """
 
     def __init__(self, sentence: str, **values: object) -> None:
         super().__init__(ENGLISH.say(sentence, **values))
@@ -52,9 +56,11 @@ def user_message(error: BaseException, translations: Translations, admin: bool =
     if isinstance(error, FOR_ADMINS if admin else FOR_USERS):
         log.warning("not done", extra={"failure": type(error).__name__, **logged})
         if isinstance(error, Sayable):
-            return translations.say(error.sentence, **error.values)
-        kind = next(sentence for known, sentence in ENGINE_ERRORS.items() if isinstance(error, known))
-        return translations.say(kind, words=str(error))
+            said = {
+                key: reason_words(str(value), translations) for key, value in error.values.items() if key == "words"
+            }
+            return translations.say(error.sentence, **error.values | said)
+        return engine_words(error, translations)
     number = secrets.token_hex(4)
     known = isinstance(error, DatelineError)
     log.error(
@@ -63,6 +69,17 @@ def user_message(error: BaseException, translations: Translations, admin: bool =
         extra={"number": number, "reason": str(error) if known else type(error).__name__, **logged},
     )
     return translations.try_again.format(number=number)
+
+
+def engine_words(error: BaseException, t: Translations) -> str:
+    """What the engine says of its error, in another language at least what kind of thing it is."""
+    if isinstance(error, UnreadableArticle):
+        return f"{error.place} {reason_words(error.reason, t)}"
+    words = reason_words(str(error), t)
+    if words != str(error):
+        return words
+    kind = next(sentence for known, sentence in ENGINE_ERRORS.items() if isinstance(error, known))
+    return t.say(kind, words=words)
 
 
 async def report_error(

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from bot.discord.errors import SourceRejected
-from bot.discord.markdown import dotted, escape, link, one_line, shorten_escaped
+from bot.discord.markdown import dotted, link, one_line, shorten, shorten_escaped
+from bot.discord.reasons import reason_words
 from bot.discord.render import Page, notice_page
 from bot.discord.state import guild_library
 from bot.discord.translations import Translations
@@ -63,8 +64,7 @@ class GuildSources:
         except TimeoutError:
             raise SourceRejected("address_too_slow", seconds=round(LOOK_SECONDS)) from None
         if isinstance(found, FetchFailed):
-            words = shorten_escaped(one_line(found.reason), 300)
-            raise SourceRejected(f"not_followable_{found.failure.value}", address=shown_address(address), words=words)
+            raise SourceRejected("not_followable", address=shown_address(address), words=one_line(found.reason))
         return new_source(found, self.library, every, clock.now())
 
     async def remove(self, source_id: str) -> Source | None:
@@ -97,7 +97,7 @@ def followed_lines(source: Source, counts: EntryCounts, t: Translations) -> list
         ),
     ]
     if source.last_error:
-        lines.append(f"⚠ {shorten_escaped(one_line(source.last_error), 300)}")
+        lines.append(f"⚠ {shorten_escaped(reason_words(one_line(source.last_error), t), 300)}")
     return lines
 
 
@@ -115,5 +115,5 @@ def every_words(seconds: float, t: Translations) -> str:
 
 
 def shown_address(address: str) -> str:
-    """An address as the reader gave it, harmless in Discord's markup."""
-    return shorten_escaped(escape(one_line(address)), 200)
+    """An address as the reader gave it, on one line; whoever shows the sentence around it escapes both."""
+    return shorten(one_line(address), 200)

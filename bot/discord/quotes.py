@@ -17,13 +17,16 @@ def set_quote(quote: str, spans: Sequence[Span], limit: int) -> str:
     """A quote for a line that begins with `> `, so that it needs no marks around it; "" where nothing fits.
 
     Sentences are cut out of longer speeches. A mark whose partner was left in the article gets one here, with an ellipsis:
-    “We will stay. …” is speech that goes on, “… and rebuild,” she said, speech that began before.
+    “We will stay. …” is speech that goes on, “… and rebuild,” she said, speech that began before. What begins within its sentence
+    says so, too: … after inspectors found a crack.
     """
     bold = spans if sum(end - start for start, end in joined_spans(spans)) < MOST_BOLD * len(quote) else ()
     text = emphasised(quote, bold, limit - 2 * ADDED)
     unopened, unclosed = unpaired_marks(text)
     if unopened:
         text = f"{unopened}… {text.removeprefix('…').lstrip()}"
+    elif quote.lstrip()[:1].islower() and text and not text.startswith("…"):
+        text = f"… {text}"
     if unclosed:
         text = f"{text.removesuffix('…').rstrip()} …{unclosed}"
     return text

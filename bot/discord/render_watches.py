@@ -16,6 +16,7 @@ from bot.discord.render import (
     question_title,
     quotes_alone,
     quotes_text,
+    remarks_line,
     source_fields,
 )
 from bot.discord.translations import Translations
@@ -62,6 +63,7 @@ def said_text(heading: str, answer: Answer, found: datetime, t: Translations) ->
         return f"**{heading.format(date=t.date(found))}**\n{said_instead(answer, t)}"
     numbers = frozenset(citation.number for citation in answer.citations)
     text = quotes_text(answer.citations) if quotes_alone(answer) else escape_answer(answer.text, numbers)
+    text += remarks_line(answer, t)
     return f"**{heading.format(date=t.date(answer.as_of or found, answer.as_of_guessed))}**\n{text}"
 
 

@@ -24,6 +24,8 @@ SEND_FAILURES = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError
 """Everything that sending can raise; discord.py retries neither a 503 nor connection errors."""
 TOKEN_SECONDS = 14.5 * 60
 """An interaction's token expires after 15 minutes."""
+ACKNOWLEDGED_WITHIN = 1.0
+"""Seconds after which a command is acknowledged although it may still be refused; Discord waits three."""
 RETRY_AFTER = (0.5, 2.0)
 CLOCKS_APART = timedelta(hours=1)
 """How far this machine's clock may be ahead of Discord's where a message is looked for."""
@@ -230,6 +232,29 @@ async def persist(send: Callable[[], Awaitable[T]]) -> T:
             log.warning("sending again", extra={"failure": type(error).__name__})
             await asyncio.sleep(seconds)
     return await send()
+
+
+async def acknowledged_meanwhile(interaction: discord.Interaction, work: Awaitable[T]) -> T:
+    """What the work gives; where it takes more than a moment, the command is acknowledged to all before Discord gives up.
+
+    What comes of it at once may still be for the user alone: `take_back` is for what comes later. Raises what the work raises.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=ACKNOWLEDGED_WITHIN)
+        if not done:
+            with log_failure("acknowledgement failed"):
+                await interaction.response.defer(thinking=True)
+        return await task
+    finally:
+        task.cancel()
+
+
+async def take_back(interaction: discord.Interaction) -> None:
+    """Take back that all were told of an answer to come, if they were: what comes is for the user alone."""
+    if interaction.response.is_done():
+        with log_failure("acknowledgement not taken back"):
+            await interaction.delete_original_response()
 
 
 async def tell_privately(interaction: discord.Interaction, text: str) -> None:

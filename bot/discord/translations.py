@@ -10,7 +10,8 @@ from rag.answer import Citation, Headline, updated_later
 class Translations:
     """Every sentence and label of the bot around an answer, in English; braces are filled in where it is shown.
 
-    {words} is what the engine says in English, with its details: another language says in its own words what kind of thing it is.
+    {words} is what the engine says in English, with its details: another language says in its own words what kind of thing it is,
+    or has the engine's reasons in its own words (reasons.py).
     """
 
     name: str = "English"
@@ -92,7 +93,7 @@ class Translations:
     answer_changed: str = "The answer has changed"
     now_answered: str = "The articles say something of it now."
     no_longer_said: str = "The articles no longer say."
-    now_reworded: str = "The articles say something else first."
+    now_reworded: str = "The articles now say something else."
     quoted_withdrawn: str = "The article I quoted has been withdrawn by its publisher."
     quoted_corrected: str = "The article I quoted has been changed and no longer says this."
     quoted_deleted: str = "The article I quoted has been deleted from the library."
@@ -127,6 +128,10 @@ class Translations:
     no_question: str = (
         "Hello! Ask me what the articles say: mention me with a question, or use /ask. "
         "For instance: What’s new? Below an answer you can ask on. /help says more."
+    )
+    nothing_before: str = (
+        "“{question}” alone points back to nothing here: name the person or thing in it, or ask below one of my answers "
+        "with “Follow up” or a reply."
     )
     too_long: str = "Your question has {length} characters, {limit} are the most. Please ask a shorter one."
     cannot_read: str = "I cannot read this message. Mention me in it, or press “Follow up” below my answer."
@@ -163,6 +168,10 @@ class Translations:
     auto_thread: str = "Own thread for each mention: {value}"
     shared_library: str = "Shared library: {value}"
     daily_digest: str = "Daily digest: {value}"
+    digest_turned_off: str = (
+        "The daily digest is turned off: its channel {channel} is gone, or I may not write there. "
+        "`/settings digest: True` turns it on in the channel where that is said."
+    )
     new_articles: str = "What is new"
     new_since: str = "New since {date}"
     nothing_new: str = "Nothing is new since {date}; {newest}."
@@ -177,11 +186,7 @@ class Translations:
         "At most {count} source can be followed here: remove it first.",
         "At most {count} sources can be followed here: remove one first.",
     )
-    not_followable_passing: str = "{address} cannot be followed: it {words}."
-    not_followable_refused: str = "{address} cannot be followed: it {words}."
-    not_followable_missing: str = "{address} cannot be followed: it {words}."
-    not_followable_gone: str = "{address} cannot be followed: it {words}."
-    not_followable_unusable: str = "{address} cannot be followed: it {words}."
+    not_followable: str = "{address} cannot be followed: it {words}."
     kind_feed: str = "feed"
     kind_sitemap: str = "sitemap"
     kind_page: str = "page"
@@ -365,7 +370,7 @@ GERMAN = Translations(
     answer_changed="Die Antwort hat sich geändert",
     now_answered="Die Artikel sagen jetzt etwas dazu.",
     no_longer_said="Die Artikel sagen nichts mehr dazu.",
-    now_reworded="Die Artikel sagen jetzt zuerst etwas anderes.",
+    now_reworded="Die Artikel sagen jetzt etwas anderes.",
     quoted_withdrawn="Den zitierten Artikel hat sein Medium zurückgezogen.",
     quoted_corrected="Der zitierte Artikel wurde geändert und sagt das nicht mehr.",
     quoted_deleted="Der zitierte Artikel wurde aus der Bibliothek gelöscht.",
@@ -400,6 +405,10 @@ GERMAN = Translations(
     no_question=(
         "Hallo! Frag mich, was die Artikel sagen: erwähne mich mit einer Frage, oder nimm /ask. "
         "Zum Beispiel: What’s new? Unter einer Antwort kannst du weiterfragen. /help sagt mehr."
+    ),
+    nothing_before=(
+        "„{question}“ allein bezieht sich hier auf nichts: nenn die Person oder Sache darin, oder frag unter einer meiner "
+        "Antworten mit „Nachfragen“ oder einer Antwort darauf."
     ),
     too_long="Deine Frage hat {length} Zeichen, höchstens {limit} gehen. Bitte stell eine kürzere.",
     cannot_read="Ich kann diese Nachricht nicht lesen. Erwähne mich darin, oder drück „Nachfragen“ unter der Antwort.",
@@ -436,6 +445,10 @@ GERMAN = Translations(
     auto_thread="Eigener Thread für jede Erwähnung: {value}",
     shared_library="Gemeinsame Bibliothek: {value}",
     daily_digest="Tägliche Übersicht: {value}",
+    digest_turned_off=(
+        "Die tägliche Übersicht ist ausgeschaltet: ihren Kanal {channel} gibt es nicht mehr, oder ich darf dort nicht schreiben. "
+        "`/settings digest: True` schaltet sie in dem Kanal ein, in dem das gesagt wird."
+    ),
     new_articles="Was es Neues gibt",
     new_since="Neu seit dem {date}",
     nothing_new="Seit dem {date} gibt es nichts Neues; {newest}.",
@@ -450,11 +463,7 @@ GERMAN = Translations(
         "Höchstens {count} Quelle kann hier verfolgt werden: bitte sie erst entfernen.",
         "Höchstens {count} Quellen können hier verfolgt werden: bitte erst eine entfernen.",
     ),
-    not_followable_passing="{address} ist gerade nicht zu lesen: prüf die Adresse, oder versuch es später noch einmal.",
-    not_followable_refused="{address} lässt Programme wie mich nicht lesen.",
-    not_followable_missing="{address} gibt es nicht (404): prüf die Adresse.",
-    not_followable_gone="{address} gibt es nicht mehr (410).",
-    not_followable_unusable="{address} kann nicht verfolgt werden: prüf die Adresse.",
+    not_followable="{address} kann nicht verfolgt werden: die Adresse {words}.",
     kind_feed="Feed",
     kind_sitemap="Sitemap",
     kind_page="Seite",
@@ -521,6 +530,7 @@ zeigen und beenden das. 👍 und 👎 sagen den Betreibern, wie gut sie war.
 
 **Deine Daten** Fragen und Antworten bewahre ich {days} Tage auf, damit Nachfragen und Knöpfe gehen. \
 `/forget-me` löscht deine, deine Stimmen und was du beobachtest.
+**Auf Deutsch** zeigt dir Discord manche Befehle als `/fragen`, `/neues`, `/hilfe` und `/vergiss-mich`.
 **Admins** `/library`, `/settings` und `/gaps`.""",
 )
 

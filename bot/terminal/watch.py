@@ -24,7 +24,7 @@ from vectorstore.watches import Watch, WatchStore
 DIFFERENCES: dict[Difference, str] = {
     "answered": "The articles say something of it now.",
     "refused": "The articles no longer say.",
-    "reworded": "The articles say something else first.",
+    "reworded": "The articles now say something else.",
 }
 CAUSES: dict[Standing, str] = {
     "stands": "",

@@ -136,6 +136,9 @@ class FakeAnswers:
             :limit
         ]
 
+    async def while_standing(self, answer: Answer) -> Answer:
+        return answer
+
     async def forget_asker(self, asked_by: str) -> int:
         gone = [answer.id for answer in self.stored.values() if answer.asked_by == asked_by]
         for answer_id in gone:

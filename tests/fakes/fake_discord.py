@@ -158,6 +158,8 @@ class Guild:
     roles: list[int] = field(default_factory=lambda: [701, 702])
     left: set[int] = field(default_factory=set)
     """Users who are members no more."""
+    system_channel: int = 0
+    """Where Discord itself tells of what happens in the server, 0 for nowhere."""
 
 
 @dataclass
@@ -610,7 +612,7 @@ class FakeDiscord:
             "nsfw_level": 0,
             "premium_tier": 0,
             "preferred_locale": "en-US",
-            "system_channel_id": None,
+            "system_channel_id": str(guild.system_channel) if guild.system_channel else None,
             "rules_channel_id": None,
             "afk_channel_id": None,
             "afk_timeout": 300,
@@ -863,11 +865,17 @@ class FakeDiscord:
         interaction = self.interactions.get(token)
         if interaction is None or token in self.expired:
             return reply({"code": 50027, "message": "Invalid Webhook Token"}, 401)
-        message = self.message_json(interaction.channel, user_json(BOT, bot=True))
+        # The first one takes the place of «thinking», and is shown to whomever that was shown to.
+        message = self.messages.get(interaction.original or 0, {})
+        thinking = bool(message.get("loading"))
+        if not thinking:
+            message = self.message_json(interaction.channel, user_json(BOT, bot=True))
         refusal = self.write(message, payload, files)
         if refusal is not None:
             return refusal
-        message["ephemeral"] = bool(number(payload.get("flags") or 0) & 64)
+        ephemeral = bool(number(payload.get("flags") or 0) & 64)
+        message["ephemeral"] = interaction.ephemeral if thinking else ephemeral
+        message["loading"] = False
         self.messages[number(message["id"])] = message
         interaction.messages.append(number(message["id"]))
         interaction.finished = True

@@ -10,7 +10,7 @@ from bot.discord.answering import question_from
 from bot.discord.client import DatelineBot, Interaction
 from bot.discord.filters import read_filters
 from bot.discord.render import library_line, notice_page
-from bot.discord.replies import show_privately, tell_privately
+from bot.discord.replies import acknowledged_meanwhile, show_privately, take_back, tell_privately
 from bot.discord.state import PRIVATE
 from bot.scope import nearest_outlets
 from rag.library import LibraryStatus
@@ -42,8 +42,11 @@ class AskCog(commands.Cog):
         if since or until or source:
             t = self.bot.guild_settings.translations(interaction.guild_id)
             try:
-                scope = read_filters(since, until, source, await self.status(interaction), datetime.now(UTC), t)
+                # Counting a large library may take longer than Discord waits.
+                status = await acknowledged_meanwhile(interaction, self.status(interaction))
+                scope = read_filters(since, until, source, status, datetime.now(UTC), t)
             except Rejected as reason:
+                await take_back(interaction)
                 await tell_privately(interaction, t.say(reason.sentence, **reason.values))
                 return
         await self.bot.answers.ask_by_interaction(interaction, question_from(interaction, question, scope=scope))
@@ -69,7 +72,7 @@ class AskCog(commands.Cog):
         text = t.help.format(days=self.bot.settings.answer_retention_days, library=library)
         await tell_privately(interaction, text)
 
-    @app_commands.command(name="forget-me", description="Delete your stored questions and votes")
+    @app_commands.command(name="forget-me", description="Delete your stored questions, votes and watches")
     async def forget_me(self, interaction: Interaction) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         questions, votes = await self.bot.history.forget(interaction.user.id)

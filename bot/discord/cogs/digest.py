@@ -5,7 +5,7 @@ from discord.ext import commands
 
 from bot.discord.admission import Rejected
 from bot.discord.client import DatelineBot, Interaction
-from bot.discord.replies import tell_privately
+from bot.discord.replies import take_back, tell_privately
 
 
 class DigestCog(commands.Cog):
@@ -20,5 +20,6 @@ class DigestCog(commands.Cog):
         try:
             await self.bot.digests.show(interaction, since)
         except Rejected as reason:
+            await take_back(interaction)
             t = self.bot.guild_settings.translations(interaction.guild_id)
             await tell_privately(interaction, t.say(reason.sentence, **reason.values))

@@ -16,10 +16,11 @@ from bot.discord.download import Download, download
 from bot.discord.errors import FileRejected, user_message
 from bot.discord.guild_sources import GuildSources, every_words
 from bot.discord.markdown import clean, escape, link, one_line, shorten_escaped
+from bot.discord.reasons import reason_words
 from bot.discord.render import Page, headline_line, notice_page
 from bot.discord.replies import SEND_FAILURES, show_privately
 from bot.discord.state import guild_library
-from bot.discord.translations import ENGLISH, Translations
+from bot.discord.translations import Translations
 from rag.answer import Headline
 from rag.following.guard import reachable_addresses
 from rag.following.sources import seconds_of
@@ -52,11 +53,10 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
         """Admins only; checked by Discord, and again here."""
         return check_is_admin(interaction)
 
-    @app_commands.command(
-        name="add", description="Add articles (.txt, .md, .html, .json, .csv): attach a file, or give its address"
-    )
+    @app_commands.command(name="add", description="Add articles: attach a file, or give its address")
     @app_commands.describe(
-        file="One article as text, Markdown or HTML, or many as JSON or CSV", url="Where such a file is; not a web page"
+        file="One article as text, Markdown, web page, PDF, Word or mail, or many as JSON, CSV or TSV",
+        url="Where such a file or web page is",
     )
     async def add(
         self, interaction: Interaction, file: discord.Attachment | None = None, url: str | None = None
@@ -69,7 +69,7 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
         library = guild_library(interaction.guild_id or 0)
         report = await self.bot.engine.library.add(upload.name, upload.content, library, upload.url, should_stop)
         titles = ", ".join(one_line(title) for title in report.titles[:5])
-        details = f"{upload.name[:200]}: {counts_line(report, ENGLISH)} {titles}"
+        details = f"{upload.name[:200]}: {counts_line(report, self.translations(interaction))} {titles}"
         await self.record(interaction, "library add", details[:500])
         return report_page(report, self.translations(interaction))
 
@@ -244,7 +244,7 @@ def report_page(report: IngestReport, t: Translations) -> Page:
     lines = [counts_line(report, t)]
     lines += [f"• {shorten_escaped(one_line(title), 120)}" for title in report.titles[:10]]
     lines += [
-        f"⚠ {shorten_escaped(one_line(problem.place), 80)}: {shorten_escaped(one_line(problem.reason), 160)}"
+        f"⚠ {shorten_escaped(one_line(problem.place), 80)}: {shorten_escaped(one_line(reason_words(problem.reason, t)), 240)}"
         for problem in (*report.problems, *report.read.remarks)[:10]
     ]
     return notice_page(t.articles_added, "\n".join(lines), t)
