@@ -30,7 +30,8 @@ from tests.fakes.simulated_clock import SimulatedClock
 from vectorstore.database import open_database
 from vectorstore.followed import FORGOTTEN, MAX_WAITING_ENTRIES, WAITING, WITHDRAWN, FollowedStore, ListedEntry, Source
 from vectorstore.ledger import Ledger
-from vectorstore.values import Scope
+from vectorstore.values import FEED as BY_FEED
+from vectorstore.values import PAGE_METADATA, Scope
 from vectorstore.vectors import VectorStore
 
 HALF_AN_HOUR = HOUR / 2
@@ -481,6 +482,36 @@ def test_a_summary_is_never_stored_as_the_article(tmp_path: Path, embedder: Embe
         assert all("full text" in reason for reason in reasons.values())
         assert room.site.asked("/private/a") == 0
         assert room.follower.store.counts(source.id).skipped == 3
+
+    following(tmp_path, embedder, story)
+
+
+def test_an_article_is_by_whom_its_feed_says_where_its_page_is_silent(tmp_path: Path, embedder: Embedder) -> None:
+    async def story(room: Newsroom) -> None:
+        own = '<meta name="author" content="Lena Brandt">'
+        room.publish("/a", "Ferry", article_text(1), author="ada@harbour.example (Ada Holm)")
+        room.publish("/b", "Bridge", article_text(2), author="desk@harbour.example")
+        room.site.put_article("/c", "Tunnel", article_text(3), head=own)
+        room.announce("/c", "Tunnel", author="desk@harbour.example (The desk)")
+        await room.follow()
+        await room.read()
+        ledger = room.library.storage.ledger
+
+        def author(path: str) -> tuple[str, str]:
+            article = ledger.article("shared", room.url(path))
+            assert article is not None
+            return article.author, article.origins.get("author", "")
+
+        assert [author(path) for path in ("/a", "/b", "/c")] == [
+            ("Ada Holm", BY_FEED),
+            ("", ""),
+            ("Lena Brandt", PAGE_METADATA),
+        ]
+        # It is looked at again without its entry, which is kept until it is stored: nothing changed.
+        await room.pass_time(2 * HOUR)
+        assert room.site.asked("/a") > 1
+        assert author("/a") == ("Ada Holm", BY_FEED)
+        assert ledger.versions("shared", room.url("/a")) == []
 
     following(tmp_path, embedder, story)
 
