@@ -1,6 +1,7 @@
 """Web pages of many shapes: title, times, text and origins; stubs are refused with their reason."""
 
 import re
+import time
 from datetime import datetime
 
 import pytest
@@ -176,6 +177,13 @@ def test_a_number_in_a_title_makes_no_error_page() -> None:
 )
 def test_data_that_is_nearly_json_is_read(script: str) -> None:
     assert parsed_json(script) == {"a": 1}
+
+
+def test_lines_that_are_called_dates_and_are_none_cost_no_more_than_a_few() -> None:
+    lines = "".join(f"<i class='date'>{number} smarch 2025</i>" for number in range(4_000))
+    began = time.process_time()
+    assert read_page(f"<html><body><p>{SENTENCE}</p>{lines}</body></html>").published is None
+    assert time.process_time() - began < 10, "all of them take a minute"
 
 
 def test_data_that_nests_without_end_costs_no_more_than_itself() -> None:
