@@ -4,13 +4,14 @@ A rule, not a judgement: news that quotes an attack word for word is flagged too
 """
 
 import html
+import json
 import re
 import tomllib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import TypedDict, cast
 
@@ -30,6 +31,10 @@ LOOKALIKES = str.maketrans(
 )
 
 BEGIN = "%begin%"
+NOT_ASCII = "\x80"
+"""Among the words that patterns need: any character that is not ASCII."""
+CASELESS = str.maketrans("İıſ\u212a", "iisk")
+"""What regular expressions that ignore case take for an ASCII letter, and `lower` does not make one."""
 ADDRESS_MARK = "LINK"
 """Stands for an address that is not judged."""
 TARGET = r"[^()\n]{0,1000}(?:\([^()\n]{0,300}\)[^()\n]{0,300}){0,3}"
@@ -60,19 +65,51 @@ class Reach(IntEnum):
     PARAGRAPH = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """The patterns of one family of attacks. `commands` are matched only where a command can begin."""
+Needs = tuple[tuple[str, ...], ...]
+"""Groups of words in lower case, the rarest group first: what a pattern matches holds a word of each group."""
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern:
+    """A pattern of a family that reaches so far. A command is matched only where one can begin."""
+
+    regex: re.Pattern[str]
+    is_command: bool
     reach: Reach
-    patterns: tuple[re.Pattern[str], ...]
-    commands: tuple[re.Pattern[str], ...]
+    needs: Needs
 
-    def matches(self, text: str, beginnings: Sequence[int]) -> bool:
-        """`beginnings` are the offsets in the text at which a command can begin."""
-        return any(pattern.search(text) for pattern in self.patterns) or any(
-            pattern.match(text, offset) for offset in beginnings for pattern in self.commands
+
+@dataclass(frozen=True)
+class JudgedText:
+    """A sentence as it is judged, without its markup."""
+
+    text: str
+
+    @cached_property
+    def letters(self) -> str:
+        """The text in which needed words are looked for."""
+        return self.text.translate(CASELESS).lower() + ("" if self.text.isascii() else NOT_ASCII)
+
+    @cached_property
+    def beginnings(self) -> list[int]:
+        """The offsets at which a command can begin."""
+        return sorted({match.end() for match in beginning().finditer(self.text)})
+
+    def plausible(self) -> frozenset[Pattern]:
+        """The patterns that may match: looking for a word takes a hundredth of the time of a pattern, and news has few."""
+        letters = self.letters
+        return frozenset(
+            pattern
+            for word, patterns in patterns_by_word().items()
+            if word in letters
+            for pattern in patterns
+            if all(any(word in letters for word in group) for group in pattern.needs[1:])
         )
+
+    def matches(self, pattern: Pattern) -> bool:
+        if pattern.is_command:
+            return any(pattern.regex.match(self.text, offset) for offset in self.beginnings)
+        return pattern.regex.search(self.text) is not None
 
 
 class FamilyData(TypedDict):
@@ -96,23 +133,34 @@ def pattern_data() -> PatternData:
     return cast("PatternData", tomllib.loads(text))
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
+def whole_pattern(pattern: str) -> str:
     """A pattern with %word% replaced by the alternative of that name."""
     words = pattern_data()["words"]
-    return re.compile(re.sub(r"%(\w+)%", lambda name: words[name[1]], pattern), re.IGNORECASE)
+    return re.sub(r"%(\w+)%", lambda name: words[name[1]], pattern)
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(whole_pattern(pattern), re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
-def families() -> tuple[Family, ...]:
-    """Every family of the data file, in its order."""
-    return tuple(
-        Family(
-            Reach[family["flags"].upper()],
-            tuple(compiled(pattern) for pattern in family["patterns"] if not pattern.startswith(BEGIN)),
-            tuple(compiled(pattern.removeprefix(BEGIN)) for pattern in family["patterns"] if pattern.startswith(BEGIN)),
-        )
-        for family in pattern_data()["families"].values()
-    )
+def needs_data() -> dict[str, list[Needs]]:
+    """What the patterns of each family need, as training/instruction_words.py read it off them."""
+    read = json.loads(files("rag.data").joinpath("prompt_injection_words.json").read_text("utf-8"))
+    return {name: [tuple(map(tuple, needs)) for needs in patterns] for name, patterns in read.items()}
+
+
+@lru_cache(maxsize=1)
+def patterns_by_word() -> dict[str, tuple[Pattern, ...]]:
+    """Every pattern of the data file, under each word of the first group that it needs; under "" where it needs none."""
+    by_word: dict[str, list[Pattern]] = {}
+    for name, family in pattern_data()["families"].items():
+        for pattern, needs in zip(family["patterns"], needs_data()[name], strict=True):
+            is_command, regex = pattern.startswith(BEGIN), compiled(pattern.removeprefix(BEGIN))
+            made = Pattern(regex, is_command, Reach[family["flags"].upper()], needs)
+            for word in needs[0] if needs else ("",):
+                by_word.setdefault(word, []).append(made)
+    return {word: tuple(patterns) for word, patterns in by_word.items()}
 
 
 @lru_cache(maxsize=1)
@@ -131,7 +179,10 @@ def attribution() -> re.Pattern[str]:
 
 def folded(text: str) -> str:
     """The text as a reader sees it: compatibility forms, no lookalike letters of other scripts."""
-    plain = unicodedata.normalize("NFKC", clean_line(text))
+    line = clean_line(text)
+    if line.isascii():
+        return line
+    plain = unicodedata.normalize("NFKC", line)
     latin = sum(c.isascii() and c.isalpha() for c in plain)
     return plain.translate(LOOKALIKES) if 2 * latin > sum(c.isalpha() for c in plain) else plain
 
@@ -155,8 +206,8 @@ def reach_of(sentence: str) -> Reach:
     if HIDDEN.search(sentence):
         return Reach.PARAGRAPH
     text = folded(without_markup(sentence[:MAX_JUDGED]))
-    beginnings = sorted({match.end() for match in beginning().finditer(text)})
-    found = max((family.reach for family in families() if family.matches(text, beginnings)), default=Reach.NOTHING)
+    judged = JudgedText(text)
+    found = max((pattern.reach for pattern in judged.plausible() if judged.matches(pattern)), default=Reach.NOTHING)
     if found is Reach.SENTENCE and attribution().search(QUOTED_WORDS.sub("“”", text)):
         return Reach.NOTHING
     return found

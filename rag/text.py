@@ -58,6 +58,9 @@ def jaccard(first: frozenset[str], second: frozenset[str]) -> float:
 
 def clean_line(text: str) -> str:
     """One line without control, zero-width and bidi characters: how titles, outlets and URLs are shown."""
+    if text.strip(" \n").isprintable():
+        # All that is taken out is not printable, and of what separates words only the space is: a tenth of the time.
+        return " ".join(text.split())
     # Cc control, Cf format (zero-width, bidi), Cs lone surrogates, Co private use, Zl/Zp line and paragraph separators.
     kept = (" " if unicodedata.category(c) in ("Zl", "Zp") or c in "\t\n\r\v\f\x85" else c for c in text)
     return " ".join("".join(c for c in kept if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")).split())

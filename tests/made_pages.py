@@ -579,6 +579,47 @@ def liquid_list(story: Story) -> str:
     return page(story, title_tag(story) + open_graph(story), body)
 
 
+def links_under_labels(story: Story) -> str:
+    """Labels and invitations among the paragraphs, in boxes of any name."""
+    among = (
+        '<p><strong>RELATED: <a href="/a">Why the lighthouse keeper quit after forty years</a></strong></p>',
+        '<div class="x9k"><span>Read next</span><h4><a href="/b">Seven gardens that open this Sunday</a></h4>'
+        "<p>From roses to cabbages, our picks for the weekend in the hills.</p></div>",
+        '<p>Lesen Sie auch: <a href="/c">Warum die Mühle stillsteht</a></p>',
+        "<p><em>Click here to read more news from the county.</em></p>",
+        '<div class="inline-recirc"><a href="/d">A bakery for a village of nine</a></div>',
+    )
+    parts = [p(replace(story, paragraphs=(one,))) for one in story.paragraphs]
+    body = "".join(part + (among[number] if number < len(among) else "") for number, part in enumerate(parts))
+    return page(story, title_tag(story) + open_graph(story), f"<article><h1>{story.title}</h1>{body}</article>")
+
+
+def byline_of_no_class(story: Story) -> str:
+    """A script's page: nothing has a name, and the line below the title is like the paragraphs."""
+    body = "".join(f'<div data-testid="p">{escape(one, quote=False)}</div>' for one in story.paragraphs)
+    meta = f'<div data-testid="m">By <a href="/p">{story.author}</a> · 4 min read · Listen</div>'
+    data = linked(news_article(story, author=f"By {story.author}"))
+    return page(story, title_tag(story) + data, f"<main><h1>{story.title}</h1>{meta}<div>{body}</div></main>")
+
+
+def japanese_date_in_words(story: Story) -> str:
+    """The day in a line called date; another one, today's, in the site's own header."""
+    day = story.words("%Y年%m月%d日 %H時%M分")
+    head = '<header class="site"><p class="date">2026年1月5日</p></header>'
+    return page(
+        story, title_tag(story), f'{head}<article><h1>{story.title}</h1><p class="date">{day}</p>{p(story)}</article>'
+    )
+
+
+def not_available(story: Story) -> str:
+    """An error page without its number, and with a title that says nothing."""
+    body = (
+        "<main><h1>Sorry, this page isn’t available</h1><p>The link you followed may be broken, or the page may have been removed."
+        " Go back to the home page or try our search.</p></main>"
+    )
+    return page(story, f"<title>{story.outlet}</title>", MENU + body + FOOT)
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """Where a page says less, or something else, than its story: "" and None stand for the story's own."""
@@ -620,6 +661,10 @@ FITTED: tuple[Case, ...] = (
     (not_found, "depot", Expected(refused="no article")),
     (facts_box, "ferry", AS_TOLD),
     (short_report, "library", Expected(paragraphs=1)),
+    (links_under_labels, "library", AS_TOLD),
+    (byline_of_no_class, "depot", AS_TOLD),
+    (japanese_date_in_words, "minato", Expected(published="2025-04-20")),
+    (not_available, "depot", Expected(refused="no article")),
 )
 APART: tuple[Case, ...] = (
     (json_ld_graph, "whale", AS_TOLD),

@@ -225,6 +225,8 @@ def test_what_is_no_address_on_the_web_gets_one_sentence(url: str) -> None:
         ("192.168.1.1", False),
         ("169.254.169.254", False),
         ("100.64.0.1", False),
+        ("192.0.0.4", False),
+        ("192.88.99.1", False),
         ("0.0.0.0", False),
         ("224.0.0.1", False),
         ("255.255.255.255", False),

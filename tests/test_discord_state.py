@@ -1,6 +1,6 @@
 """The bot's tables: what was stored is read back, one vote a user, both or neither."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from rag.settings import Settings
 from vectorstore.bot_state import AuditEntry, BotState, GuildSettings, ShownAnswer, Vote
 from vectorstore.database import open_database, put
 from vectorstore.errors import StoreMismatch
-from vectorstore.schema import daily_questions, migrate
+from vectorstore.schema import daily_questions, migrate, votes
 
 BIG = 1_400_000_000_000_000_001
 
@@ -103,12 +103,15 @@ def test_a_row_is_put_in_one_statement_of_either_database(dialect: Dialect) -> N
         def __init__(self) -> None:
             self.dialect = dialect
 
-        def execute(self, statement: Executable) -> None:
-            said.append(str(statement.compile(dialect=dialect)))
+        def execute(self, statement: Executable, row: Mapping[str, object]) -> None:
+            said.append(str(statement.compile(dialect=dialect, column_keys=list(row))))
 
     put(Recorder(), daily_questions, {"server": 1, "day": "d", "questions": 1}, adding="questions")
     assert "ON CONFLICT (server, day) DO UPDATE" in said[0]
     assert "daily_questions.questions + excluded.questions" in said[0]
+    put(Recorder(), votes, {"answer_id": "a", "user": 11, "useful": True})
+    assert "INSERT INTO votes (answer_id, user, useful) VALUES" in said[1].replace('"', "")
+    assert said[1].endswith("DO UPDATE SET useful = excluded.useful")
 
 
 def test_migrations_are_applied_in_order_and_once(tmp_path: Path) -> None:

@@ -316,3 +316,22 @@ def test_an_ingest_goes_on_after_harmful_documents(tmp_path: Path) -> None:
     (tmp_path / "d.txt").write_text("It snowed.", "utf-8")
     readings = list(read_paths([tmp_path]))
     assert [type(one) for one in readings] == [ArticleProblem, ArticleProblem, ReadArticle, ReadArticle]
+
+
+def test_words_that_word_hides_are_no_text(documents: Documents) -> None:
+    hidden = "<w:r><w:rPr><w:vanish/></w:rPr><w:t>Nobody may read this.</w:t></w:r>"
+    shown = '<w:r><w:rPr><w:vanish w:val="0"/></w:rPr><w:t>Everybody may.</w:t></w:r>'
+    read = documents.read(".docx", word(f"<w:p><w:r><w:t>It rained. </w:t></w:r>{hidden}{shown}</w:p>"))
+    assert read.fields["text"] == "It rained. Everybody may."
+
+
+def test_what_a_newsletter_says_of_itself_is_no_text(documents: Documents) -> None:
+    told = [
+        "The night ferry is cancelled on twelve evenings, the company said.",
+        "You may unsubscribe from the alerts at the quay.",
+        "It sails again in June.",
+    ]
+    above, below = "Im Browser ansehen", "Sie erhalten diese Mail, weil Sie sich angemeldet haben. Abmelden"
+    body = "".join(f"<p>{paragraph}</p>" for paragraph in (above, *told, below))
+    mail = f"From: a@b.example\nSubject: Ferry\nContent-Type: text/html; charset=utf-8\n\n{body}"
+    assert documents.read(".eml", mail.encode()).fields["text"].split("\n\n") == told

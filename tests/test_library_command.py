@@ -303,7 +303,7 @@ async def look_at_stats(address: str, port: int) -> dict[str, bytes]:
     async with open_page(port) as page:
         await page.open(address)
         assert await page.value("document.title") == "Library shared"
-        for width in (1200, 390):
+        for width in (1000, 390):
             await page.send(
                 "Emulation.setDeviceMetricsOverride", width=width, height=1600, deviceScaleFactor=1, mobile=False
             )
@@ -311,6 +311,8 @@ async def look_at_stats(address: str, port: int) -> dict[str, bytes]:
                 feature = {"name": "prefers-color-scheme", "value": scheme}
                 await page.send("Emulation.setEmulatedMedia", features=[feature])
                 assert await page.value("document.documentElement.scrollWidth") == width
+                table = "document.querySelector('#outlets').parentElement"
+                assert width < 1000 or await page.value(f"{table}.scrollWidth <= {table}.clientWidth")
                 assert await page.value("document.querySelectorAll('svg rect.bar').length") > 200
                 background = await page.value("getComputedStyle(document.documentElement).colorScheme")
                 assert background == "light dark"

@@ -1,6 +1,7 @@
 """Web pages of many shapes: title, times, text and origins; stubs are refused with their reason."""
 
 import re
+import time
 from datetime import datetime
 
 import pytest
@@ -16,7 +17,7 @@ from vectorstore.values import GUESSED, PAGE_METADATA, Article
 PAGES = {page.shape: page for page in made_pages()}
 ARTICLES = [page for page in PAGES.values() if not page.refused]
 STUBS = [page for page in PAGES.values() if page.refused]
-DATED_BY_GUESS = ("date_in_words_only", "date_in_address_only")
+DATED_BY_GUESS = ("date_in_words_only", "date_in_address_only", "japanese_date_in_words")
 SENTENCE = "The mayor of Aldmoor opened the bridge on Friday, and four hundred people walked over it."
 
 
@@ -57,6 +58,33 @@ def test_a_page_names_its_author_outlet_address_and_change() -> None:
     assert (article.author, article.source, article.url) == (story.author, story.outlet, story.url)
     assert article.updated == datetime.fromisoformat(story.updated)
     assert set(article.origins) == {"title", "source", "author", "url", "published", "updated", "language"}
+
+
+@pytest.mark.parametrize(
+    ("written", "author"),
+    [("By Lena Brandt", "Lena Brandt"), ("Ursula von der Leyen", "Ursula von der Leyen"), ("Byron Hale", "Byron Hale")],
+)
+def test_an_author_is_a_name_alone(written: str, author: str) -> None:
+    page = f'<html><head><meta name="author" content="{written}"></head><body><p>{SENTENCE}</p></body></html>'
+    assert read_page(page).author == author
+
+
+@pytest.mark.parametrize(
+    "paragraph",
+    [
+        "Click here, the officer had told her, and the money was gone.",
+        "Related costs rose by a tenth, the audit office found on Monday.",
+        "Sign up for the choir by the first of May, the parish asks, and bring a chair.",
+        "Read more slowly, the judge told him, and he began again from the top.",
+        "By the time Ruth Adeyemi arrived, the hall was empty.",
+    ],
+)
+def test_a_paragraph_that_begins_like_an_invitation_is_kept(paragraph: str) -> None:
+    body = f"<article><p>{SENTENCE}</p><p>{paragraph}</p><p>{SENTENCE} It rained.</p></article>"
+    assert (
+        paragraph
+        in read_page(f'<html><head><meta name="author" content="Ruth Adeyemi"></head><body>{body}</body></html>').text
+    )
 
 
 def test_the_article_of_several_is_that_of_the_address() -> None:
@@ -149,6 +177,13 @@ def test_a_number_in_a_title_makes_no_error_page() -> None:
 )
 def test_data_that_is_nearly_json_is_read(script: str) -> None:
     assert parsed_json(script) == {"a": 1}
+
+
+def test_lines_that_are_called_dates_and_are_none_cost_no_more_than_a_few() -> None:
+    lines = "".join(f"<i class='date'>{number} smarch 2025</i>" for number in range(4_000))
+    began = time.process_time()
+    assert read_page(f"<html><body><p>{SENTENCE}</p>{lines}</body></html>").published is None
+    assert time.process_time() - began < 10, "all of them take a minute"
 
 
 def test_data_that_nests_without_end_costs_no_more_than_itself() -> None:

@@ -1,22 +1,31 @@
 """Sentences that give orders are told from sentences that give news; characters that deceive the eye go."""
 
 import json
+import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bot.terminal.render import article_lines, flagged_lines, joined
 from rag.prompt_injection import (
+    CASELESS,
+    JudgedText,
     Reach,
     flagged_by_paragraph,
     flagged_texts,
+    folded,
     is_instruction,
+    needs_data,
     pattern_data,
+    patterns_by_word,
     reach_of,
     without_markup,
 )
 from rag.sentences import sentence_spans
 from rag.text import clean_line
+from training.instruction_words import all_needs
 from vectorstore.values import Article, Chunk
 
 INJECTED = [json.loads(line) for line in Path("tests/cases/injected.jsonl").read_text("utf-8").splitlines()]
@@ -220,3 +229,27 @@ def test_paragraph_with_a_payload_is_an_instruction_and_the_fact_is_not(article:
 def test_line_is_cleaned_of_what_deceives_the_eye() -> None:
     assert clean_line("Har\u200bbour\u202e news\x1b[31m\r\n \u2028today\ufeff\ue000") == "Harbour news[31m today"
     assert clean_line("Žluťoučký kůň — 港口 🚢") == "Žluťoučký kůň — 港口 🚢"
+
+
+def test_the_words_that_patterns_need_are_those_of_the_patterns() -> None:
+    """Else: python training/instruction_words.py"""
+    assert needs_data() == all_needs()
+
+
+def test_what_ignores_case_takes_for_a_letter_is_one_where_words_are_looked_for() -> None:
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    taken = re.findall("[a-z]", every, re.IGNORECASE)
+    assert set("".join(taken).translate(CASELESS).lower()) == set("abcdefghijklmnopqrstuvwxyz")
+    assert len(taken) > 2 * 26
+
+
+@pytest.mark.parametrize("written", [str, str.upper, lambda text: text.replace("i", "ı").replace("s", "ſ")])
+def test_a_pattern_matches_nowhere_without_the_words_it_needs(written: Callable[[str], str]) -> None:
+    patterns = {pattern for patterns in patterns_by_word().values() for pattern in patterns}
+    matched = 0
+    for text in (*EVERYDAY[:150], *INJECTIONS, *ORDERS.values()):
+        judged = JudgedText(folded(without_markup(written(text))))
+        matching = {pattern for pattern in patterns if judged.matches(pattern)}
+        assert matching <= judged.plausible(), text
+        matched += len(matching)
+    assert matched > len(INJECTIONS)

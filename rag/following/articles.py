@@ -1,6 +1,7 @@
 """From what was fetched to an article: the one place where following meets the reading of pages. Pure."""
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -19,6 +20,7 @@ WEB = "web:"
 PAGE_TYPES = ("text/html", "application/xhtml+xml")
 PDF_TYPE = "application/pdf"
 TEXT_TYPES = ("text/plain", "text/markdown", "text/x-markdown")
+MAIL_ADDRESS = re.compile(r"[(<]?[^()<>\s]*@[^()<>\s]*[)>]?")
 FULL_TEXT_CHARACTERS = 500
 """Characters from which a feed's own content counts as the article where its page may not be read. A guess."""
 LONGER_THAN_SUMMARY = 1.5
@@ -37,6 +39,12 @@ class Told:
     def source(self) -> str:
         """The outlet where the page names none: as it was before, so that two feeds of one article do not take turns."""
         return (self.stored.source if self.stored else "") or self.outlet
+
+    @property
+    def author(self) -> str:
+        """The author where the page names none."""
+        known = self.stored.author if self.stored and self.stored.origins.get("author") == FEED else ""
+        return author_name(self.entry.author) or known
 
     @property
     def published(self) -> datetime | None:
@@ -86,11 +94,20 @@ def reading_of(draft: ArticleDraft, article_id: str, url: str, told: Told) -> Re
         filled = replace(filled, source=told.source or host_of(url))
     if told.published and (article.published is None or article.published_guessed):
         filled = replace(filled, published=told.published)
+    if told.author and not article.author:
+        filled = replace(filled, author=told.author)
     from_feed: dict[str, Origin] = {
-        name: FEED for name in ("title", "source", "published") if getattr(filled, name) != getattr(article, name)
+        name: FEED
+        for name in ("title", "source", "author", "published")
+        if getattr(filled, name) != getattr(article, name)
     }
     filled = replace(filled, origins={**article.origins, **from_feed})
     return ReadArticle(replace(draft, article=filled), f"{WEB}{url or article_id}", url or article_id, article_id)
+
+
+def author_name(written: str) -> str:
+    """Who an entry is by, without the mail address that RSS asks for: "desk@harbour.example (Ada Holm)"."""
+    return MAIL_ADDRESS.sub("", written).strip(" ()")
 
 
 def entry_date(entry: Entry) -> datetime | None:

@@ -12,6 +12,8 @@ import aiohttp
 
 UNICAST = ipaddress.ip_network("2000::/3")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+OWN_NETWORK = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24")))
+"""Ends of tunnels, this machine's own among them, that not every Python counts as private: 192.0.0.4 is a telephone itself."""
 
 AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
@@ -60,7 +62,7 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         # Global unicast is the only range of the public internet; others are local or embed an IPv4 address.
         return parsed in UNICAST and parsed.is_global
-    return parsed.is_global and not parsed.is_multicast
+    return parsed.is_global and not parsed.is_multicast and not any(parsed in network for network in OWN_NETWORK)
 
 
 def caused_by_private_address(error: BaseException | None) -> bool:

@@ -255,7 +255,7 @@ class PageReader:
             await self.take_back(entry, report, batch, self.clock.now() + DAY)
             return
         article, elsewhere = reading.article, without_tracking(entry.address) != address.own
-        if entry.status == STORED and stored is not None:
+        if entry.status in (STORED, WITHDRAWN) and stored is not None:
             another = is_stand_in(stored.text, article.text)
             if entry.found_at != address.own:
                 if elsewhere:

@@ -8,6 +8,7 @@ from email.message import EmailMessage
 
 from rag.ingestion.decoding import Unreadable, decode
 from rag.ingestion.document import DocumentFields, FieldsFound
+from rag.ingestion.invitations import without_notices
 from rag.ingestion.markup import text_of_html
 from rag.ingestion.pages import decode_page, page_fields
 from rag.ingestion.wrapped_lines import join_wrapped_lines
@@ -35,7 +36,7 @@ def mail_fields(content: bytes) -> DocumentFields:
     text, remarks = body_text(message, found)
     if not text:
         raise Unreadable("holds no text: if it only brings a file, save that file.")
-    return found.with_text(text, *remarks)
+    return found.with_text(without_notices(text), *remarks)
 
 
 def header(message: EmailMessage, name: str) -> str:

@@ -13,9 +13,10 @@ from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 
 from rag.ingestion.dates import NoDate, parse_published
+from rag.ingestion.invitations import is_invitation, reads_elsewhere
 from rag.ingestion.linked_data import LIVE_BLOG, has_type, same_words
 from rag.ingestion.markup import is_markup, text_of_html
-from rag.ingestion.page_metadata import PageMetadata, class_parts, one_line_of
+from rag.ingestion.page_metadata import PageMetadata, class_parts, in_site_header, one_line_of
 from rag.ingestion.word import BETWEEN_CELLS
 from rag.text import word_set
 
@@ -26,7 +27,7 @@ NOT_TEXT_TAGS = word_set("""
 NOT_TEXT_PARTS = word_set("""
     related relatedposts recommended recommendations teaser teasers promo newsletter signup consent gdpr cookie cookies comments
     commentlist share sharing sharedaddy social caption wp-caption-text credit advert advertisement ads adslot sponsored
-    breadcrumb breadcrumbs outbrain taboola pullquote factbox infobox bio readmore navigation paywall jp
+    breadcrumb breadcrumbs outbrain taboola pullquote factbox infobox bio readmore readnext recirc navigation paywall jp
 """)
 """Words of the class or id of what stands within an article and is not its text."""
 NOT_TEXT_CLASSES = word_set("""
@@ -42,11 +43,17 @@ INLINE = word_set("hi ref del graphic span")
 BLOCKS_OF_TEXT = word_set(
     "address article blockquote dd div dl dt h1 h2 h3 h4 h5 h6 header li main ol p pre section table td th tr ul"
 )
+BOXES = word_set("div section ul ol table td")
 LEAST_FOUND = 0.6
 """Share of the data's articleBody below which the text that was found in the page is taken for a part of it."""
 SENTENCE_END = re.compile(r"[.!?。！？…।؟۔።][\"'”’»)]*\Z")
 MAX_TEASER_WORDS = 25
 MAX_BYLINE_WORDS = 15
+MAX_RELATED_WORDS = 60
+"""Of a box that leads to other articles: their titles, and a line on each."""
+READING_TIME = re.compile(
+    r"\b\d{1,2}[ -]min(?:ute)?s?\.? (?:read|lesezeit|de lecture|de lectura|di lettura)\b", re.IGNORECASE
+)
 
 
 def main_text(tree: HtmlElement, about: PageMetadata) -> str:
@@ -58,7 +65,9 @@ def main_text(tree: HtmlElement, about: PageMetadata) -> str:
     # Pages that a script fills have the text in their data alone.
     if len(text.split()) < LEAST_FOUND * len(told.split()):
         text = "\n\n".join(line for line in map(one_line_of, told.splitlines()) if line)
-    return without_title(text, about.found.fields.get("title", ""))
+    return without_byline(
+        without_title(text, about.found.fields.get("title", "")), about.found.fields.get("author", "")
+    )
 
 
 def extracted_text(tree: HtmlElement) -> str:
@@ -96,15 +105,23 @@ def without_title(text: str, title: str) -> str:
     return rest if rest and same_words(first) == same_words(title) else text
 
 
+def without_byline(text: str, author: str) -> str:
+    """The text without its first line where that is no sentence and names the author or how long the reading takes."""
+    first, _, rest = text.partition("\n\n")
+    if not rest or len(first.split()) > MAX_BYLINE_WORDS or SENTENCE_END.search(first):
+        return text
+    line, names = same_words(first), [same_words(name) for name in author.split(",")]
+    return rest if READING_TIME.search(first) or any(name and name in line for name in names) else text
+
+
 def cut_out(page: HtmlElement) -> None:
-    """Take menus, asides, captions, comments, consent boxes, advertisements and teasers out of a page."""
+    """Take menus, asides, captions, comments, consent boxes, advertisements, teasers and invitations out of a page."""
     words = len(page.text_content().split())
     for element in list(page.iter()):
         if not isinstance(element.tag, str) or element.getparent() is None or element.tag in ("html", "body", "main"):
             continue
-        if (is_not_text(element) or is_teaser(element) or is_byline(element)) and len(
-            element.text_content().split()
-        ) <= MOST_CUT * words:
+        is_other = is_not_text(element) or is_teaser(element) or is_byline(element) or is_related(element)
+        if is_other and len(element.text_content().split()) <= MOST_CUT * words:
             element.drop_tree()
 
 
@@ -112,21 +129,33 @@ def is_not_text(element: HtmlElement) -> bool:
     if element.tag in NOT_TEXT_TAGS:
         return True
     if element.tag == "header":
-        # The site's; an article's own may hold its first paragraph.
-        return not any(ancestor.tag in ("article", "main") for ancestor in element.iterancestors())
+        # An article's own may hold its first paragraph.
+        return in_site_header(element)
     classes = set(f"{element.get('class') or ''} {element.get('id') or ''}".lower().split())
     return not (NOT_TEXT_CLASSES.isdisjoint(classes) and NOT_TEXT_PARTS.isdisjoint(class_parts(element)))
 
 
 def is_teaser(element: HtmlElement) -> bool:
-    """A paragraph that is nothing but a link, and no sentence: "Read also: Who owns the islands"."""
+    """A paragraph that is a link and no sentence, or has "Read also:" before its link, or invites to sign up."""
     if element.tag != "p":
         return False
     text, linked = (
         one_line_of(element.text_content()),
         one_line_of(" ".join(a.text_content() for a in element.iter("a"))),
     )
-    return bool(text) and text == linked and len(text.split()) <= MAX_TEASER_WORDS and not SENTENCE_END.search(text)
+    if is_invitation(text):
+        return True
+    if not linked or len(text.split()) > MAX_TEASER_WORDS:
+        return False
+    return reads_elsewhere(text.removesuffix(linked)) or (text == linked and not SENTENCE_END.search(text))
+
+
+def is_related(element: HtmlElement) -> bool:
+    """A box of links whose first words are "Read next" or the like, whatever it is called."""
+    if element.tag not in BOXES or next(element.iter("a"), None) is None:
+        return False
+    first = next(filter(None, map(one_line_of, element.itertext())), "")
+    return reads_elsewhere(first) and len(element.text_content().split()) <= MAX_RELATED_WORDS
 
 
 def is_byline(element: HtmlElement) -> bool:

@@ -56,7 +56,10 @@ ERROR_PAGE = any_of(
     r"\b(?:page|article|story) (?:was )?not found\b|\A404\b|\b404 (?:not found|error)|\b403 forbidden\b|access denied",
     r"\bjust a moment\b|checking your browser|attention required",
     r"verify (?:that )?you are (?:a )?human|\bare you a robot\b",
-    r"seite nicht gefunden|page introuvable|página no encontrada",
+    r"\b(?:page|article|story|content) (?:that )?(?:you (?:requested|are looking for|were looking for|tried to \w+) )?"
+    r"(?:is(?:n['’]t| not| no longer)|could(?: not|n['’]t) be|can(?:not|['’]t) be) (?:available|found)\b",
+    r"\blink you (?:followed|clicked)(?: on)? (?:may|might|is|seems)\b|\bpage (?:may|might) have (?:been|moved)\b",
+    r"seite (?:wurde )?nicht gefunden|page introuvable|página no (?:encontrada|existe)|pagina non trovata|pagina niet gevonden",
 )
 CONSENT = any_of(r"\bcookies?\b", r"\bconsent\b", "einwilligung", "consentement", "consentimiento")
 NEEDS_SCRIPT = any_of(
@@ -114,7 +117,7 @@ def refuse_stub(tree: HtmlElement, about: PageMetadata, text: str) -> None:
         raise Unreadable(
             "is the beginning of an article behind a paywall: save the page while you are signed in, or give its text."
         )
-    if not about.article and (ERROR_PAGE.search(title) or ERROR_PAGE.search(text)):
+    if not about.article and any(map(ERROR_PAGE.search, (title, about.found.fields.get("title", ""), text))):
         raise Unreadable(
             "is an error or a check of the site and no article: open it again and save what is shown then."
         )

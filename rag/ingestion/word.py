@@ -1,7 +1,7 @@
 """A Word document (.docx) as the fields of an article: the words of its body as they stand there, tables row by row.
 
 Read from the zip by the standard library and defusedxml, nothing unpacked to disk: what is deleted by a tracked change,
-headers, footers, footnotes and comments are left out.
+headers, footers, footnotes, comments and hidden words are left out.
 """
 
 import io
@@ -128,9 +128,18 @@ def words_under(element: Element) -> str:
             pieces.append(" ")
         elif name == "noBreakHyphen":
             pieces.append("-")
-        elif child.tag != FALLBACK and name not in (*DELETED, "pPr", "rPr"):
+        elif child.tag != FALLBACK and name not in (*DELETED, "pPr", "rPr") and not is_hidden(child):
             pieces.append(words_under(child))
     return "".join(pieces)
+
+
+def is_hidden(run: Element) -> bool:
+    """True for words that Word shows to nobody unless asked to."""
+    for space in (WORD_SPACE, STRICT_WORD_SPACE):
+        mark = run.find(f"{space}rPr/{space}vanish")
+        if mark is not None:
+            return mark.get(f"{space}val", "true").lower() not in ("0", "false", "off")
+    return False
 
 
 def one_line_a_break(text: str) -> str:

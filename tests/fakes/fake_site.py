@@ -73,12 +73,15 @@ def rss(title: str, items: list[str]) -> str:
     return f'<?xml version="1.0"?><rss version="2.0" {names}><channel><title>{title}</title>{"".join(items)}</channel></rss>'
 
 
-def item(link: str, title: str = "", guid: str = "", summary: str = "", content: str = "", date: str = "") -> str:
+def item(
+    link: str, title: str = "", guid: str = "", summary: str = "", content: str = "", date: str = "", author: str = ""
+) -> str:
     parts = [f"<link>{escape(link)}</link>" if link else "", f"<title>{escape(title)}</title>"]
     parts.append(f'<guid isPermaLink="false">{escape(guid or link)}</guid>')
     parts.append(f"<description>{escape(summary)}</description>" if summary else "")
     parts.append(f"<content:encoded><![CDATA[{content}]]></content:encoded>" if content else "")
     parts.append(f"<pubDate>{date}</pubDate>" if date else "")
+    parts.append(f"<author>{escape(author)}</author>" if author else "")
     return f"<item>{''.join(parts)}</item>"
 
 
