@@ -120,7 +120,7 @@ def test_an_id_of_another_file_is_told_apart_by_the_files_name(tmp_path: Path) -
 
 BAD_FILES = {
     "binary": (b"\x89PNG\x00\x01", "is binary"),
-    "cyrillic": ("Министр сказал нет".encode("cp1251"), "an encoding that is not recognised: save it as UTF-8"),
+    "no letters": (bytes(range(0x80, 0x100)), "an encoding that is not recognised: save it as UTF-8"),
     "half of UTF-16": ("Müller".encode("utf-16")[:-1], "is binary"),
     "page of scripts": (b"\x00" * 9, "is binary"),
     "empty": (b"", "holds no text"),
@@ -472,6 +472,40 @@ def test_the_encoding_of_a_file_is_found(name: str, encoding: str, tmp_path: Pat
 def test_latin_1_is_read_where_it_is_not_windows_1252(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("Müller\x81 came.".encode("latin-1"))
     assert articles(tmp_path)[0].text.startswith("Müller")
+
+
+OLD_TEXTS = [
+    ("cp1252", "Der Bürgermeister von Öhringen: „Wir müssen sparen“ – 3 m² kosten 50 €."),
+    ("cp1252", "L’été, à Besançon, «le maire» a dit: cœur, élève. ÉCOLE FERMÉE À ANGERS"),
+    ("cp1252", "Niño, señal. ¿Qué pasó? ¡Basta! 5º piso, la 3ª vez"),
+    ("cp1252", "The price of £5m rose in Zürich and Málaga, Zoë Gräf said – naïve."),
+    ("mac_roman", "The café in Mâcon was sold to Zoë Gräf – “we must”, Señor Núñez said."),
+    ("mac_roman", "Die Brücke in Köln wird größer, sagte Jürgen Müller."),
+    ("cp1250", "Ředitel školy v Třebíči řekl, že žáci půjdou domů."),
+    ("cp1250", "Az őrült tűzoltó Győrben elütött egy űrhajóst."),
+    ("iso8859_2", "Wójt gminy Łódzko said that the mill in Źródła will close, Żaneta Wiśniewska agreed."),
+    ("iso8859_2", "Žák řekl šéfovi: ťukni."),
+    ("cp1254", "İstanbul’da belediye başkanı açıklama yaptı. Şişli’de ışıklar söndü."),
+    ("cp1251", "Мельница в Калинове была продана 9 июня 2025 года за 300 крон."),
+    ("cp1251", "The mayor of Калинов (Kalinov) said no on 9 June, and the Мельница mill was sold."),
+    ("koi8_r", "Мельница в Петрове была продана, сказал брокер Пер Нюгор."),
+    ("cp1253", "Ο μύλος στη Θήβα πουλήθηκε στις 9 Ιουνίου για 300 κορώνες."),
+    ("cp1256", "قال رئيس البلدية إن المطحنة بيعت في التاسع من يونيو."),
+    ("shift_jis", "川口の水車小屋は2025年6月9日に農家の大野さんに三百万円で売却された。"),
+    ("euc_jp", "川口の水車小屋は2025年6月9日に農家の大野さんに三百万円で売却された。"),
+    ("gbk", "2025年6月9日，河口的磨坊以三百克朗的价格出售给农民奥尔加，经纪人佩尔说。"),
+    ("big5", "二零二五年六月九日,河口的磨坊以三百克朗的價格出售給農民,經紀人說。"),
+    ("euc_kr", "2025년 6월 9일 방앗간이 농부에게 팔렸다고 중개인이 말했다."),
+]
+
+
+@pytest.mark.parametrize(("encoding", "text"), OLD_TEXTS)
+def test_a_text_of_before_unicode_is_read_by_its_letters(encoding: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+    (reading,) = [one for one in read_paths([tmp_path]) if isinstance(one, ReadArticle)]
+    assert reading.article.text == text
+    told = [remark for remark in reading.draft.remarks if "a guess by its letters" in remark]
+    assert bool(told) is (encoding != "cp1252")
 
 
 def test_a_text_with_a_stray_nul_is_still_a_text(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rag.ingestion.article_fields import ArticleDraft, draft_of
-from rag.ingestion.decoding import Unreadable, decode
+from rag.ingestion.decoding import Unreadable, decode_and_tell
 from rag.ingestion.document import DocumentFields
 from rag.ingestion.documents import DOCUMENT_SUFFIXES, PAGE_SUFFIXES, Documents
 from rag.ingestion.front_matter import read_head
@@ -189,9 +189,10 @@ def read_records(file: BinaryIO, name: str, library: str, origin: str, place: st
 
 def text_draft(content: bytes, name: str, library: str) -> ArticleDraft:
     """A text or Markdown file: what its head says, and the body as it is written."""
-    head = read_head(decode(content))
+    text, guessed = decode_and_tell(content)
+    head = read_head(text)
     draft = draft_of({"id": name, **head.fields, "text": join_wrapped_lines(head.body)}, library, own_id=name)
-    return ArticleDraft(draft.article, head.remarks + draft.remarks, draft.unknown_fields)
+    return ArticleDraft(draft.article, guessed + head.remarks + draft.remarks, draft.unknown_fields)
 
 
 def document_draft(document: DocumentFields, name: str, library: str) -> ArticleDraft:
