@@ -108,9 +108,10 @@ def read_moment(value: object) -> datetime:
         moment = datetime.combine(value, time())
     elif isinstance(value, list) and len(value) >= 3:
         # feedparser's parsed times: year, month, day, hour, minute, second, ... in UTC; or a day alone.
-        moment = datetime(*(int(part) for part in value[:6]), tzinfo=UTC)
+        year, month, day, hour, minute, second = (int(part) for part in [*value[:6], 0, 0, 0][:6])
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     elif isinstance(value, Mapping):
-        moment = datetime(*(int(value[part]) for part in ("year", "month", "day")), tzinfo=UTC)
+        moment = datetime(int(value["year"]), int(value["month"]), int(value["day"]), tzinfo=UTC)
     elif isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError
     else:
