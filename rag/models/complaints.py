@@ -96,7 +96,7 @@ def explain_complaint(complaint: ServerComplaint, server: Server, proxy: Proxy |
     if "insufficient_quota" in everything or status == 402:
         return f"{who} says that the account is out of credit{said}: add some, or set another {server.url_setting}."
     if status == 429:
-        when = time_words(complaint.retry_after) if complaint.retry_after else "a while"
+        when = wait_words(complaint.retry_after) if complaint.retry_after else "a while"
         return f"{who} gets too many requests{said}: try again in {when}."
     if status == 413 or is_too_long(complaint):
         return (
@@ -135,7 +135,7 @@ def explain_complaint(complaint: ServerComplaint, server: Server, proxy: Proxy |
     return f"{who} broke off with an error{said}: try again, or see its log."
 
 
-def time_words(seconds: float) -> str:
+def wait_words(seconds: float) -> str:
     """A wait in the unit in which it is short."""
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
