@@ -51,6 +51,7 @@ TWO_EVENTS = {
     "letter": ("Pier {} was closed after a storm, the harbour master said. Repairs begin in May.", "A", "B"),
     "number in words": ("The {} runner fell at the bridge in Tolm, police said.", "fourth", "fifth"),
     "place": ("The mill in {} was sold on 9 June, broker Per Nygard said.", "Refton", "Wrapton"),
+    "short names": ("The harbour of {} was dredged on 3 June, Ida Moe said.", "Kell", "Qell"),
     "beginnings of places": ("The council of {} approved the line, Ann Pell said.", "Northport", "Southport"),
     "in capitals": ("THE RIVER {} FLOODED 340 HOUSES ON MONDAY.", "BRANT", "KENT"),
     "type": ("The {} of Norwind landed safely in Tolm, police said.", "A320", "A321"),

@@ -273,7 +273,9 @@ def is_initials(words: Words) -> bool:
 def is_variant(name: str, other: str) -> bool:
     """True for spellings of one name: Kyiv and Kiev, Zelenskyy and Zelensky; and for Hungary and Hungarian."""
     sounds, other_sounds = consonants(name), consonants(other)
-    if min(len(name), len(other)) < SHORTEST_VARIANT or not sounds or not other_sounds:
+    # Katar and Qatar are one, Kell and Qell are two.
+    shortest = SHORTEST_VARIANT + (name[0] != other[0])
+    if min(len(name), len(other)) < shortest or not sounds or not other_sounds:
         return False
     return sounds == other_sounds or (name[:4] == other[:4] and sounds[:3] == other_sounds[:3])
 
