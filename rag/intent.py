@@ -10,30 +10,51 @@ TIME_WORDS = (
     r"|(?:in|over|within|during) the (?:last|past) (?:\w+ )?(?:days?|weeks?|months?)|since .+|as of .+)\s*)*"
 )
 GREETING = (
-    r"(?:hi|hiya|hello|hey|hallo|yo|good (?:morning|afternoon|evening)|thanks?|thank you|thx|help(?: me)?|test|ping"
-    r"|(?:what|how) (?:else )?(?:can|do) (?:you|i) (?:do|ask|use)(?: here| you| this)?|how can you help(?: me)?"
+    r"(?:hi|hiya|hello|hey|heya|hallo|yo|sup|good (?:morning|afternoon|evening|night)|thanks?|thank you|thank u|thx"
+    r"|tnx|thanx|ty|tysm"
+    r"|cheers|great|cool|ok(?:ay)?|perfect|got it|lol|please|pls|plz|help(?: me)?|test|ping|menu|commands"
+    r"|bye(?: bye)?|goodbye|good ?bye|cya|see (?:you|ya)(?: later)?|quit|exit|stop|q"
+    r"|how are (?:you|u)(?: doing)?(?: today)?|how(?:['’]?s| is) it going"
+    r"|(?:what|how) (?:else )?(?:can|do|should) (?:you|u|i) (?:do|ask|use|say)(?: here| you| this)?"
+    r"|how can (?:you|u) help(?: me)?"
     r"|who are you|what are you|how (?:does this|do you) work|guten (?:morgen|tag|abend)|danke|hilfe|was kannst du)"
-    r"(?: (?:there|all|everyone|bot|dateline|you|so much|a lot))*"
+    r"(?: (?:there|all|everyone|bot|dateline|you|u|so much|very much|a lot|mate|guys))*"
 )
-GREETINGS = re.compile(rf"{GREETING}(?:[\s!.?,]+{GREETING})*[\s!.?]*", re.IGNORECASE)
+# "ok" and "please" alone are a yes to what was said before.
+GREETINGS = re.compile(
+    rf"(?!(?:ok(?:ay)?|please|pls|plz)[\s!.?]*\Z){GREETING}(?:[\s!.?,]+{GREETING})*[\s!.?]*", re.IGNORECASE
+)
 SUMMARY_REQUEST = re.compile(
-    r"(?:please |can you |could you |give me )*(?:a )?(?:short |quick |brief )?"
-    r"(?:tl;?dr|summar(?:y|ies|i[sz]e)|sum up|key points|main points|overview|recap)(?: me)?(?: (?:of|for|on|about))?"
+    r"(?:please |pls |plz |can (?:you|u) |could (?:you|u) |just |give me |gimme |i want |i need )*(?:a |an |the )?"
+    r"(?:short |quick |brief )?"
+    r"(?:tl[; ,]?dr|summar(?:y|ies|i[sz]e)|sum(?: (?:it|this|that|them))? up|key points|main points|overview|recap|gist)"
+    r"(?: me)?(?: (?:of|for|on|about))?"
     r"(?: (?:the|this|that|these|all))?(?: (?:newest|latest|last))?(?: (?:article|story|piece|text|news|articles|stories|it))?"
-    r"(?P<about> [^?.!]+?)??(?: please)?\s*" + TIME_WORDS + r"[\s?.!]*",
+    r"(?P<about> [^?.!]+?)??"
+    r"(?:,? (?:please|pls|plz|thanks|thx|briefly|in (?:short|brief|a (?:few|couple of) (?:words|sentences))))*\s*"
+    + TIME_WORDS
+    + r"[\s?.!]*",
     re.IGNORECASE,
 )
 NEWS = re.compile(
-    r"(?:so )?what(?:['’]?s| is| was| has| did)?(?: the)? (?:new|news|happened|happening|going on|up)(?: in the news)?\s*"
+    r"(?:(?:is there |are there |got |do you have |give me |tell me )?(?:any(?:thing)?|the|some) (?:new|news|updates?)"
+    r"|(?:latest|newest|today['’]?s)? ?(?:news|headlines|updates?)(?: please)?|what did i miss|what have i missed)\s*"
     + TIME_WORDS
     + r"[\s?.!]*"
-    r"|what (?:is|are) (?:the|this|these) (?:article|articles|story|text|news) about[\s?.!]*",
+    r"|(?:so )?what(?:['’]?s| is| was| has| did)?(?: the)? (?:new|news|happened|happening|going on|up)(?: in the news)?\s*"
+    + TIME_WORDS
+    + r"[\s?.!]*"
+    r"|what(?:['’]?s| is| are) (?:(?:the|this|these) (?:article|articles|story|text|news)|this|it) (?:all )?about[\s?.!]*",
     re.IGNORECASE,
 )
 AGAIN = re.compile(
-    r"(?:are you sure|really|is (?:that|this|it) (?:true|so|right)|says who|who says (?:so|that)"
-    r"|(?:the |your |any )?(?:sources?|proof|evidence|citations?|link)"
-    r"|where (?:is|does|do|did) (?:that|this|it|you) (?:come |get |have )?(?:that |this |it )?from)[\s?!.]*",
+    r"(?:(?:are|r) (?:you|u) (?:really |very |so )?(?:sure|certain|serious)(?: about (?:that|this|it))?|(?:you|u) sure"
+    r"|really|seriously|for real|no way|is (?:that|this|it) (?:really )?(?:true|so|right|correct)|says who"
+    r"|who says (?:so|that)"
+    r"|(?:what(?:['’]?s| is| are) )?(?:the |your |ur |any |with )?"
+    r"(?:sources?|src|proof|evidence|citations?|link|refs?|references?)"
+    r"(?: for (?:that|this|it))?(?: (?:please|pls|plz))?|prove it|how do (?:you|u) know(?: (?:that|this|it))?"
+    r"|where(?:['’]?s| is| does| do| did) (?:that|this|it|you|u) (?:come |get |have )?(?:that |this |it )?from)[\s?!.]*",
     re.IGNORECASE,
 )
 
@@ -49,7 +70,10 @@ def summary_subject(question: str) -> str | None:
     if NEWS.fullmatch(question):
         return ""
     match = SUMMARY_REQUEST.fullmatch(question)
-    return None if match is None else re.sub(r"^(?:about|on|of) ", "", (match["about"] or "").strip())
+    if match is None:
+        return None
+    about = re.sub(r"^(?:about|on|of) ", "", (match["about"] or "").strip())
+    return re.sub(r"(?<=\S) (?:article|story|piece|report|news)\Z", "", about)
 
 
 def asks_again(question: str) -> bool:

@@ -39,6 +39,12 @@ ADDRESS_MARK = "LINK"
 """Stands for an address that is not judged."""
 TARGET = r"[^()\n]{0,1000}(?:\([^()\n]{0,300}\)[^()\n]{0,300}){0,3}"
 IMAGE_MARKUP = re.compile(rf"!\[([^\]\n]{{0,300}})\]\({TARGET}\)")
+# `[1]: https://e.example "Title"`, where a text's reference links go; renderers show none of it.
+LINK_DEFINITION = re.compile(
+    r"^[ \t]{0,3}\[[^\[\]\n]{1,80}\]:[ \t]*<?(?!javascript:|data:)[^\s<>]{1,1000}>?"
+    r"(?:[ \t]+(?:\"([^\"\n]*)\"|'([^'\n]*)'|\(([^()\n]*)\)))?[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 INLINE_LINK = re.compile(
     rf"\[([^\[\]\n]{{1,300}})\](?:\((?!\s*(?:javascript|data):){TARGET}\)|\[[^\[\]\n]{{0,80}}\])", re.IGNORECASE
 )
@@ -47,7 +53,7 @@ FORMATTING_TAG = re.compile(
     r"<\s*/?\s*(?:a|abbr|article|aside|audio|b|bdi|blockquote|br|caption|center|cite|code|col|dd|del|details|dfn|div|dl|dt|em"
     r"|figcaption|figure|font|footer|h[1-6]|header|hr|i|img|ins|kbd|li|main|mark|nav|ol|p|picture|pre|q|s|samp|section|small"
     r"|source|span|strike|strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|time|tr|u|ul|var|video|wbr)"
-    r"(?![\w-])(?![^<>]{0,1000}(?:\bon\w+\s*=|javascript:|data:text))([^<>]{0,1000})>",
+    r"(?![\w-])(?![^<>]{0,1000}(?:javascript:|data:text))([^<>]{0,1000})>",
     re.I,
 )
 READ_ATTRIBUTE = re.compile(r"\b(?:alt|title)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
@@ -190,6 +196,7 @@ def folded(text: str) -> str:
 def without_markup(text: str) -> str:
     """The words of a text: formatting and the targets of links are gone, what stands for an image is kept."""
     text = COMMENT_MARK.sub(" ", html.unescape(text))
+    text = LINK_DEFINITION.sub(r"\1\2\3", text)
     text = INLINE_LINK.sub(r"\1", IMAGE_MARKUP.sub(r"\1", text))
     text = ADDRESS.sub(ADDRESS_MARK, FORMATTING_TAG.sub(read_attributes, text))
     return SPELLED_OUT.sub(lambda letters: re.sub(r"[-._*]", "", letters[0]), EMPHASIS_MARK.sub("", text))

@@ -284,6 +284,6 @@ def checked_question(question: str, limit: int, follows: bool = True) -> str:
         )
     if not any(character.isalnum() for character in question):
         raise QuestionError("The question holds no word: ask it in words.")
-    if not follows and bare_word(question):
+    if not follows and (bare_word(question) or asks_again(question)):
         raise QuestionError(f"Nothing was asked before {question!r}: ask with the name or thing in it.")
     return question

@@ -30,6 +30,11 @@ HEADED_THOUGHTS = re.compile(
     r"\n[ #*_]*(?:final |my )?(?:answer|response)[*_ ]*(?::[*_ ]*|\n)",
     re.IGNORECASE | re.DOTALL,
 )
+# Granite's: its two parts begin with these sentences.
+TOLD_THOUGHTS = re.compile(
+    r"\A\s*here(?:['’]s| is) my thought process:.*?\bhere(?:['’]s| is) my (?:response|answer):\s*",
+    re.IGNORECASE | re.DOTALL,
+)
 # What comes after the end of a turn is a turn that the model made up.
 END_OF_TURN = re.compile(
     r"<\|(?:im_end|eot_id|end_of_text|endoftext|end|return|eom_id|end_of_turn|im_start)\|>|</s>|<(?:end|start)_of_turn>"
@@ -97,7 +102,7 @@ def separate_thoughts(text: str, ended: bool = True) -> SeparatedText:
     if bare := BARE_HARMONY.match(text):
         ends = bare[0].endswith("assistantfinal")
         return SeparatedText(text[bare.end() :] if ends else "", thought=True, begins=ends)
-    if headed := HEADED_THOUGHTS.match(text):
+    if headed := HEADED_THOUGHTS.match(text) or TOLD_THOUGHTS.match(text):
         return SeparatedText(without_special_tokens(text[headed.end() :]).lstrip(), thought=True, begins=True)
     answer, within, seen, begins, unopened, at = "", False, False, False, False, 0
     for tag in THOUGHT_TAG.finditer(text):

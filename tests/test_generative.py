@@ -168,6 +168,8 @@ def test_unproven_draft_leaves_nothing(draft: str) -> None:
             id="thoughts under a heading",
         ),
         pytest.param('{"answer": "Hungary would not seek to arrest Putin [1].", "sources": [1]}', id="JSON"),
+        pytest.param('"Hungary would not seek to arrest Putin. [1]"', id="all in quotation marks"),
+        pytest.param(r"\boxed{Hungary would not seek to arrest Putin. [1]}", id="boxed"),
         pytest.param('```json\n{"response": "Hungary would not seek to arrest Putin."}\n```', id="JSON within code"),
         pytest.param("Hun\u200bgary would not seek to arrest Putin\u202e [1].", id="invisible characters"),
     ],

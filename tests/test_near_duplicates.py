@@ -45,6 +45,53 @@ OTHERS = {
 }
 
 
+# What stands in one place of two reports that are alike in all else.
+TWO_EVENTS = {
+    "number": ("Pier {} was closed after a storm, the harbour master said. Repairs begin in May.", "4", "41"),
+    "letter": ("Pier {} was closed after a storm, the harbour master said. Repairs begin in May.", "A", "B"),
+    "number in words": ("The {} runner fell at the bridge in Tolm, police said.", "fourth", "fifth"),
+    "place": ("The mill in {} was sold on 9 June, broker Per Nygard said.", "Refton", "Wrapton"),
+    "short names": ("The harbour of {} was dredged on 3 June, Ida Moe said.", "Kell", "Qell"),
+    "beginnings of places": ("The council of {} approved the line, Ann Pell said.", "Northport", "Southport"),
+    "in capitals": ("THE RIVER {} FLOODED 340 HOUSES ON MONDAY.", "BRANT", "KENT"),
+    "type": ("The {} of Norwind landed safely in Tolm, police said.", "A320", "A321"),
+    "full name": ("The race in Tolm was won by {} on Sunday.", "Anna Berg", "Otto Lund"),
+}
+ONE_EVENT = {
+    "transliterated": ("Vladimir Putin spoke on Thursday in {}, his office said.", "Kyiv", "Kiev"),
+    "accents": ("Vladimir Putin called {} on Thursday, his office said.", "Viktor Orban", "Viktor Orbán"),
+    "title": ("On Thursday {} Putin called Viktor Orban, his office said.", "President", "Vladimir"),
+    "initials": ("The senate of the {} approved the deal on Friday.", "U.S.", "United States"),
+    "adjective": (
+        "On Friday the {} said that it would leave the court.",
+        "government of Hungary",
+        "Hungarian government",
+    ),
+    "a day later": ("The senate approved the deal with Norwind on {}.", "Thursday", "Friday"),
+    "other order": ("Both {} agreed on the plan in Brussels.", "the EU and NATO", "NATO and the EU"),
+}
+
+
+@pytest.mark.parametrize("kind", TWO_EVENTS)
+def test_reports_that_differ_in_a_name_or_number_alone_are_two(kind: str) -> None:
+    report, *named = TWO_EVENTS[kind]
+    for first, second in permutations(map(report.format, named)):
+        assert duplicate_groups_of(second, [GroupedText("first", first)]) == []
+
+
+@pytest.mark.parametrize("kind", ONE_EVENT)
+def test_a_name_written_in_another_way_leaves_a_copy_a_copy(kind: str) -> None:
+    report, *named = ONE_EVENT[kind]
+    for first, second in permutations(map(report.format, named)):
+        assert duplicate_groups_of(second, [GroupedText("first", first)]) == ["first"]
+
+
+def test_another_name_that_the_other_text_has_too_is_a_rewording() -> None:
+    first = "The deal was signed in Tolm on Friday, the ministry said. It is good for Norland, and good for Tolm."
+    second = "The deal was signed in Norland on Friday, the ministry said. It is good for Norland, and good for Tolm."
+    assert duplicate_groups_of(second, [GroupedText("first", first)]) == ["first"]
+
+
 @pytest.mark.parametrize("kind", REWRITES)
 def test_a_rewrite_is_a_copy_whichever_came_first(kind: str) -> None:
     for first, second in permutations((REPORT, REWRITES[kind])):

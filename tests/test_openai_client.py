@@ -108,6 +108,28 @@ def test_servers_may_differ(reply: Reply, text: str, finished: Finished) -> None
         pytest.param(Reply((piece("I "), end("content_filter"), DONE)), "content filter", id="content filter within"),
         pytest.param(failure(429, "x", code="insufficient_quota"), "out of credit", id="no credit"),
         pytest.param(failure(503, "down"), "status 503", id="down"),
+        pytest.param(failure(413, "Request Entity Too Large"), "CONTEXT_TOKENS", id="too long for a proxy"),
+        pytest.param(
+            Reply((b"<!DOCTYPE html><title>Blocked</title>",), 403, (("Content-Type", "text/html"),)),
+            "with a web page, as firewalls and proxies do",
+            id="firewall",
+        ),
+        pytest.param(
+            Reply((b'{"error": "busy"}',), 429, (("Content-Type", "application/json"), ("Retry-After", "7300"))),
+            "try again in 2 hours",
+            id="a long wait",
+        ),
+        pytest.param(
+            Reply(
+                (
+                    event(
+                        choices=[{"index": 0, "delta": {}, "error": {"message": "GPU lost"}, "finish_reason": "error"}]
+                    ),
+                )
+            ),
+            "GPU lost",
+            id="error within a choice",
+        ),
         pytest.param(failure(418, "teapot"), "did not take the request (", id="other refusal"),
         pytest.param(
             Reply((b"<html>It works!</html>",), headers=(("Content-Type", "text/html"),)), "/v1", id="web page"

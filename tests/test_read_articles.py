@@ -1,5 +1,7 @@
 """Reading files as tools and people write them; whatever cannot be read is named and the rest goes on."""
 
+import gzip
+import io
 import json
 import os
 import time
@@ -9,8 +11,15 @@ from pathlib import Path
 import pytest
 
 from rag.ingestion.dates import NoDate, parse_published
-from rag.ingestion.decoding import repaired
-from rag.ingestion.read_articles import ArticleProblem, ReadArticle, Skipped, read_paths, with_distinct_ids
+from rag.ingestion.decoding import Unreadable, repaired
+from rag.ingestion.read_articles import (
+    ArticleProblem,
+    ReadArticle,
+    Skipped,
+    UnpackedFile,
+    read_paths,
+    with_distinct_ids,
+)
 from rag.ingestion.tally import Tally
 from tests.conftest import SEED_ID, SEEDS
 from vectorstore.values import Article
@@ -120,7 +129,7 @@ def test_an_id_of_another_file_is_told_apart_by_the_files_name(tmp_path: Path) -
 
 BAD_FILES = {
     "binary": (b"\x89PNG\x00\x01", "is binary"),
-    "cyrillic": ("Министр сказал нет".encode("cp1251"), "an encoding that is not recognised: save it as UTF-8"),
+    "no letters": (bytes(range(0x80, 0x100)), "an encoding that is not recognised: save it as UTF-8"),
     "half of UTF-16": ("Müller".encode("utf-16")[:-1], "is binary"),
     "page of scripts": (b"\x00" * 9, "is binary"),
     "empty": (b"", "holds no text"),
@@ -209,9 +218,27 @@ DATES: list[tuple[object, datetime | None]] = [
     ("Posted on: 15 March 2024", DAY),
     ("“2024-03-15”", DAY),
     ([2024, 3, 15, 8, 30, 0, 4, 75, 0], MINUTE),
+    ([2024, 3, 15], DAY),
+    ({"year": 2024, "month": "3", "day": 15}, DAY),
+    ("2024-03-14T24:00:00Z", DAY),
+    ("2024-03-14 24:00", DAY),
+    ("14 March 2024, 24:00", DAY),
     *(
         (nothing, None)
-        for nothing in (None, "", " ", "null", "None", "NaT", "nan", float("nan"), "0000-00-00", "unknown", 0)
+        for nothing in (
+            None,
+            "",
+            " ",
+            "null",
+            "None",
+            "NaT",
+            "nan",
+            float("nan"),
+            "0000-00-00",
+            "0000-00-00 00:00:00",
+            "unknown",
+            0,
+        )
     ),
 ]
 
@@ -408,7 +435,12 @@ HEADS = {
     "US date": "---\ntitle: Sold\ndate: March 15, 2024\n---\n",
     "number": "---\ntitle: Sold\ndate: 20240315\n---\n",
     "named lines": "Title: Sold\nAuthor: A. B.\nDate: 2024-03-15\n\n",
+    "named YAML": "--- yaml\ntitle: Sold\npublished: 2024-03-15\n---\n",
+    "comment before": "<!-- saved by a program -->\n---\ntitle: Sold\npublished: 2024-03-15\n---\n",
+    "no second rule": "---\ntitle: Sold\npublished: 2024-03-15\n\n",
+    "comments within": "---\ntitle: Sold\nby: @desk\npublished: 2024-03-15 # day\n---\n",
     "TOML": '+++\ntitle = "Sold"\ndate = 2024-03-15\n+++\n',
+    "JSON between rules": ';;;\n{"title": "Sold", "date": "2024-03-15"}\n;;;\n\n',
     "JSON": '{\n"title": "Sold",\n"date": "2024-03-15"\n}\n\n',
 }
 
@@ -472,6 +504,40 @@ def test_the_encoding_of_a_file_is_found(name: str, encoding: str, tmp_path: Pat
 def test_latin_1_is_read_where_it_is_not_windows_1252(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("Müller\x81 came.".encode("latin-1"))
     assert articles(tmp_path)[0].text.startswith("Müller")
+
+
+OLD_TEXTS = [
+    ("cp1252", "Der Bürgermeister von Öhringen: „Wir müssen sparen“ – 3 m² kosten 50 €."),
+    ("cp1252", "L’été, à Besançon, «le maire» a dit: cœur, élève. ÉCOLE FERMÉE À ANGERS"),
+    ("cp1252", "Niño, señal. ¿Qué pasó? ¡Basta! 5º piso, la 3ª vez"),
+    ("cp1252", "The price of £5m rose in Zürich and Málaga, Zoë Gräf said – naïve."),
+    ("mac_roman", "The café in Mâcon was sold to Zoë Gräf – “we must”, Señor Núñez said."),
+    ("mac_roman", "Die Brücke in Köln wird größer, sagte Jürgen Müller."),
+    ("cp1250", "Ředitel školy v Třebíči řekl, že žáci půjdou domů."),
+    ("cp1250", "Az őrült tűzoltó Győrben elütött egy űrhajóst."),
+    ("iso8859_2", "Wójt gminy Łódzko said that the mill in Źródła will close, Żaneta Wiśniewska agreed."),
+    ("iso8859_2", "Žák řekl šéfovi: ťukni."),
+    ("cp1254", "İstanbul’da belediye başkanı açıklama yaptı. Şişli’de ışıklar söndü."),
+    ("cp1251", "Мельница в Калинове была продана 9 июня 2025 года за 300 крон."),
+    ("cp1251", "The mayor of Калинов (Kalinov) said no on 9 June, and the Мельница mill was sold."),
+    ("koi8_r", "Мельница в Петрове была продана, сказал брокер Пер Нюгор."),
+    ("cp1253", "Ο μύλος στη Θήβα πουλήθηκε στις 9 Ιουνίου για 300 κορώνες."),
+    ("cp1256", "قال رئيس البلدية إن المطحنة بيعت في التاسع من يونيو."),
+    ("shift_jis", "川口の水車小屋は2025年6月9日に農家の大野さんに三百万円で売却された。"),
+    ("euc_jp", "川口の水車小屋は2025年6月9日に農家の大野さんに三百万円で売却された。"),
+    ("gbk", "2025年6月9日，河口的磨坊以三百克朗的价格出售给农民奥尔加，经纪人佩尔说。"),
+    ("big5", "二零二五年六月九日,河口的磨坊以三百克朗的價格出售給農民,經紀人說。"),
+    ("euc_kr", "2025년 6월 9일 방앗간이 농부에게 팔렸다고 중개인이 말했다."),
+]
+
+
+@pytest.mark.parametrize(("encoding", "text"), OLD_TEXTS)
+def test_a_text_of_before_unicode_is_read_by_its_letters(encoding: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+    (reading,) = [one for one in read_paths([tmp_path]) if isinstance(one, ReadArticle)]
+    assert reading.article.text == text
+    told = [remark for remark in reading.draft.remarks if "a guess by its letters" in remark]
+    assert bool(told) is (encoding != "cp1252")
 
 
 def test_a_text_with_a_stray_nul_is_still_a_text(tmp_path: Path) -> None:
@@ -561,6 +627,21 @@ DOCUMENTS = {
     "search.json": '{"hits": {"total": 2, "hits": '
     '[{"_id": "a", "_source": {"text": "One."}}, {"_id": "b", "_source": {"body": "Two."}}]}}',
     "jsonapi.json": '{"data": [{"id": "a", "attributes": {"body": "One."}}, {"id": "b", "attributes": {"body": "Two."}}]}',
+    "bulk.ndjson": '{"index": {"_index": "news", "_id": "a"}}\n{"text": "One."}\n{"create": {"_id": "b"}}\n{"text": "Two."}\n',
+    "jsonp.json": 'callback([{"id": "a", "text": "One."}, {"id": "b", "text": "Two."}]);\n',
+    "jsonp lines.jsonl": '/**/ show({"id": "a", "text": "One."})\nshow({"id": "b", "text": "Two."})\n',
+    "script.json": 'window.news.part0 = [\n{"id": "a", "text": "One."}, {"id": "b", "text": "Two."}\n]\n',
+    "google.json": ')]}\'\n[{"id": "a", "text": "One."}, {"id": "b", "text": "Two."}]',
+    "comments.jsonl": '// exported\n{"id": "a", "text": "One."}\n# more\n{"id": "b", "text": "Two."}\n',
+    "pandas.json": '{"id": {"0": "a", "1": "b"}, "text": {"0": "One.", "1": "Two."}}',
+    "lists.json": '{"id": ["a", "b"], "text": ["One.", "Two."]}',
+    "split.json": '{"columns": ["id", "text"], "index": [0, 1], "data": [["a", "One."], ["b", "Two."]]}',
+    "rows.json": '[["id", "text"], ["a", "One."], ["b", "Two."]]',
+    "langchain.jsonl": '{"page_content": "One.", "metadata": {"id": "a"}}\n{"page_content": "Two.", "metadata": {"id": "b"}}\n',
+    "reddit.json": '{"kind": "Listing", "data": {"children": '
+    '[{"kind": "t3", "data": {"id": "a", "selftext": "One."}}, {"kind": "t3", "data": {"id": "b", "selftext": "Two."}}]}}',
+    "summaries.jsonl": '{"id": "a", "document": "One.", "summary": "x"}\n{"id": "b", "document": "Two.", "summary": "y"}\n',
+    "excel.csv": "sep=;\r\nid;text\r\na;One.\r\nb;Two.\r\n",
     "tab.tsv": "id\ttext\na\tOne.\nb\tTwo.\n",
     "semicolon.csv": "ID;Text\r\na;One.\r\n\r\nb;Two.\r\n",
 }
@@ -584,6 +665,53 @@ def test_files_of_many_articles(name: str, content: str, tmp_path: Path) -> None
 def test_files_that_hold_no_articles_are_named(name: str, content: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content, "utf-8")
     assert reason in problems(tmp_path)[0].reason
+
+
+def test_what_a_database_adds_is_no_field_that_was_not_used(tmp_path: Path) -> None:
+    hit = {
+        "_index": "news",
+        "_score": 1.0,
+        "_id": "a",
+        "sort": [1],
+        "_source": {"text": "One.", "desk": "City", "__v": 0},
+    }
+    write_json(tmp_path / "a.jsonl", hit)
+    (reading,) = [one for one in read_paths([tmp_path]) if isinstance(one, ReadArticle)]
+    assert (reading.article.id, reading.draft.unknown_fields) == ("a", ("desk",))
+
+
+PACKED_FILES = {
+    "a.jsonl.gz": b'{"id": "a", "text": "One."}\n',
+    "a.csv.GZ": b"id,text\na,One.\n",
+    "a.txt.gz": b"One.",
+}
+
+
+@pytest.mark.parametrize("name", PACKED_FILES)
+def test_a_packed_file_is_read_like_the_one_within(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(PACKED_FILES[name]))
+    assert [article.text for article in articles(tmp_path)] == ["One."]
+
+
+DAMAGED = {
+    "no gzip": (b"One.", "is no gzip file, or a damaged one: pack it again."),
+    "cut": (gzip.compress(b"One. " * 999)[:-9], "is no gzip file, or a damaged one: pack it again."),
+    "garbage": (gzip.compress(b"")[:10] + b"\xff" * 99, "is no gzip file, or a damaged one: pack it again."),
+    "bomb": (gzip.compress(bytes(6_000_000)), "is longer than 5 MB: split it into its articles."),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_packed_file_that_cannot_be_unpacked_is_named(kind: str, tmp_path: Path) -> None:
+    content, reason = DAMAGED[kind]
+    (tmp_path / "a.txt.gz").write_bytes(content)
+    assert [problem.reason for problem in problems(tmp_path)] == [reason]
+
+
+def test_a_packed_file_is_not_unpacked_without_end() -> None:
+    packed = UnpackedFile(io.BytesIO(gzip.compress(b"ab\n" * 20)), most=30)
+    with pytest.raises(Unreadable, match="unpacks to more than"):
+        list(packed)
 
 
 def test_strings_that_keep_their_line_ends_are_read(tmp_path: Path) -> None:

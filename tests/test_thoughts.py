@@ -61,6 +61,19 @@ THINKERS = {
     "Harmony without its tokens": letters(f"analysis{THOUGHT}assistantfinal{ANSWER}"),
     "reasoning_content": apart("reasoning_content"),
     "reasoning": apart("reasoning"),
+    "reasoning_text": apart("reasoning_text"),
+    "told in words": letters(f"Here is my thought process: {THOUGHT}\n\nHere is my response: {ANSWER}"),
+    "byte order mark": Reply((b"\xef\xbb\xbf" + piece(ANSWER), end(), DONE)),
+    "text of plain completions": Reply((event(choices=[{"index": 0, "text": ANSWER, "finish_reason": "stop"}]), DONE)),
+    "JSON over several lines": Reply(
+        (
+            b'data: {"choices": [\ndata: {"index": 0, "delta": {"content":\n',
+            f"data: {json.dumps(ANSWER)}".encode(),
+            b"\ndata: }}]}\n\n",
+            end(),
+            DONE,
+        )
+    ),
     "reasoning_details": apart("reasoning_details", [{"type": "reasoning.text", "text": THOUGHT}]),
     "parts": Reply((delta(content=THINKING_PARTS), delta(content=[{"type": "text", "text": ANSWER}]), end(), DONE)),
     "JSON": whole({"content": f"<think>{THOUGHT}</think>{ANSWER}"}),
@@ -101,6 +114,17 @@ UNANSWERED = {
     "within a JSON body": (whole({"content": None, "reasoning_content": CALM}, reason="length"), SPENT),
     "without any tag": (letters(THOUGHT * 2, "length"), SPENT),
     "kept by the server": (Reply((piece(""), end("length"), DONE)), SPENT),
+    "a tool in place of an answer": (
+        Reply(
+            (
+                delta(tool_calls=[{"index": 0, "function": {"name": "search", "arguments": "{}"}}]),
+                end("tool_calls"),
+                DONE,
+            )
+        ),
+        "asked for a tool, of which it has none here",
+    ),
+    "a failure without words": (Reply((piece(""), end("error"), DONE)), "broke off before it wrote an answer"),
     "then no answer": (Reply((delta(reasoning=CALM), end(), DONE)), "only thought"),
     "in mid-sentence": (
         letters(f"<think>{CALM}</think>Hungary would not", "length"),

@@ -86,11 +86,29 @@ def test_greetings_may_be_joined(line: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "line", ["ty", "thx!", "hey, how are you?", "what can u do?", "bye", "q", "thank u so much", "ok thanks"]
+)
+def test_chat_words_are_no_question(line: str) -> None:
+    assert wants_help(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["nice", "exit polls", "help for Ukraine", "stop the war", "Great Britain", "ok", "please"]
+)
+def test_words_that_may_be_searched_for_are_no_chat_words(line: str) -> None:
+    assert not wants_help(line)
+
+
+@pytest.mark.parametrize(
     ("line", "subject"),
     [("tl;dr", ""), ("Summarise the article", ""), ("give me a summary of the newest article", ""), ("What's new?", ""),
      ("what happened today?", ""), ("What happened this week?", ""), ("what is the article about?", ""),
      ("summary of the Zell harbour strike", "Zell harbour strike"), ("Summarise Holt's speech", "Holt's speech"),
      ("give me a summary of the article about the bridge", "the bridge"),
+     ("tl;dr pls", ""), ("TLDR?", ""), ("sum it up", ""), ("give me the gist", ""), ("what's this about?", ""), ("any news?", ""),
+     ("latest news", ""), ("what did i miss", ""), ("gimme a quick recap plz", ""), ("any updates today?", ""),
+     ("can u summarise the budapest article in short", "budapest"), ("recap of the strike in a few words", "strike"),
+     ("news about the ferry", None), ("Any news from Zell?", None), ("What is in short supply?", None),
      ("What happened in Zell?", None), ("Is there a summary of the report?", None), ("What is new in the deal?", None)],
 )  # fmt: skip
 def test_a_summary_is_told_from_a_question(line: str, subject: str | None) -> None:
@@ -99,7 +117,10 @@ def test_a_summary_is_told_from_a_question(line: str, subject: str | None) -> No
 
 @pytest.mark.parametrize(
     ("line", "again"),
-    [("Are you sure?", True), ("source?", True), ("Says who?", True), ("where did you get that from?", True),
+    [("u sure?", True), ("r u sure", True), ("src?", True), ("source pls", True), ("what's your source?", True),
+     ("prove it", True),
+     ("how do you know that?", True), ("where's that from?", True), ("What is the source of the fire?", False),
+     ("Are you sure?", True), ("source?", True), ("Says who?", True), ("where did you get that from?", True),
      ("Source of the leak?", False), ("Is that bridge closed?", False)],
 )  # fmt: skip
 def test_a_doubt_is_told_from_a_question(line: str, again: bool) -> None:

@@ -53,7 +53,27 @@ def test_a_text_file_is_stored_with_its_sentences_whole() -> None:
     assert "The damage is put at 2.1 million euros, fire chief Dana Orr said on Friday." in draft.article.text
 
 
+DIVIDED_TEXTS = {
+    "The transport minis-\nter of Hyphia, Petra Lund, re-\nsigned on 30 August af-\nter the rail-\nway scandal.\n":
+    "The transport minister of Hyphia, Petra Lund, resigned on 30 August after the railway scandal.\n",
+    "The well-\nknown actor Jan Wolle-\nbaek sold\nhis mill.": "The well-known actor Jan Wollebaek sold his mill.",
+    "MILL SOLD\n\nThe mill was sold in Septem-\nber.\n\nOne.\nTwo.": "MILL SOLD\n\nThe mill was sold in September.\n\nOne.\nTwo.",
+    "Prices in pre-\nand post-war years": "Prices in pre-\nand post-war years",
+    "The vote -\nthe third -\nfailed.": "The vote -\nthe third -\nfailed.",
+    "Berlin-\nMunich\nLine": "Berlin-\nMunich\nLine",
+    "- minis-\n- ter": "- minis-\n- ter",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "whole"), DIVIDED_TEXTS.items())
+def test_words_divided_at_line_ends_are_whole_again(text: str, whole: str) -> None:
+    assert join_wrapped_lines(text) == whole
+
+
 @given(st.text("ab. \n-#", max_size=400))
 @settings(max_examples=200, deadline=None)
 def test_no_word_is_lost_or_moved(text: str) -> None:
-    assert join_wrapped_lines(text).split() == text.split()
+    joined = join_wrapped_lines(text)
+    assert "".join(joined.split()).replace("-", "") == "".join(text.split()).replace("-", "")
+    if "-" not in text:
+        assert joined.split() == text.split()

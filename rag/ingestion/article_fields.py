@@ -29,7 +29,8 @@ def in_order(words: str) -> tuple[str, ...]:
 
 FULL_TEXT = in_order("""
     text body articlebody bodytext content textcontent contenttext contenthtml articlecontent maintext fulltext articletext
-    article rawtext story
+    article rawtext story document pagecontent contentencoded selftext bodyhtml contentmarkdown markdown plaintext
+    paragraphs
 """)
 SUMMARY = in_order("description summary shortdescription excerpt abstract leadparagraph lead")
 """All that some exports have of an article."""
@@ -47,7 +48,7 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "published": in_order("""
         published date publishedat publisheddate publishedon publishedtime publishedutc datepublished publishdate publishtime
         publicationdate webpublicationdate firstpublished firstpublishedat datepublish pubdate datetime timestamp
-        publishedparsed seendate createdat
+        publishedparsed seendate createdat createdutc
     """),
     "updated": in_order("""
         updated updatedat updatedon modified modifiedat datemodified dateupdated lastmodified lastupdated modifiedtime updatedtime
@@ -57,7 +58,7 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "language": in_order("language lang"),
 }
 """Our field -> what trafilatura, NewsAPI, news-please, HuffPost, MultiHop-RAG, feedparser, JSON Feed, schema.org, WordPress,
-Guardian, New York Times, MongoDB and Obsidian's clipper call it."""
+Guardian, New York Times, MongoDB, Obsidian's clipper, data sets for summaries, LangChain and Reddit call it."""
 HEADLINE = ("title", "source", "author", "url", "published", "updated", "language")
 """The fields whose origins are kept, in the order in which they are shown."""
 MISSING_DATES = {"published": "a date", "updated": "the date of its change"}
@@ -66,6 +67,8 @@ INNER_NAMES = ("value", "text", "body", "content", "rendered", "main", "name", "
 """Where the words are in a value that is itself an object: NewsAPI's source, feedparser's content, WordPress's title."""
 DEEPEST = 3
 """Objects and lists in each other that are looked into; YAML can write a list that holds itself."""
+DATABASE_OWN = "_"
+"""What the names of fields begin with that a database adds: _index, _score, __v, _rev."""
 PLACEHOLDER = re.compile(r"\{\{.*\}\}|<%.*%>")
 """A template that was never filled in."""
 IGNORED_CHARACTERS = re.compile(r"[\W_]+")
@@ -124,7 +127,9 @@ def draft_of(
     )
     known = {"source": GUESSED} | dict(origins) if outlet else origins
     article = replace(article, origins={name: known.get(name, GIVEN) for name in HEADLINE if has_value(article, name)})
-    unknown = tuple(str(name) for name in written if plain_name(name) not in KNOWN_NAMES)
+    unknown = tuple(
+        str(name) for name in written if plain_name(name) not in KNOWN_NAMES and not str(name).startswith(DATABASE_OWN)
+    )
     return ArticleDraft(article, tuple(remarks), unknown)
 
 

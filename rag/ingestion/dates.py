@@ -10,7 +10,23 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
-BLANK = frozenset({"", "null", "none", "nan", "nat", "undefined", "unknown", "n/a", "~", "-", "0", "0000-00-00"})
+BLANK = frozenset(
+    {
+        "",
+        "null",
+        "none",
+        "nan",
+        "nat",
+        "undefined",
+        "unknown",
+        "n/a",
+        "~",
+        "-",
+        "0",
+        "0000-00-00",
+        "0000-00-00 00:00:00",
+    }
+)
 """What exports write where there is nothing, in lower case."""
 OLDEST_YEAR = 1600
 """Newspapers begin in 1605."""
@@ -34,6 +50,8 @@ DOTNET_DATE = re.compile(r"\\?/Date\((\d{8,19})(?:[+-]\d{4})?\)\\?/")
 PUBLISHED_ON = re.compile(r"(?:first )?(?:published|posted|publication date|date)\b(?: on| at)?\s*:?\s+", re.IGNORECASE)
 # Epoch time that went through a column of decimals.
 EXPONENT = re.compile(r"\d\.\d+e\+?\d{1,2}", re.IGNORECASE)
+# The end of a day, which ISO 8601 allows and Python before 3.14 does not read.
+END_OF_DAY = re.compile(r"(?<![\d:])24:00(?::00(?:\.0+)?)?(?![\d:])")
 UTC_NAME = re.compile(r"\s*\b(?:UTC|GMT)$", re.IGNORECASE)
 COMPACT = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
 UNITS_IN_A_SECOND = {9: 1, 10: 1, 12: 1e3, 13: 1e3, 15: 1e6, 16: 1e6, 18: 1e9, 19: 1e9}
@@ -58,7 +76,7 @@ def parse_published(value: object) -> datetime | None:
         moment = read_moment(value)
         # Far from any calendar's ends, whatever the zone.
         utc = moment.astimezone(UTC)
-    except (ValueError, TypeError, OverflowError, OSError):
+    except (ValueError, TypeError, KeyError, OverflowError, OSError):
         raise NoDate(f"the date {shown(value)}, which cannot be read: write it as YYYY-MM-DD") from None
     if utc > datetime.now(UTC) + timedelta(days=1):
         raise NoDate(f"the date {moment:%Y-%m-%d}, which lies in the future: correct it")
@@ -83,15 +101,17 @@ def unwrapped(value: object) -> object:
 
 
 def read_moment(value: object) -> datetime:
-    """Raises ValueError, TypeError, OverflowError or OSError."""
+    """Raises ValueError, TypeError, KeyError, OverflowError or OSError."""
     if isinstance(value, datetime):
         moment = value
     elif isinstance(value, date):
         moment = datetime.combine(value, time())
-    elif isinstance(value, list):
-        # feedparser's parsed times: year, month, day, hour, minute, second, ... in UTC.
-        year, month, day, hour, minute, second = (int(part) for part in value[:6])
+    elif isinstance(value, list) and len(value) >= 3:
+        # feedparser's parsed times: year, month, day, hour, minute, second, ... in UTC; or a day alone.
+        year, month, day, hour, minute, second = (int(part) for part in [*value[:6], 0, 0, 0][:6])
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    elif isinstance(value, Mapping):
+        moment = datetime(int(value["year"]), int(value["month"]), int(value["day"]), tzinfo=UTC)
     elif isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError
     else:
@@ -110,6 +130,8 @@ def written_moment(text: str) -> datetime:
         text = f"{float(text):.0f}"
     if DIGITS.fullmatch(text):
         return day_or_epoch(text)
+    if END_OF_DAY.search(text):
+        return written_moment(END_OF_DAY.sub("00:00", text)) + timedelta(days=1)
     if len(text) <= LONGEST and HAS_DIGIT.search(text):
         for reading in (iso_moment, numeric_moment, rfc_822_moment, worded_moment):
             with suppress(ValueError):

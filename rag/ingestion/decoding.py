@@ -7,17 +7,17 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rag.ingestion.old_encodings import WINDOWS, old_encoding_of
 from rag.text import SURROGATE
 
 if TYPE_CHECKING:
     from ftfy import TextFixerConfig
 
-WINDOWS = "cp1252"
+WESTERN = (WINDOWS, "latin-1")
+"""The old encodings that nearly every western text is in."""
 CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 MOST_CONTROLS = 0.05
 """Share of control bytes from which on a file is binary; text that a broken export put NULs into has fewer. A guess."""
-MOST_FOREIGN = 0.3
-"""Share of bytes over 127 up to which bytes are western European letters; Cyrillic or Greek text has over half. A guess."""
 UTF_16_ZEROS = 0.8
 """Share of zero bytes at every second place of UTF-16 without a byte order mark, for a text in Latin letters. A guess."""
 
@@ -34,25 +34,28 @@ class Unreadable(Exception):
 
 def decode(content: bytes) -> str:
     """The characters of a text file, whatever its encoding. Raises Unreadable."""
+    return decode_and_tell(content)[0]
+
+
+def decode_and_tell(content: bytes) -> tuple[str, tuple[str, ...]]:
+    """The same, and the end of a sentence that says so where the encoding was guessed by its letters. Raises Unreadable."""
     encoding = encoding_of(content)
     if encoding is None:
         raise Unreadable("is binary, or text in an encoding that is not recognised: save it as UTF-8.")
-    return content.decode(encoding)
+    guessed = encoding not in WESTERN and not encoding.startswith("utf")
+    remark = f"was read as {encoding}, a guess by its letters: save it as UTF-8 if any of them are wrong."
+    return content.decode(encoding), (remark,) if guessed else ()
 
 
 def encoding_of(content: bytes) -> str | None:
-    """UTF-8 or UTF-16, with or without a byte order mark, else the old western ones; None for binary and all others."""
+    """UTF-8 or UTF-16, with or without a byte order mark, else what old_encodings.py finds; None for binary and all others."""
     if wide := wide_encoding_of(content):
         return wide if decodes(content, wide) else None
     if len(CONTROLS.findall(content)) > MOST_CONTROLS * len(content):
         return None
     if decodes(content, "utf-8"):
         return "utf-8-sig"
-    foreign = sum(byte > 127 for byte in content)
-    if b"\x00" in content or foreign > MOST_FOREIGN * len(content):
-        return None
-    # Windows-1252 is Latin-1 with quotation marks and dashes where Latin-1 has control characters.
-    return WINDOWS if decodes(content, WINDOWS) else "latin-1"
+    return None if b"\x00" in content else old_encoding_of(content)
 
 
 def wide_encoding_of(content: bytes) -> str:

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from rag.ingestion.article_fields import KNOWN_NAMES, plain_name
 from rag.ingestion.dates import NoDate, parse_published
 
-YAML = re.compile(r"\A\s*---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+YAML = re.compile(
+    r"\A(?:\s|<!--.{0,1000}?-->)*---[ \t]*(?:ya?ml)?[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL
+)
 TOML = re.compile(r"\A\s*\+\+\+[ \t]*\n(.*?\n)?\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
 NAMED_LINE = re.compile(r"^([A-Za-z][\w .-]{0,40}?):(?:[ \t]+(.*))?$", re.MULTILINE)
+JSON_RULES = re.compile(r"\A\s*;;;[ \t]*\n(\{.*?\})\s*\n;;;[ \t]*(?=\n)", re.DOTALL)
+COMMENT = re.compile(r"\s+#\s.*\Z")
 LEAST_NAMED_LINES = 2
 """A single line is not enough: "Title: the word is older than the boxing ring"."""
 DATE_LINE = re.compile(r"\A\s*date\b:?[ \t]+([^\n]*)(?:\n|\Z)", re.IGNORECASE)
@@ -54,7 +58,7 @@ def yaml_head(text: str) -> Headed | None:
 
 def named_lines(written: str) -> dict[str, object]:
     """`name: value` lines as they stand, for what only looks like YAML: `title: Theatre sold: actor buys`."""
-    return {name: (value or "").strip().strip("\"'") for name, value in NAMED_LINE.findall(written)}
+    return {name: COMMENT.sub("", value or "").strip().strip("\"'") for name, value in NAMED_LINE.findall(written)}
 
 
 def toml_head(text: str) -> Headed | None:
@@ -71,8 +75,8 @@ def toml_head(text: str) -> Headed | None:
 
 
 def json_head(text: str) -> Headed | None:
-    """Hugo's third kind: an object, then the text."""
-    begun = text.lstrip()
+    """Hugo's third kind: an object, then the text; others put it between rules (;;;)."""
+    begun = JSON_RULES.sub(r"\1", text, count=1).lstrip()
     if not begun.startswith("{"):
         return None
     try:
@@ -84,8 +88,8 @@ def json_head(text: str) -> Headed | None:
 
 
 def lines_head(text: str) -> Headed | None:
-    """MultiMarkdown's kind: `Title: ...` and other named lines without any rule, a blank line, then the text."""
-    written, blank, body = text.lstrip().partition("\n\n")
+    """MultiMarkdown's kind: named lines (`Title: ...`) without a rule, or with one that never ends, a blank line, the text."""
+    written, blank, body = text.lstrip().removeprefix("---\n").lstrip().partition("\n\n")
     lines = written.split("\n")
     if not blank or len(lines) < LEAST_NAMED_LINES or not body.strip():
         return None

@@ -1,20 +1,26 @@
 """Recognise copies of one text, rewritten ones too: they form a duplicate group, which is one piece of evidence.
 
 MinHash (rensa) finds candidates by their pairs of words. Each is then compared sentence by sentence: a copy may be cut,
-reordered and reworded, but most of the shorter text has a counterpart in the longer one, and no counterpart has other numbers.
+reordered and reworded, but most of the shorter text has a counterpart in the longer one, and no counterpart has other numbers
+or another name in the same place.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.language import english_words
 from rag.sentences import sentence_spans
-from rag.verification.quantities import TENS, UNITS
+from rag.text import word_set
+from rag.verification.quantities import ORDINALS, TENS, UNITS
 from vectorstore.stems import WORD
 
 BANDING = "2"
@@ -37,8 +43,33 @@ MAX_KEPT_APART = 20_000
 """Characters of a text that is kept taken apart, which then takes some 60 bytes a character."""
 MAX_PAIRS = 1_000_000
 """Pairs of sentences that are compared at once, some 30 MB."""
-NUMBER_WORDS = {word: str(number) for word, number in (UNITS | TENS).items() if number > 1}
-""" "one" is more often a pronoun."""
+NUMBER_WORDS = {word: str(number) for word, number in (UNITS | TENS).items() if number > 1} | {
+    word: "3rd" if number == 3 else f"{number}th" for word, number in ORDINALS.items() if number > 2
+}
+""" "one" is more often a pronoun, "first" an adverb and "second" a measure."""
+OTHERWISE_ALIKE = 0.6
+"""Jaccard similarity of words that are no names from which two sentences tell the same of different names. A guess: of a sentence
+with a third of its words replaced, as the measurement rewords them, .54 are left."""
+MAX_NAME_WORDS = 3
+"""Words of a name that stands in another's place; more are another sentence."""
+BEFORE_NAMES = word_set("""
+    mr mrs ms miss dr prof professor sir dame lord lady president vice prime minister premier chancellor king queen prince
+    princess pope bishop senator governor mayor judge general captain coach chief sheikh ayatollah secretary
+""")
+"""What an agency's customers put before a name in place of a first name: "President Putin", "Vladimir Putin"."""
+DAYS_AND_MONTHS = word_set("""
+    monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
+    october november december jan feb mar apr jun jul aug sep sept oct nov dec
+""")
+"""Capitals that are no names: of two papers one prints a day later."""
+MAX_INITIALS = 2
+SHORTEST_VARIANT = 4
+"""Letters of a name from which on it may be spelled in two ways: Tom and Tim are two."""
+SAME_SOUND = str.maketrans("cqzv", "kksf")
+SILENT = re.compile(r"[aeiouyhw]")
+DOUBLED = re.compile(r"(.)\1+")
+
+Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +82,44 @@ class GroupedText:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence's words in lower case without its numbers, its numbers, and how many words it has."""
+    """A sentence's words in lower case without its numbers, its numbers, its names, and all of its words in their order."""
 
     words: frozenset[str]
     numbers: frozenset[str]
-    length: int
+    names: frozenset[str]
+    in_order: tuple[str, ...]
 
     @classmethod
     def of(cls, text: str) -> "Sentence":
-        words = WORD.findall(text.lower())
+        written = WORD.findall(text)
+        words = [word.lower() for word in written]
         numbers = {NUMBER_WORDS.get(word, word) for word in words if word in NUMBER_WORDS or word[0].isdigit()}
-        return cls(frozenset(words) - numbers - NUMBER_WORDS.keys(), frozenset(numbers), len(words))
+        names = {word for word, shown in zip(words, written, strict=True) if shown[0].isupper()} - DAYS_AND_MONTHS
+        if written and written[0][0].isupper() and words[0] in english_words():
+            names.discard(words[0])
+        plain = frozenset(words) - numbers - NUMBER_WORDS.keys()
+        return cls(plain, frozenset(numbers), frozenset(names) & plain, tuple(words))
+
+    @property
+    def length(self) -> int:
+        return len(self.in_order)
 
     def conflicts_with(self, other: "Sentence") -> bool:
         """True where each has a number that the other has not: "14 dead" and "19 dead" are two reports."""
         return bool(self.numbers - other.numbers and other.numbers - self.numbers)
+
+    def names_another_than(self, other: "Sentence", ours: Collection[str], theirs: Collection[str]) -> bool:
+        """True where the sentences are alike but for a name in the same place that the other's text has nowhere.
+
+        ours, theirs: every name of the two texts.
+        """
+        own, others = self.names.difference(theirs), other.names.difference(ours)
+        if not own or not others:
+            return False
+        plain, other_plain = self.words - self.names, other.words - other.names
+        if len(plain & other_plain) < OTHERWISE_ALIKE * len(plain | other_plain):
+            return False
+        return any(is_other_name(one, two, own, others, after) for one, two, after in replaced(self, other))
 
 
 @dataclass(frozen=True)
@@ -88,6 +142,10 @@ class ComparedText:
     def length(self) -> int:
         """How many words it has."""
         return sum(sentence.length for sentence in self.sentences)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(name for sentence in self.sentences for name in sentence.names)
 
     @cached_property
     def word_counts(self) -> NDArray[np.intp]:
@@ -116,12 +174,12 @@ class ComparedText:
     def similarity(self, other: "ComparedText") -> float | None:
         """Share of the shorter text that the longer one has, too; 0 where they are no copies.
 
-        None where they tell the same with different numbers: neither may stand for the other.
+        None where they tell the same with different numbers or names: neither may stand for the other.
         """
         shorter, longer = sorted((self, other), key=lambda compared: compared.length)
         common = 0
         for sentence, found in shorter.counterparts(longer):
-            if is_conflict(sentence, found):
+            if is_conflict(sentence, found, shorter.names, longer.names):
                 return None
             common += sentence.length
         of_shorter, of_longer = common / max(shorter.length, 1), common / max(longer.length, 1)
@@ -129,8 +187,9 @@ class ComparedText:
         return of_shorter if is_copy else 0.0
 
     def agrees_with(self, other: "ComparedText") -> bool:
-        """True unless they give different numbers for the same."""
-        return not any(is_conflict(sentence, found) for sentence, found in self.counterparts(other))
+        """True unless they give different numbers or names for the same."""
+        pairs = self.counterparts(other)
+        return not any(is_conflict(sentence, found, self.names, other.names) for sentence, found in pairs)
 
 
 @dataclass(frozen=True)
@@ -178,9 +237,53 @@ def kept_apart(text: str) -> ComparedText:
     return ComparedText(text)
 
 
-def is_conflict(sentence: Sentence, counterparts: Sequence[Sentence]) -> bool:
-    """True if each of the best counterparts has other numbers."""
-    return all(sentence.conflicts_with(one) for one in counterparts)
+def is_conflict(
+    sentence: Sentence, counterparts: Sequence[Sentence], ours: Collection[str], theirs: Collection[str]
+) -> bool:
+    """True if each of the best counterparts has other numbers, or another name in the same place; see names_another_than."""
+    return all(sentence.conflicts_with(one) or sentence.names_another_than(one, ours, theirs) for one in counterparts)
+
+
+def replaced(sentence: Sentence, other: Sentence) -> Iterator[tuple[Words, Words, str]]:
+    """What stands in the place of what in two sentences, and the word that both go on with, "" at the end."""
+    matcher = SequenceMatcher(None, sentence.in_order, other.in_order, autojunk=False)
+    for change, start, end, other_start, other_end in matcher.get_opcodes():
+        if change == "replace":
+            after = sentence.in_order[end] if end < len(sentence.in_order) else ""
+            yield sentence.in_order[start:end], other.in_order[other_start:other_end], after
+
+
+def is_other_name(one: Words, two: Words, own: frozenset[str], others: frozenset[str], after: str) -> bool:
+    """True if two runs of words in the same place are names of different bearers.
+
+    own, others: names that only one of the two texts has. after: what follows, which may be the rest of both names.
+    """
+    if max(len(one), len(two)) > MAX_NAME_WORDS or not own.issuperset(one) or not others.issuperset(two):
+        return False
+    if after in BEFORE_NAMES or not BEFORE_NAMES.isdisjoint((*one, *two)) or is_initials(one) != is_initials(two):
+        return False
+    return not any(is_variant(a, b) for a in one for b in two)
+
+
+def is_initials(words: Words) -> bool:
+    """True for "U.S." and "EU", which another paper spells out."""
+    return max(map(len, words)) <= MAX_INITIALS
+
+
+def is_variant(name: str, other: str) -> bool:
+    """True for spellings of one name: Kyiv and Kiev, Zelenskyy and Zelensky; and for Hungary and Hungarian."""
+    sounds, other_sounds = consonants(name), consonants(other)
+    # Katar and Qatar are one, Kell and Qell are two.
+    shortest = SHORTEST_VARIANT + (name[0] != other[0])
+    if min(len(name), len(other)) < shortest or not sounds or not other_sounds:
+        return False
+    return sounds == other_sounds or (name[:4] == other[:4] and sounds[:3] == other_sounds[:3])
+
+
+def consonants(name: str) -> str:
+    """What stays of a name however it is transliterated: its consonants, none doubled, without accents."""
+    letters = unicodedata.normalize("NFKD", name).translate(SAME_SOUND)
+    return DOUBLED.sub(r"\1", SILENT.sub("", "".join(filter(str.isalpha, letters))))
 
 
 def shingles(text: str) -> frozenset[str]:

@@ -4,14 +4,16 @@ What cannot be read is yielded as an ArticleProblem naming the file (and line), 
 reading goes on. Which bytes, names and dates are understood: decoding.py, article_fields.py, dates.py.
 """
 
+import gzip
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from rag.ingestion.article_fields import ArticleDraft, draft_of
-from rag.ingestion.decoding import Unreadable, decode
+from rag.ingestion.decoding import Unreadable, decode_and_tell
 from rag.ingestion.document import DocumentFields
 from rag.ingestion.documents import DOCUMENT_SUFFIXES, PAGE_SUFFIXES, Documents
 from rag.ingestion.front_matter import read_head
@@ -23,6 +25,10 @@ TEXT_SUFFIXES = (".txt", ".md", ".markdown")
 RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 """Files that hold many articles, which name themselves."""
 SUFFIXES = TEXT_SUFFIXES + RECORD_SUFFIXES + DOCUMENT_SUFFIXES
+PACKED = ".gz"
+"""At the end of the name of any of these."""
+MAX_UNPACKED = 2_000_000_000
+"""Bytes that one packed file is unpacked to: a thousand times what the largest newspapers print in a month. A guess."""
 MAX_BYTES = 5_000_000
 """Largest text or page of a single article. Larger ones are reported: no newspaper prints them."""
 MAX_FILE_BYTES = 50_000_000
@@ -76,7 +82,7 @@ def read_paths(paths: Sequence[Path], library: str = SHARED_LIBRARY) -> ReadResu
         for path in paths:
             if path.is_dir():
                 yield from read_folder(path, library, documents)
-            elif path.suffix.lower() in SUFFIXES or not path.exists():
+            elif suffix_of(path.name) in SUFFIXES or not path.exists():
                 yield from read_file(path, f"{path.resolve().parent.name}/{path.name}", library, documents)
             else:
                 yield ArticleProblem(
@@ -118,9 +124,18 @@ def kind_left_out(path: Path) -> str:
         return "hidden file"
     if not path.is_file():
         return "broken link" if path.is_symlink() else "device"
-    if path.suffix.lower() in SUFFIXES:
+    if suffix_of(path.name) in SUFFIXES:
         return ""
     return f"{path.suffix.lower()} file" if path.suffix else "suffixless file"
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a file's name that says how it is read: ".txt" of "a.TXT.gz"."""
+    return os.path.splitext(unpacked_name(name))[1].lower()
+
+
+def unpacked_name(name: str) -> str:
+    return name[: -len(PACKED)] if name.lower().endswith(PACKED) else name
 
 
 def path_text(path: Path) -> str:
@@ -149,9 +164,34 @@ def read_file(path: Path, name: str, library: str, documents: Documents) -> Read
     place, name = path_text(path), path_text(Path(name))
     try:
         with path.open("rb") as file:
-            yield from read_open_file(file, name, library, path_text(path.resolve()), place, documents)
+            unpacked = unpacked_name(name)
+            content = file if unpacked == name else cast("BinaryIO", UnpackedFile(file))
+            yield from read_open_file(content, unpacked, library, path_text(path.resolve()), place, documents)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        yield ArticleProblem(place, "is no gzip file, or a damaged one: pack it again.")
+    except Unreadable as error:
+        yield ArticleProblem(place, str(error))
     except OSError as error:
         yield ArticleProblem(place, f"cannot be read ({error.strerror}).")
+
+
+class UnpackedFile(gzip.GzipFile):
+    """A packed file that is read unpacked, up to so many bytes. Raises Unreadable beyond them."""
+
+    def __init__(self, fileobj: BinaryIO, most: int = MAX_UNPACKED) -> None:
+        super().__init__(fileobj=fileobj)
+        self.most = most
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self.within_bounds(super().read(size))
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self.within_bounds(super().readline(size))
+
+    def within_bounds(self, content: bytes) -> bytes:
+        if self.tell() > self.most:
+            raise Unreadable(f"unpacks to more than {self.most:,} bytes: divide it.")
+        return content
 
 
 def read_open_file(
@@ -189,9 +229,10 @@ def read_records(file: BinaryIO, name: str, library: str, origin: str, place: st
 
 def text_draft(content: bytes, name: str, library: str) -> ArticleDraft:
     """A text or Markdown file: what its head says, and the body as it is written."""
-    head = read_head(decode(content))
+    text, guessed = decode_and_tell(content)
+    head = read_head(text)
     draft = draft_of({"id": name, **head.fields, "text": join_wrapped_lines(head.body)}, library, own_id=name)
-    return ArticleDraft(draft.article, head.remarks + draft.remarks, draft.unknown_fields)
+    return ArticleDraft(draft.article, guessed + head.remarks + draft.remarks, draft.unknown_fields)
 
 
 def document_draft(document: DocumentFields, name: str, library: str) -> ArticleDraft:

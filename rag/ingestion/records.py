@@ -17,11 +17,25 @@ MAX_DOCUMENT_BYTES = 200_000_000
 """Largest file that has to be read as a whole, about a gigabyte in memory. A guess."""
 HEAD_BYTES_OF_RECORDS = 65_536
 ENVELOPES = in_order(
-    "articles items results entries posts stories news documents docs rows records hits data response feed"
+    "articles items results entries posts stories news documents docs rows records hits data children response feed"
 )
 """What the list of articles is called where an object is wrapped around it."""
-INNER_RECORDS = in_order("_source fields attributes")
-"""Where most fields of an article stand in an object of their own: Elasticsearch's, the Guardian's, JSON:API's."""
+SEARCH_HIT = "_source"
+INNER_RECORDS = (SEARCH_HIT, "fields", "attributes", "data")
+"""Where most fields of an article stand in an object of their own: Elasticsearch's, the Guardian's, JSON:API's, Reddit's."""
+BESIDE_THE_TEXT = in_order("metadata meta extra_info")
+"""Where LangChain, Haystack and LlamaIndex keep all fields but the text."""
+BULK_ACTIONS = in_order("index create update")
+"""What stands alone in the line before a record in a file for Elasticsearch's bulk interface."""
+SCRIPT_HEAD = re.compile(
+    r"\s*(?:\)\]\}'?,?|(?:while|for)\s*\([^()]{0,10}\);|(?:/\*\*/)?\s*[\w.$]{1,80}\s*\("
+    r"|(?:var |let |const )?[\w.$\[\]\"']{1,80}\s*=)\s*(?=[\[{])"
+)
+"""What stands before JSON that is a script: `callback(` of JSONP, `window.articles =`, Google's `)]}'`."""
+SCRIPT_END = re.compile(r"[\s);]+\Z")
+COMMENT_LINE = (b"//", b"#")
+SEPARATOR_LINE = re.compile(r"\s*\"?sep=([,;\t|])\"?\r?\n", re.IGNORECASE)
+"""What Excel writes above the names."""
 TRAILING_COMMA = re.compile(r",\s*([}\]])\s*\Z")
 BETWEEN_VALUES = re.compile(r"[\s,\x1e\ufeff]*")
 """What stands between the values of a text that has several: nothing, commas, the separators of RFC 7464."""
@@ -60,7 +74,7 @@ def head_of(file: BinaryIO) -> bytes:
 
 def is_document(head: bytes) -> bool:
     """True if a file begins with an array, or with an object that its first line does not end."""
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = bare_json(head.decode("latin-1").removeprefix("\xef\xbb\xbf").lstrip()).encode("latin-1")
     if start.startswith(b"["):
         return True
     first, newline, _ = start.partition(b"\n")
@@ -70,7 +84,7 @@ def is_document(head: bytes) -> bool:
 def document(file: BinaryIO) -> list[object] | None:
     """The values of a file that is JSON as a whole: one, or several after each other, as jq writes them; None for others."""
     try:
-        return values_in(decode(whole(file)))
+        return values_in(bare_json(decode(whole(file))))
     except (ValueError, RecursionError, Unreadable):
         return None
 
@@ -95,6 +109,7 @@ def whole(file: BinaryIO) -> bytes:
 
 def line_records(file: BinaryIO) -> Iterator[Record]:
     """The articles of each line; a line in error is named and the next one read."""
+    given: dict[str, object] = {}
     for number in count(1):
         line = file.readline(MAX_LINE_BYTES + 1)
         if not line:
@@ -102,20 +117,47 @@ def line_records(file: BinaryIO) -> Iterator[Record]:
         if len(line) > MAX_LINE_BYTES:
             skip_line(file)
             yield number, Unreadable(f"is longer than {MAX_LINE_BYTES // 1_000_000} MB.")
-        elif line.strip():
+        elif line.strip() and not line.lstrip().startswith(COMMENT_LINE):
             try:
-                yield from ((number, found) for value in json_line(line) for found in objects_in(value))
+                values = json_line(line)
             except Unreadable as error:
                 yield number, error
+                continue
+            if (announced := bulk_action(values)) is not None:
+                given = announced
+                continue
+            yield from ((number, with_id(found, given)) for value in values for found in objects_in(value))
+            given = {}
 
 
 def json_line(line: bytes) -> list[object]:
     """One line's value, or its values after each other. Raises Unreadable."""
-    text = TRAILING_COMMA.sub(r"\1", decode(line).strip().lstrip("\ufeff").rstrip(","))
+    text = TRAILING_COMMA.sub(r"\1", bare_json(decode(line).strip().lstrip("\ufeff").rstrip(",")))
     try:
         return values_in(text)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"is not JSON ({error}).") from None
+
+
+def bare_json(text: str) -> str:
+    """The JSON of a text that is a script around it; other texts as they are."""
+    head = SCRIPT_HEAD.match(text)
+    return SCRIPT_END.sub("", text[head.end() :]) if head else text
+
+
+def bulk_action(values: list[object]) -> dict[str, object] | None:
+    """The id that a line of Elasticsearch's bulk interface gives to the next one, {} for none; None for other lines."""
+    if len(values) != 1 or not isinstance(values[0], dict) or len(values[0]) != 1:
+        return None
+    ((name, about),) = values[0].items()
+    if name not in BULK_ACTIONS or not isinstance(about, dict) or not all(key.startswith("_") for key in about):
+        return None
+    return {"_id": about["_id"]} if "_id" in about else {}
+
+
+def with_id(record: dict[str, object] | Unreadable, given: dict[str, object]) -> dict[str, object] | Unreadable:
+    """The record with the id that the line before gave it, unless it has one of its own."""
+    return record if isinstance(record, Unreadable) else {**given, **record}
 
 
 def skip_line(file: BinaryIO) -> None:
@@ -125,8 +167,10 @@ def skip_line(file: BinaryIO) -> None:
 
 
 def objects_in(value: object) -> Iterator[dict[str, object] | Unreadable]:
-    """The records of a JSON value: itself, the members of an array, or those in the envelope of a news interface."""
-    if isinstance(value, list) and value:
+    """The records of a JSON value: itself, the members of an array, those in an envelope, or the rows of a table."""
+    if rows := table_rows(value):
+        yield from rows
+    elif isinstance(value, list) and value:
         for member in value:
             yield with_inner_record(member) if isinstance(member, dict) else not_an_object()
     elif isinstance(value, dict) and not has_field(value, FULL_TEXT) and (inside := enveloped(value)) is not None:
@@ -139,6 +183,32 @@ def objects_in(value: object) -> Iterator[dict[str, object] | Unreadable]:
         yield not_an_object()
 
 
+def table_rows(value: object) -> list[dict[str, object]]:
+    """The rows of a table that pandas wrote by columns, in either of its forms, or under a list of names; [] for others."""
+    if isinstance(value, dict) and isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
+        value = [value["columns"], *value["data"]]
+    if isinstance(value, list):
+        names, *rows = value or [None]
+        if not isinstance(names, list) or not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+            return []
+        named = [dict(zip(map(str, names), row, strict=True)) for row in rows]
+    elif isinstance(value, dict) and len(value) > 1:
+        columns = {name: columns_values(column) for name, column in value.items()}
+        if not all(columns.values()) or len({tuple(column) for column in columns.values()}) != 1:
+            return []
+        named = [{name: column[row] for name, column in columns.items()} for row in next(iter(columns.values()))]
+    else:
+        return []
+    return named if all(has_field(row, FIELD_NAMES["text"]) for row in named) else []
+
+
+def columns_values(column: object) -> dict[str, object]:
+    """The values of a column by their rows; {} for what is no column."""
+    if isinstance(column, list):
+        return {str(row): cell for row, cell in enumerate(column)}
+    return column if isinstance(column, dict) and all(str(row).isdigit() for row in column) else {}
+
+
 def named_records(value: dict[str, object]) -> list[dict[str, object]]:
     """The records of an object that is nothing but records by their ids, as pandas writes an index; [] for others."""
     members = [{"id": name, **member} for name, member in value.items() if isinstance(member, dict)]
@@ -146,13 +216,16 @@ def named_records(value: dict[str, object]) -> list[dict[str, object]]:
 
 
 def with_inner_record(value: dict[str, object]) -> dict[str, object]:
-    """The record with the fields of the object within it that has its text, which count before those around it."""
-    if has_field(value, FIELD_NAMES["text"]):
-        return value
+    """The record with the fields of the objects within it; those of one that has the text count before those around it."""
+    if has_field(value, FULL_TEXT) or (has_field(value, FIELD_NAMES["text"]) and SEARCH_HIT not in value):
+        beside = [inner for name in BESIDE_THE_TEXT if isinstance(inner := value.get(name), dict)]
+        return {**beside[0], **{key: own for key, own in value.items() if own is not beside[0]}} if beside else value
     for name in INNER_RECORDS:
         inner = value.get(name)
         if isinstance(inner, dict) and has_field(inner, FIELD_NAMES["text"]):
-            return {**{key: own for key, own in value.items() if key != name}, **inner}
+            # What stands beside a search's hit is the search's, but for the id.
+            kept = {key: own for key, own in value.items() if key != name and (name != SEARCH_HIT or key == "_id")}
+            return {**kept, **inner}
     return value
 
 
@@ -168,10 +241,13 @@ def not_an_object() -> Unreadable:
 def csv_records(file: BinaryIO) -> Iterator[Record]:
     """Rows under a line of names, separated by commas, semicolons, tabs or bars. Raises Unreadable."""
     text = decode(whole(file)).lstrip("\ufeff")
+    separator = SEPARATOR_LINE.match(text)
+    text = text[separator.end() :] if separator else text
     header = text.lstrip().partition("\n")[0]
     # A limit of the csv module for all of the process; its own, 131,072, is shorter than long articles.
     csv.field_size_limit(MAX_LINE_BYTES)
-    rows = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=max(DELIMITERS, key=header.count))
+    delimiter = separator[1] if separator else max(DELIMITERS, key=header.count)
+    rows = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=delimiter)
     try:
         names = [name.strip() for name in next(rows, [])]
         if not has_field(dict.fromkeys(names), FIELD_NAMES["text"]):

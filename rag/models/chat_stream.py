@@ -7,7 +7,19 @@ from dataclasses import dataclass, replace
 
 LINE_END = re.compile(rb"\r\n|\n|\r(?=.)", re.DOTALL)
 MOST_BYTES_OF_A_LINE = 4_000_000
-THOUGHT_FIELDS = ("reasoning_content", "reasoning", "reasoning_details", "thinking", "thought", "thoughts")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+WEB_PAGE = "web page"
+"""The code of a complaint that is none of the API's, but a page for browsers."""
+CALL_FIELDS = ("tool_calls", "function_call")
+THOUGHT_FIELDS = (
+    "reasoning_content",
+    "reasoning",
+    "reasoning_text",
+    "reasoning_details",
+    "thinking",
+    "thought",
+    "thoughts",
+)
 THOUGHT_PARTS = ("thinking", "reasoning", "thought", "redacted_thinking", "reasoning_text", "summary")
 
 
@@ -27,11 +39,15 @@ class ServerComplaint(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChatPiece:
-    """What one frame adds. reason: why the model stopped, once it has; tokens where the server counts them."""
+    """What one frame adds. reason: why the model stopped, once it has; tokens where the server counts them.
+
+    called: it asks for a tool, of which it was given none.
+    """
 
     text: str = ""
     thought: bool = False
     refusal: str = ""
+    called: bool = False
     reason: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -45,6 +61,7 @@ class ChatPiece:
         """This piece, with the reason and the counts of an earlier one where it names none."""
         return replace(
             self,
+            called=self.called or earlier.called,
             reason=self.reason or earlier.reason,
             prompt_tokens=earlier.prompt_tokens if self.prompt_tokens is None else self.prompt_tokens,
             completion_tokens=earlier.completion_tokens if self.completion_tokens is None else self.completion_tokens,
@@ -53,18 +70,45 @@ class ChatPiece:
 
 async def read_pieces(body: AsyncIterable[bytes]) -> AsyncGenerator[ChatPiece, None]:
     """The pieces of a reply. Raises ServerComplaint, ValueError on what is no chat completion."""
+    begun = ""
     async for data in read_data(body):
         if data.startswith("[DONE]"):
-            return
-        yield piece_of(json.loads(data))
+            break
+        frame, begun = frame_of(data, begun)
+        if frame is not None:
+            yield piece_of(frame)
+    if begun:
+        raise ValueError("JSON that does not end")
+
+
+def frame_of(data: str, begun: str) -> tuple[object, str]:
+    """The frame that a line of data ends, or None and what has begun: JSON may go over several lines. Raises ValueError."""
+    try:
+        frame = json.loads(data)
+    except ValueError:
+        frame = None
+    if begun and isinstance(frame, Mapping) and "choices" in frame:
+        raise ValueError("JSON that does not end")
+    if not begun and frame is not None:
+        return frame, ""
+    begun = f"{begun}\n{data}".lstrip()
+    if len(begun) > MOST_BYTES_OF_A_LINE or not begun.startswith(("{", "[")):
+        raise ValueError("no JSON")
+    try:
+        return json.loads(begun), ""
+    except ValueError:
+        return None, begun
 
 
 async def read_data(body: AsyncIterable[bytes]) -> AsyncGenerator[str, None]:
     """The data of each event; a body that is one JSON value comes whole, whatever it calls itself."""
     rest = b""
     whole: bytes | None = b""  # None once the body is known to be an event stream.
+    first = True
     async for received in body:
         rest += received
+        if first and len(rest) >= len(BYTE_ORDER_MARK):
+            rest, first = rest.removeprefix(BYTE_ORDER_MARK), False
         if whole is not None and (whole or rest).lstrip()[:1] in (b"{", b"["):
             whole, rest = whole + rest, b""
             if len(whole) > MOST_BYTES_OF_A_LINE:
@@ -100,17 +144,28 @@ def piece_of(frame: object) -> ChatPiece:
         raise complaint_of(None, frame)
     usage = frame.get("usage")
     tokens = usage if isinstance(usage, Mapping) else {}
-    text, thought, refusal, reason = "", False, "", ""
+    text, thought, refusal, called, reason = "", False, "", False, ""
     for choice in mappings(frame.get("choices")):
+        if choice.get("error"):
+            raise complaint_of(None, choice)
         said = next((part for part in (choice.get("delta"), choice.get("message")) if isinstance(part, Mapping)), {})
         for part, is_thought in parts_of(said.get("content")):
             thought |= is_thought
             text += "" if is_thought else part
         thought |= any(said.get(field) for field in THOUGHT_FIELDS)
+        # Servers of plain completions put the text here.
+        text += "" if said else as_text(choice.get("text"))
+        called |= any(said.get(field) for field in CALL_FIELDS)
         refusal += as_text(said.get("refusal"))
         reason = as_text(choice.get("finish_reason")) or reason
     return ChatPiece(
-        text, thought, refusal, reason, as_count(tokens.get("prompt_tokens")), as_count(tokens.get("completion_tokens"))
+        text,
+        thought,
+        refusal,
+        called,
+        reason,
+        as_count(tokens.get("prompt_tokens")),
+        as_count(tokens.get("completion_tokens")),
     )
 
 
@@ -157,6 +212,8 @@ def complaint_of(status: int | None, body: object) -> ServerComplaint:
     if status is None and isinstance(code, int) and 400 <= code < 600:
         status = code
     words = " ".join(str(fields[name]) for name in ("code", "type", "param") if fields.get(name) is not None)
+    if isinstance(body, str) and body.lstrip().startswith("<"):
+        words = WEB_PAGE
     return ServerComplaint(status, words, said_in(body))
 
 

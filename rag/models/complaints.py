@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-from rag.models.chat_stream import ServerComplaint
+from rag.models.chat_stream import WEB_PAGE, ServerComplaint
 from rag.models.server import KEY_SETTING, Proxy, Server
 from rag.text import clean_line
 
@@ -81,6 +81,11 @@ def explain_complaint(complaint: ServerComplaint, server: Server, proxy: Proxy |
     everything = f"{complaint.code} {words}"
     if status == 407:
         return f"The proxy {proxy or 'of the environment'} wants a name and a password: write them into its address."
+    if status == 403 and complaint.code == WEB_PAGE:
+        return (
+            f"{who} refused the request with a web page, as firewalls and proxies do, not model servers: see whether "
+            f"something stands before it, or set another {server.url_setting}."
+        )
     if status == 401 or (status == 403 and not words):
         unset = "" if server.api_key else ", as none is set"
         return f"{who} refused the key{unset}: set {KEY_SETTING} to one that it takes."
@@ -91,9 +96,9 @@ def explain_complaint(complaint: ServerComplaint, server: Server, proxy: Proxy |
     if "insufficient_quota" in everything or status == 402:
         return f"{who} says that the account is out of credit{said}: add some, or set another {server.url_setting}."
     if status == 429:
-        when = f"{complaint.retry_after:.0f} s" if complaint.retry_after else "a while"
+        when = wait_words(complaint.retry_after) if complaint.retry_after else "a while"
         return f"{who} gets too many requests{said}: try again in {when}."
-    if is_too_long(complaint):
+    if status == 413 or is_too_long(complaint):
         return (
             f"The prompt is longer than {server.model!r} can read{said}: lower DATELINE_MODEL_CONTEXT_TOKENS to what the "
             "server was started with, or DATELINE_HITS."
@@ -128,6 +133,14 @@ def explain_complaint(complaint: ServerComplaint, server: Server, proxy: Proxy |
     if status >= 500:
         return f"{who} failed with status {status}{said}: try again in a while, or see its log."
     return f"{who} broke off with an error{said}: try again, or see its log."
+
+
+def wait_words(seconds: float) -> str:
+    """A wait in the unit in which it is short."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def no_such_path(server: Server, said: str) -> str:

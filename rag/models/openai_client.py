@@ -42,7 +42,8 @@ CHARACTERS_PER_TOKEN = 8
 RAISE_TOKENS = "raise DATELINE_MODEL_ANSWER_TOKENS"
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 8.0
 """Between tries where the server names no time, doubled each time: what openai's own client does."""
-CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length", "error", "abort", "cancelled")
+FAILED = ("error", "abort", "cancelled")
+CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length", *FAILED)
 """Reasons to stop that leave an answer unfinished; servers have many words for the others."""
 
 
@@ -191,13 +192,20 @@ class ModelServer:
         self.thinks_unopened |= reader.unopened
         if refusal and not reader.answered:
             raise ModelRefused(f"{self.server.model} declined ({clean_line(refusal)[:160]}): ask in other words.")
-        unanswered = "" if reader.answered else self.why_unanswered(cut_off, reader.thought, answer_tokens)
+        unanswered = "" if reader.answered else self.why_unanswered(last, reader.thought, answer_tokens)
         complete = bool(last.reason) and not cut_off
         yield Finished(complete, last.prompt_tokens, last.completion_tokens, unanswered, cut_off)
 
-    def why_unanswered(self, cut_off: bool, thought: bool, answer_tokens: int) -> str:
+    def why_unanswered(self, last: ChatPiece, thought: bool, answer_tokens: int) -> str:
         """What a model did that wrote no answer, "" for one that did nothing at all."""
-        if cut_off:
+        if last.reason in FAILED:
+            return f"{self.server.model} broke off before it wrote an answer: try again, or see the log of its server."
+        if last.called:
+            return (
+                f"{self.server.model} asked for a tool, of which it has none here, and wrote no answer: switch its tools "
+                "off at the server, or set another DATELINE_MODEL."
+            )
+        if last.reason in CUT_OFF:
             # Some servers keep the thoughts to themselves and count them all the same.
             return f"{self.server.model} spent its {answer_tokens} tokens thinking: {RAISE_TOKENS}."
         return (

@@ -18,6 +18,8 @@ MAX_CLAIM = 600  # characters
 JSON_OBJECT = re.compile(r"\s*(?:```|~~~)?(?:json)?\s*(\{.*\})\s*(?:```|~~~)?\s*", re.IGNORECASE | re.DOTALL)
 JSON_ANSWERS = ("answer", "final_answer", "response", "text", "content")
 """What the answer is called in such an object."""
+# All of an answer with its marks in quotation marks, or in TeX's \boxed{}, as models for mathematics end.
+WRAPPED = re.compile(r"\s*(?:[\"“]([^\"“”]+\[\d{1,3}\]\s*[.!]?)[\"”]|\$*\\boxed\{(?:\\text\{)?([^{}]+)\}?\}\$*)\s*")
 CODE_BLOCK = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 IMAGE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)?")
 LINK = re.compile(r"\[([^\[\]\n]*(?:\[\d+\][^\[\]\n]*)?)\]\([^)\n]*\)")
@@ -91,6 +93,8 @@ def claims_of(draft: str, complete: bool = True) -> tuple[Claim, ...]:
     """The sentences of a draft, in order, each once. With complete=False an unfinished last sentence is left out."""
     unfinished = not complete or len(draft) > MAX_DRAFT
     written = out_of_json(separate_thoughts(draft[:MAX_DRAFT]).answer)
+    if wrapped := WRAPPED.fullmatch(written):
+        written = wrapped[1] or wrapped[2]
     lines = plain_text(without_source_list(written)).split("\n")
     found: list[Claim] = []
     for number, line in enumerate(lines, start=1):
