@@ -16,7 +16,8 @@ from rag.sentences import sentence_spans
 from rag.verification.claims import verify_claims
 from rag.verification.parsed_text import parse_text
 from rag.verification.verifier import Verifier
-from training.claim_pairs import Pair, answers, pairs, passages
+from training.claim_pairs import Pair, answers, claims_of_people, pairs, passages
+from training.sets import CLAIMS_HELD_OUT
 from vectorstore.values import Chunk, Hit
 
 
@@ -47,6 +48,8 @@ def main() -> None:
     given = arguments.parse_args()
     made = pairs(passages(given.data, given.half), given.each)
     read_by_people = answers(given.data, given.half, 4 * given.each)
+    for name in CLAIMS_HELD_OUT:
+        read_by_people += claims_of_people(given.data, name, given.half, 4 * given.each)
     verifier = Verifier(PassageNetwork(VERIFIER), PassageNetwork(READER))
     if given.show:
         for pair in (*made, *read_by_people):
@@ -54,16 +57,16 @@ def main() -> None:
                 print(f"- {pair.claim}\n    {pair.passage[:1500]!r}\n    {parse_text(pair.claim).names}")
         return
     outcome = {pair: is_shown(pair, verifier) for pair in (*made, *read_by_people)}
-    print(f"Half: {given.half}; {len(made)} pairs by rule, {len(read_by_people)} from questions\n")
+    print(f"Half: {given.half}; {len(made)} pairs by rule, {len(read_by_people)} by people\n")
     print("| claim | n | right [95 %] |\n| --- | --- | --- |")
     for label, chosen in (
         ("all true claims", [p for p in made if p.true]),
         ("all corrupted claims", [p for p in made if not p.true]),
     ):
         print(f"| **{label}** | {len(chosen)} | {interval(sum(outcome[p] == p.true for p in chosen), len(chosen))} |")
-    for kind in dict.fromkeys(pair.kind for pair in outcome):
-        chosen = [pair for pair in outcome if pair.kind == kind]
-        shown = "shown" if chosen[0].true else "kept out"
+    for kind, true in dict.fromkeys((pair.kind, pair.true) for pair in outcome):
+        chosen = [pair for pair in outcome if (pair.kind, pair.true) == (kind, true)]
+        shown = "shown" if true else "kept out"
         print(
             f"| {kind} ({shown}) | {len(chosen)} | {interval(sum(outcome[p] == p.true for p in chosen), len(chosen))} |"
         )

@@ -118,6 +118,34 @@ def test_two_passages_support_a_claim_that_cites_both() -> None:
     )
 
 
+YARD = (
+    "Skarne Yard builds fishing boats in Port Ellery. The firm was founded in 1921 by two brothers. "
+    "It has a dry dock and two cranes. Visitors may see the old sail loft on Sundays. "
+    "In March the yard laid off 40 welders because orders had fallen."
+)
+
+
+def test_two_places_of_a_passage_support_what_sums_them_up() -> None:
+    claim = "Skarne Yard builds fishing boats in Port Ellery and laid off 40 welders in March"
+    (verdict,) = verify_claims(f"{claim} [1].", [hit(YARD)], shipped_verifier()).supported
+    assert [YARD[slice(*quote.span)] for quote in verdict.quotes] == [
+        "Skarne Yard builds fishing boats in Port Ellery.",
+        "In March the yard laid off 40 welders because orders had fallen.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Skarne Yard builds fishing boats in Port Ellery and laid off 40 cranes in March",
+        "Skarne Yard builds fishing boats in Port Ellery and laid off two brothers in March",
+        "Skarne Yard builds fishing boats in Port Ellery and hired 40 welders in March",
+    ],
+)
+def test_two_places_of_a_passage_support_no_mixture_of_them(claim: str) -> None:
+    assert not verify_claims(f"{claim} [1].", [hit(YARD)], shipped_verifier()).supported
+
+
 def test_two_sentences_of_a_passage_support_what_neither_says_alone() -> None:
     text = "It would not act on a warrant from the International Criminal Court. Hungary is a member of the court."
     claim = "Hungary is a member of the International Criminal Court [1]."

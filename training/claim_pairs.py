@@ -1,5 +1,6 @@
 """Claims with a passage of which it is known whether it says them: made by rule, or of people's questions and answers."""
 
+import hashlib
 import json
 import random
 import re
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.corruptions import CORRUPTED, TRUE, Passage, changed, passage_of
+from training.rows import read_jsonl
 
 SETS = ("squad2", "clapnq", "multihop_rag")
 
@@ -83,3 +85,16 @@ def answers(data: Path, half: str, each: int) -> list[Pair]:
                 )
     random.Random(7).shuffle(found)
     return [pair for true in (True, False) for pair in [p for p in found if p.true == true][:each]]
+
+
+def claims_of_people(data: Path, name: str, half: str, most: int) -> list[Pair]:
+    """Of the first `most` claims of a set in claims/, in an order drawn by chance, those of one half."""
+    rows = list(read_jsonl(data / "claims" / f"{name}.jsonl.gz"))
+    random.Random(5).shuffle(rows)
+    pairs = [Pair(name, str(row["claim"]), str(row["evidence"]), bool(row["supported"])) for row in rows[:most]]
+    return [pair for pair in pairs if half_of(pair.claim) == half]
+
+
+def half_of(claim: str) -> str:
+    """The half of a claim that belongs to no numbered article, by its SHA-256."""
+    return "report" if int(hashlib.sha256(claim.encode()).hexdigest(), 16) % 2 else "choose"

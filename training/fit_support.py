@@ -8,12 +8,11 @@ areas under the curve on both halves.
 """
 
 import argparse
-import hashlib
 import json
 import pickle
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +26,12 @@ from rag.verification.draft import claims_of
 from rag.verification.parsed_text import parse_text
 from rag.verification.support import MIN_COVERAGE, claim_coverage, foreign_fact, is_close
 from rag.verification.verifier import CLOSE, FREE, Verifier
-from training.claim_pairs import Pair, answers
-from training.rows import read_jsonl
+from training.claim_pairs import Pair, answers, claims_of_people
 from training.sets import CLAIMS_HELD_OUT
 from vectorstore.values import Chunk
 
-FEATURES = ("support", "placement")
-SEED = 5
-THRESHOLDS = {CLOSE: 0.45, FREE: 0.65}
+FEATURES = ("support", "subject", "elsewhere")
+THRESHOLDS = {CLOSE: 0.6, FREE: 0.7}
 """P(supported) from which a claim is shown: chosen with measure_proof's --half choose."""
 
 
@@ -45,17 +42,6 @@ class Case:
     pair: Pair
     wording: str
     features: dict[str, float]
-
-
-def claims_of_people(data: Path, name: str, most: int) -> list[Pair]:
-    rows = list(read_jsonl(data / "claims" / f"{name}.jsonl.gz"))
-    random.Random(SEED).shuffle(rows)
-    return [Pair(name, str(row["claim"]), str(row["evidence"]), bool(row["supported"])) for row in rows[:most]]
-
-
-def is_checked_only(pair: Pair) -> bool:
-    """True for the half of people's claims that nothing is fitted to."""
-    return int(hashlib.sha256(pair.claim.encode()).hexdigest(), 16) % 2 == 1
 
 
 def case_of(pair: Pair, verifier: Verifier) -> Case | None:
@@ -91,10 +77,8 @@ def main() -> None:
     options = parser.parse_args()
     verifier = Verifier(PassageNetwork(VERIFIER), PassageNetwork(READER))
     parts = {half: answers(options.data, half, options.each) for half in ("choose", "report")}
-    for name in CLAIMS_HELD_OUT:
-        pairs = claims_of_people(options.data, name, 4 * options.each)
-        parts["choose"] += [pair for pair in pairs if not is_checked_only(pair)]
-        parts["report"] += [pair for pair in pairs if is_checked_only(pair)]
+    for half, name in product(parts, CLAIMS_HELD_OUT):
+        parts[half] += claims_of_people(options.data, name, half, 4 * options.each)
     read: dict[str, list[Case]] = {}
     for half, pairs in parts.items():
         kept = options.work / f"support-{half}-{VERIFIER.sha256[:8]}{READER.sha256[:8]}-{options.each}.pickle"
@@ -123,7 +107,7 @@ def print_areas(label: str, cases: Sequence[Case], model: LogisticRegression) ->
     if len(set(truths(cases).tolist())) < 2:
         return
     areas = {name: roc_auc_score(truths(cases), matrix(cases)[:, at]) for at, name in enumerate(FEATURES)}
-    areas["both"] = roc_auc_score(truths(cases), model.decision_function(matrix(cases)))
+    areas["all"] = roc_auc_score(truths(cases), model.decision_function(matrix(cases)))
     print(f"{label} n={len(cases):4}  " + "  ".join(f"{name} {area:.3f}" for name, area in areas.items()))
 
 

@@ -1,6 +1,6 @@
 """Verify a draft: each claim against the sentences of the passages it cites, then of the others. Pure, bounded work."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -39,6 +39,10 @@ MAX_READ_SPANS = 4
 """Spans that the networks read for a claim in their words, and as many for one in other words: some 100 ms each."""
 MAX_CONTEXT = 600
 """Characters of a passage around a quote in which another name may stand in a claim's place."""
+MAX_JOINED, MAX_JOINT_PAIRS = 3, 3
+"""Of the closest spans, how many are joined with others, and how many pairs the networks read."""
+LEAST_ADDED = 2
+"""Words that the second of two spans must add."""
 DENIED = "the quote says otherwise, as the verifier reads it"
 CLOSE_COVERAGE = 0.7
 """A sentence that holds this share of a claim is about the same thing. A guess that measured well."""
@@ -60,6 +64,10 @@ class CandidateSpan:
     @property
     def sentences(self) -> int:
         return len(self.evidence.sentences)
+
+    @property
+    def place(self) -> tuple[int, Span]:
+        return self.passage, self.span
 
     @property
     def text(self) -> str:
@@ -146,12 +154,13 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Ve
         lacks_name = FOREIGN_NAME in missing and not candidate.evidence.quote.lowercase.isdisjoint(PRONOUNS)
         if candidate.sentences == 1 and about_same and not lacks_name:
             close.append(candidate)
-    if quotes := joint_support(parsed, [span for span in ranked if span.passage in cited]):
-        return ClaimVerdict(claim, quotes)
     probable = [(surplus(parsed, span, verifier, FREE), span) for span in in_other_words]
     certainty, best = max(probable, key=itemgetter(0), default=(-1.0, None))
     if best and certainty >= 0:
         return ClaimVerdict(claim, (best,))
+    for pair in joint_spans(parsed, ranked, candidates, cited):
+        if is_said_by_both(parsed, pair, verifier):
+            return ClaimVerdict(claim, pair)
     nearest = next((span for span in ranked if not foreign_fact(parsed, span.evidence)), None)
     return ClaimVerdict(claim, reason=reason, repairable=True, nearest=nearest)
 
@@ -198,20 +207,44 @@ def contains(outer: Span, inner: Span) -> bool:
     return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
-def joint_support(claim: ParsedText, cited: Sequence[CandidateSpan]) -> tuple[CandidateSpan, ...]:
-    """One span from each of two cited passages that support the claim together; `cited` has the closest first."""
-    for number, first in enumerate(cited[:3]):
-        for second in cited[number + 1 :]:
-            adds = (second.stems - first.stems) & claim.stems
-            if second.passage == first.passage or len(adds) < 2:
+def joint_spans(
+    claim: ParsedText, ranked: Sequence[CandidateSpan], candidates: Sequence[CandidateSpan], cited: Set[int]
+) -> list[tuple[CandidateSpan, CandidateSpan]]:
+    """The pairs that cover most of a claim: two sentences of one passage, or spans of two passages that it cites.
+
+    Whoever sums up joins what a passage says in different places; sentences alone, because the more stand there, the more of
+    their words can be mixed. `ranked` has the closest spans first.
+    """
+    found: dict[object, tuple[float, tuple[CandidateSpan, CandidateSpan]]] = {}
+    single = [span for span in ranked if span.sentences == 1]
+    for first in (*ranked[:MAX_JOINED], *single[:MAX_JOINED]):
+        for second in candidates:
+            if not may_join(first, second, cited) or len((second.stems - first.stems) & claim.stems) < LEAST_ADDED:
                 continue
-            if first.evidence.published != second.evidence.published:
-                continue  # A date without a year would be read by the wrong article's.
-            if not missing_support(
-                claim, joint_evidence(first.evidence, second.evidence), MIN_COVERAGE + SENTENCE_COST
-            ):
-                return (first, second)
-    return ()
+            pair = (first, second) if first.place < second.place else (second, first)
+            cost = SENTENCE_COST * (first.sentences + second.sentences - 2)
+            found[pair[0].place, pair[1].place] = claim_coverage(claim, first.stems | second.stems) - cost, pair
+    return [pair for _, pair in sorted(found.values(), key=lambda scored: -scored[0])[:MAX_JOINT_PAIRS]]
+
+
+def may_join(first: CandidateSpan, second: CandidateSpan, cited: Set[int]) -> bool:
+    if first.passage == second.passage:
+        return first.sentences == second.sentences == 1 and first.span != second.span
+    # A date without a year would be read by the wrong article's.
+    return {first.passage, second.passage} <= cited and first.evidence.published == second.evidence.published
+
+
+def is_said_by_both(claim: ParsedText, pair: tuple[CandidateSpan, CandidateSpan], verifier: Verifier) -> bool:
+    """True if the two spans support the claim together, as code and networks see it."""
+    evidence = joint_evidence(pair[0].evidence, pair[1].evidence)
+    missing = missing_support(claim, evidence, MIN_COVERAGE + SENTENCE_COST)
+    if missing not in ("", NOT_CLOSE) or contradiction(claim, evidence):
+        return False
+    wording = FREE if missing or added_detail(claim, evidence) else CLOSE
+    if wording == FREE and claim_coverage(claim, pair[0].stems | pair[1].stems) < HALF_COVERAGE:
+        return False
+    together = evidence.quote.text
+    return verifier.surplus(claim, together, together, wording) >= 0
 
 
 def joint_evidence(first: EvidenceSpan, second: EvidenceSpan) -> EvidenceSpan:

@@ -5,8 +5,10 @@ that were taken out, the claim has put them in another's place. (Checking a text
 2020, QAGS.)
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -21,27 +23,50 @@ MAX_CLOZE_WORDS = 6
 MAX_FILLING_TOKENS = 25
 LOWEST_MARGIN = -10.0
 """A gap's margin at most so far below 0: one that is filled quite otherwise weighs no more than one filled otherwise."""
-UNASKED = -1.5
-"""Between what true claims and false ones have: nothing is known."""
+UNASKED = -0.9
+"""Of a Placement, between what true claims and false ones have: nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cloze:
     """Words of a claim that the passage has too. question: the claim with "what" or "whose" in their place; found: where the
-    passage has them, offsets in its text."""
+    passage has them, offsets in its text; is_subject: the claim begins with them."""
 
     question: str
     found: tuple[Span, ...]
+    is_subject: bool
 
 
-def placement(network: PassageNetwork, claim: ParsedText, passage: str) -> float:
-    """Log-odds, at most 0: how much better other words of the passage fill the claim's gaps than its own, on average; 0 when
-    none do, UNASKED when the two have no such words in common."""
-    margins = []
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How well a claim's words fill their gaps: 0 where no other words of the passage fill them better, at lowest some -3.2.
+
+    subject: the gap that the claim begins with, of which all the rest is said; elsewhere: the others, on average. UNASKED
+    where there is no such gap.
+    """
+
+    subject: float
+    elsewhere: float
+
+
+PERFECT = Placement(0.0, 0.0)
+
+
+def placement(networks: Sequence[PassageNetwork], claim: ParsedText, passage: str) -> Placement:
+    """What the networks together find: of each gap the mean of their margins."""
+    subject, elsewhere = UNASKED, []
     for cloze in clozes(claim, passage):
-        encoded = encode(network.tokenizer, cloze.question, ReaderPassage(passage, "", ()))
-        margins.append(max(LOWEST_MARGIN, margin(encoded, network.scores(encoded), cloze.found)))
-    return float(np.mean(margins)) if margins else UNASKED
+        margins = []
+        for network in networks:
+            encoded = encode(network.tokenizer, cloze.question, ReaderPassage(passage, "", ()))
+            margins.append(max(LOWEST_MARGIN, margin(encoded, network.scores(encoded), cloze.found)))
+        # The root: that a gap is filled otherwise says most, by how much little (docs/quality.md).
+        fit = -math.sqrt(-np.mean(margins))
+        if cloze.is_subject:
+            subject = fit
+        else:
+            elsewhere.append(fit)
+    return Placement(subject, float(np.mean(elsewhere)) if elsewhere else UNASKED)
 
 
 def margin(encoded: Encoded, scores: NetworkScores, found: Sequence[Span]) -> float:
@@ -76,7 +101,9 @@ def clozes(claim: ParsedText, passage: str) -> list[Cloze]:
             begin = words[at - 1].start if before in DETERMINERS else words[at].start
             asked = "whose" if words[end - 1].text.lower().endswith(("'s", "’s")) else "what"
             rest = claim.text[words[end - 1].end :].rstrip(" .!")
-            found.append(Cloze(f"{claim.text[:begin]}{asked}{rest}?", places(words[at:end], known)))
+            # "Restaurants" are asked for, and "the restaurant" fills the gap as well.
+            question, is_subject = f"{claim.text[:begin]}{asked}{rest}?", begin == words[0].start
+            found.append(Cloze(question, places(words[at:end], known, "stem"), is_subject))
         at = end
     return found
 
@@ -98,21 +125,22 @@ def longest_match(words: Sequence[Token], at: int, known: Sequence[Token]) -> in
         if best > max(at, 1) and word.is_content and word.capital != words[best - 1].capital:
             break
         end += 1
-        if not places(words[at:end], known):
+        if not places(words[at:end], known, "lowercase"):
             break
         if word.is_content:
             best = end
     return best
 
 
-def places(words: Sequence[Token], known: Sequence[Token]) -> tuple[Span, ...]:
-    """Where these words stand one after the other, in one clause, among the passage's."""
-    wanted = [word.lowercase for word in words]
+def places(words: Sequence[Token], known: Sequence[Token], alike: str) -> tuple[Span, ...]:
+    """Where words that are alike (of the same "lowercase" or "stem") stand one after the other, in one clause."""
+    value = attrgetter(alike)
+    wanted = list(map(value, words))
     found = []
     for at in range(len(known) - len(wanted) + 1):
         last = known[at + len(wanted) - 1]
         # The first word alone is compared first: it is quick.
-        same = known[at].lowercase == wanted[0] and [word.lowercase for word in known[at : at + len(wanted)]] == wanted
+        same = value(known[at]) == wanted[0] and list(map(value, known[at : at + len(wanted)])) == wanted
         if same and known[at].clause == last.clause:
             found.append((known[at].start, last.end))
     return tuple(found)

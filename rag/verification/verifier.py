@@ -1,8 +1,8 @@
 """What the networks say of a claim and a quote: the probability that the quote says it.
 
 Two things are asked, which know different things: the large network whether the quote supports the claim (it understands other
-wording and denials, and overlooks names and numbers in another's place), the small one whether the claim's names, numbers
-and things are where the passage puts them (cloze.py). Two logistic models join them: one for claims in the quote's words,
+wording and denials, and overlooks names and numbers in another's place), both whether the claim's names, numbers and
+things are where the passage puts them (cloze.py). Two logistic models join them: one for claims in the quote's words,
 where a name in another's place is the danger, one for claims in other words. Code has the last word on facts.
 """
 
@@ -15,7 +15,7 @@ from importlib.resources import files
 
 from rag.logistic import Logistic
 from rag.models.passage_network import PassageNetwork, ReaderPassage, encode
-from rag.verification.cloze import placement
+from rag.verification.cloze import PERFECT, Placement, placement
 from rag.verification.parsed_text import ParsedText
 
 SUPPORTED = 2
@@ -32,9 +32,14 @@ class SupportModel:
     supported: Logistic
     threshold: float
 
-    def surplus(self, support: float, placement: float) -> float:
+    def surplus(self, support: float, placement: Placement) -> float:
         """By how much P(supported) exceeds the threshold."""
-        return self.supported.probability({"support": support, "placement": placement}) - self.threshold
+        return self.supported.probability(features_of(support, placement)) - self.threshold
+
+
+def features_of(support: float, placement: Placement) -> dict[str, float]:
+    """What the logistic models join, by name."""
+    return {"support": support, "subject": placement.subject, "elsewhere": placement.elsewhere}
 
 
 @lru_cache(maxsize=1)
@@ -63,7 +68,10 @@ class Verifier:
     def features(self, claim: ParsedText, quote: str, context: str) -> dict[str, float]:
         """What the model joins. context: the quote with the sentences around it, where others may stand in its place."""
         quote, context = spelled_out(quote, context), spelled_out(context, context)
-        return {"support": self.support(claim.text, quote), "placement": placement(self.small, claim, context)}
+        return features_of(self.support(claim.text, quote), self.placement(claim, context))
+
+    def placement(self, claim: ParsedText, context: str) -> Placement:
+        return placement((self.small, self.large), claim, context)
 
     def surplus(self, claim: ParsedText, quote: str, context: str, wording: str) -> float:
         """By how much the probability that the quote says the claim exceeds what this wording needs; below 0 it is not shown.
@@ -72,10 +80,10 @@ class Verifier:
         """
         model = shipped_models()[wording]
         support = self.support(claim.text, spelled_out(quote, context))
-        at_best = model.surplus(support, 0.0)
+        at_best = model.surplus(support, PERFECT)
         if at_best < 0:
             return at_best
-        return model.surplus(support, placement(self.small, claim, spelled_out(context, context)))
+        return model.surplus(support, self.placement(claim, spelled_out(context, context)))
 
 
 def spelled_out(text: str, context: str) -> str:
