@@ -27,9 +27,9 @@ from vectorstore.database import open_database
 from vectorstore.errors import StoreMismatch, StoreUnavailable
 from vectorstore.index_files import note_index_files
 from vectorstore.ledger import Ledger
-from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import writer_lock
 from vectorstore.schema import MIGRATIONS
+from vectorstore.server_lexical import open_lexical
 from vectorstore.values import FIRST_COLLECTION
 from vectorstore.vectors import VectorStore
 
@@ -244,7 +244,7 @@ def make_library(folder: Path, manifest: Manifest, server: ChromaServer | None) 
                 known = ledger.chunks_by_id(ids, withdrawn_too=True)
                 kept = [place for place, chunk_id in enumerate(ids) if chunk_id in known]
                 store.upsert([known[ids[place]].chunk for place in kept], rows[kept])
-        LexicalStore(folder / LEXICAL, ledger).save()
+        open_lexical(folder / LEXICAL, ledger, store).save()
         if server is None:
             store.settle()
             note_index_files(ledger, folder / "vectors")

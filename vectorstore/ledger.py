@@ -472,6 +472,19 @@ class Ledger:
         with self.transaction() as connection:
             return list(connection.execute(query).scalars())
 
+    def sources(self) -> list[str]:
+        """The outlets of all articles that may be quoted, in alphabetical order."""
+        query = select(articles.c.source).where(QUOTABLE).distinct()
+        with self.transaction() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def titles_and_sources(self, library: str) -> Iterator[str]:
+        """Title and outlet of each article of a library that may be quoted, streamed."""
+        query = select(articles.c.title, articles.c.source).where(QUOTABLE, articles.c.library == library)
+        with self.transaction() as connection:
+            for row in connection.execution_options(yield_per=500).execute(query):
+                yield f"{row.title} {row.source}"
+
     def chunks_by_id(self, chunk_ids: Sequence[str], withdrawn_too: bool = False) -> dict[str, IndexedChunk]:
         """These chunks with their texts; ids of unfinished or unknown articles are left out, and of withdrawn ones.
 
