@@ -110,7 +110,7 @@ def test_scores_are_those_of_the_index_here_where_texts_are_as_long_as_is_taken_
 ) -> None:
     texts = tmp_path / "texts"
     texts.mkdir()
-    for (name, (title, *_, text)), words in zip(ARTICLES.items(), (100, 140, 160, 200), strict=True):
+    for (name, (title, *_, text)), words in zip(ARTICLES.items(), (80, 105, 125, 150), strict=True):
         more = words - len(WORD.findall(f"{title} {text}"))
         filled = f"{text} {' '.join(islice(cycle(('ships', 'came', 'and', 'went')), more))}."
         (texts / f"{name}.md").write_text(f"---\ntitle: {title}\n---\n{filled}\n", "utf-8")
