@@ -40,10 +40,9 @@ from vectorstore.integrity import (
     remove_chunks,
 )
 from vectorstore.ledger import SPANS, Ledger
-from vectorstore.lexical import LexicalIndex
-from vectorstore.lexical_files import LexicalFolder
 from vectorstore.lock import database_lock, writer_lock
 from vectorstore.staging import REBUILD
+from vectorstore.stem_vectors import NO_STEMS, stem_vector
 from vectorstore.values import Chunk
 from vectorstore.vectors import StoredVector, VectorStore, filter_fields
 
@@ -255,7 +254,7 @@ def faults_of(storage: Storage) -> Faults:
     faults.chunks = len(expected)
     faults.orphan_chunks = chunks_without_article(storage.ledger)
     note_vectors(storage, expected, faults)
-    faults.lexical = lexical_fault(storage)
+    faults.lexical = storage.lexical.fault()
     return faults
 
 
@@ -319,6 +318,8 @@ def note_vectors(storage: Storage, expected: Mapping[str, Chunk], faults: Faults
             if (expected[stored.chunk_id].library, expected[stored.chunk_id].article_id) not in unreadable
         ]
         strangers = other_texts_vectors(storage, of_sound)
+        if storage.store.searches_words:
+            strangers |= other_texts_stems(storage, of_sound)
         for stored in belonging:
             chunk = expected[stored.chunk_id]
             if dict(stored.fields) != filter_fields(chunk) or stored.chunk_id in strangers:
@@ -349,21 +350,20 @@ def other_texts_vectors(storage: Storage, stored: Sequence[StoredVector]) -> set
     return wrong
 
 
+def other_texts_stems(storage: Storage, stored: Sequence[StoredVector]) -> set[str]:
+    """The ids of those whose stems, by which a server finds them, are not their text's."""
+    indexed = storage.ledger.chunks_by_id([one.chunk_id for one in stored], withdrawn_too=True)
+    return {
+        one.chunk_id
+        for one in stored
+        if one.chunk_id in indexed and (one.stems or NO_STEMS) != stem_vector(indexed[one.chunk_id].chunk)
+    }
+
+
 def note_once(articles: dict[str, list[str]], chunk: Chunk) -> None:
     ids = articles.setdefault(chunk.library, [])
     if chunk.article_id not in ids[-1:]:
         ids.append(chunk.article_id)
-
-
-def lexical_fault(storage: Storage) -> str:
-    """Why the saved lexical index is not the one that the ledger's chunks make, "" where it is."""
-    made = LexicalIndex.build(storage.ledger.revision, storage.ledger.lexical_entries())
-    if not made.texts:
-        return ""
-    saved = LexicalFolder(storage.lexical.folder).load()
-    if saved is None or saved.revision != made.revision:
-        return "it is missing, damaged or of an older state of the library"
-    return "" if saved.fingerprint() == made.fingerprint() else "it is not what the articles say"
 
 
 def repair(storage: Storage, faults: Faults) -> None:

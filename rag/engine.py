@@ -69,6 +69,7 @@ if TYPE_CHECKING:
 
     from rag.answering.generative import ModelWriter, VerifiedText
     from rag.answering.reader import Reader, Reading
+    from rag.answering.similarities import Comparer
     from rag.models.passage_network import ReaderPassage
     from vectorstore.ledger import LedgerCounts
 
@@ -91,12 +92,16 @@ articles do answer, nine in ten lie above it."""
 
 @dataclass(frozen=True)
 class Models:
-    """The models behind the steps: what steps 2, 3 and 4 may use. `writer` None: answers are quoted only."""
+    """The models behind the steps: what steps 2, 3 and 4 may use. `writer` None: answers are quoted only.
+
+    comparer: by which the judge compares sentences where the library has another embedding model than it was fitted to.
+    """
 
     parameters: Parameters
     reader: "Reader"
     reranker: "BaseNodePostprocessor | None" = None
     writer: "ModelWriter | None" = None
+    comparer: "Comparer | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +262,8 @@ class Engine:
             return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, (), naming)
         # Where all that was found is of another, the refusal names it as nearest.
         hits = of_what_is_named(standalone.question, hits) or hits
+        if self.models.comparer is not None:
+            hits = self.models.comparer.compared(standalone.question, hits)
         readings = tuple(self.models.reader.read(standalone.question, passages_to_read(standalone.question, hits)))
         answerability = score_answerability(standalone.question, hits, readings, self.models.parameters)
         answerability = without_lookalikes(standalone.question, answerability, hits)

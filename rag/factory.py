@@ -12,7 +12,8 @@ from rag.engine import Engine, Models
 from rag.errors import SettingsError
 from rag.ingestion.indexing import Storage, check_storage
 from rag.library import Library
-from rag.models.embedding import open_embedder
+from rag.models.embedder import MINILM
+from rag.models.embedding import embedder_name, open_embedder
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
 from vectorstore.answers import AnswerStore
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from rag.answering.generative import ModelWriter
     from rag.answering.reader import Reader
+    from rag.answering.similarities import Comparer
     from rag.models.openai_client import ModelServer
     from rag.verification.verifier import Verifier
     from vectorstore.vectors import VectorStore
@@ -45,7 +47,8 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
             await asyncio.to_thread(check_storage, library.storage)
             reader, verifier = await loading
             writer = open_writer(settings, server, verifier) if server else None
-            models = Models(shipped_parameters(), reader, open_reranker(settings), writer)
+            comparer = await asyncio.to_thread(open_comparer, settings)
+            models = Models(shipped_parameters(), reader, open_reranker(settings), writer, comparer)
             answers = StoredAnswers(AnswerStore(library.storage.ledger.database), settings)
             yield Engine(settings, library, models, answers, threads)
     finally:
@@ -94,6 +97,16 @@ def open_networks(threads: int) -> "tuple[Reader, Verifier]":
 
     small, large = PassageNetwork(READER, threads), PassageNetwork(VERIFIER, threads)
     return Reader(small, large), Verifier(large, small)
+
+
+def open_comparer(settings: Settings) -> "Comparer | None":
+    """The embedded model for the judge, where the library has another one: it is fitted to the embedded one's similarities."""
+    if embedder_name(settings) == MINILM:
+        return None
+    from rag.answering.similarities import Comparer
+    from rag.models.minilm import MiniLM
+
+    return Comparer(MiniLM(settings.threads))
 
 
 def open_reranker(settings: Settings) -> "BaseNodePostprocessor | None":

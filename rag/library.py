@@ -33,7 +33,7 @@ from rag.library_stats import LibraryStats, library_stats, stored_bytes
 from rag.prompt_injection import flagged_texts
 from rag.watching import MOST_ARRIVALS, Arrivals, Standing, standing_of
 from vectorstore.ledger import ArticleVersion, LedgerCounts, News
-from vectorstore.lexical import LexicalIndex
+from vectorstore.lexical import LexicalSearch
 from vectorstore.listing import ArticleFilter, ListedArticle, Listing
 from vectorstore.lock import ShouldStop, database_lock, never_stop, writer_lock
 from vectorstore.values import SHARED_LIBRARY, Article, ArticleKey, Chunk
@@ -306,8 +306,8 @@ class Library:
         """What is new, by story."""
         return await asyncio.to_thread(make_digest, self.storage.ledger, news)
 
-    def lexical(self) -> LexicalIndex:
-        """The lexical index, in the state that the ledger has or is just about to leave."""
+    def lexical(self) -> LexicalSearch:
+        """Who searches words, in the state that the ledger has or is just about to leave."""
         return self.storage.lexical.current()
 
 

@@ -17,7 +17,7 @@ from rag.models.embedder import Vector
 from rag.text import distinct_words, jaccard
 from vectorstore.errors import StoreUnavailable
 from vectorstore.ledger import IndexedChunk
-from vectorstore.lexical import LexicalIndex
+from vectorstore.lexical import LexicalSearch
 from vectorstore.values import Chunk, Hit, Scope
 
 Value = TypeVar("Value")
@@ -47,7 +47,7 @@ class HybridRetriever(BaseRetriever):
     def __init__(
         self,
         storage: Storage,
-        lexical: LexicalIndex,
+        lexical: LexicalSearch,
         scope: Scope,
         limits: HitLimits,
         reranker: BaseNodePostprocessor | None = None,

@@ -12,7 +12,7 @@ from typing import Literal
 
 import platformdirs
 from dotenv.parser import parse_stream
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SettingsErrorOfPydantic
 
@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     chroma_tenant: str = Field("default_tenant", min_length=1, description="Tenant on that server.")
     chroma_database: str = Field("default_database", min_length=1, description="Database of that tenant.")
     chroma_seconds: float = Field(30.0, gt=0, le=600, description="Longest wait for one of its answers.")
+    chroma_lexical: bool = Field(
+        False, description="Let that server search by words too, as Chroma Cloud can; `dateline rebuild` makes it so."
+    )
     seeds: Path | None = Field(
         None, description="Folder loaded on the first question to an empty library; empty means seeds/ of the checkout."
     )
@@ -214,6 +217,13 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError(f"no user's folder is known for {folder.parts[0] if folder else ''}") from None
 
+    @field_validator("chroma_lexical")
+    @classmethod
+    def of_a_server(cls, lexical: bool, others: ValidationInfo) -> bool:
+        if lexical and not others.data.get("chroma_url"):
+            raise ValueError("only a server can, set DATELINE_CHROMA_URL as well")
+        return lexical
+
     @property
     def vector_place(self) -> VectorPlace:
         """Where the vectors are."""
@@ -225,7 +235,8 @@ class Settings(BaseSettings):
         if not self.chroma_url:
             return None
         token = self.chroma_token.get_secret_value()
-        return ChromaServer(self.chroma_url, token, self.chroma_tenant, self.chroma_database, self.chroma_seconds)
+        within = (self.chroma_tenant, self.chroma_database)
+        return ChromaServer(self.chroma_url, token, *within, self.chroma_seconds, self.chroma_lexical)
 
     @property
     def ledger_url(self) -> str | Path:

@@ -7,7 +7,7 @@ from editdistpy import damerau_osa
 
 from rag.language import english_words, is_foreign
 from rag.text import STOP_WORDS
-from vectorstore.lexical import LexicalIndex
+from vectorstore.lexical import LexicalSearch
 
 TYPED_WORD = re.compile(r"(?<![\w'’])[^\W\d_]{3,40}(?!\w|['’]t\b)")
 """Letters alone: "depot14321" and "B2B" are names that nothing resembles; and no "hasn't"."""
@@ -19,7 +19,7 @@ SHORT_WORD_LETTERS = 3
 """Words of this length are near to too many others: they are only ever small words ("teh", "hwo")."""
 
 
-def respelled(question: str, index: LexicalIndex, libraries: Sequence[str], english_too: bool = False) -> str:
+def respelled(question: str, index: LexicalSearch, libraries: Sequence[str], english_too: bool = False) -> str:
     """The question with its mistyped words as these libraries write them; itself where every word exists.
 
     english_too: a word of English that the articles do not have may be a slip as well ("hungry" for Hungary), where another word
@@ -41,12 +41,12 @@ def respelled(question: str, index: LexicalIndex, libraries: Sequence[str], engl
     return TYPED_WORD.sub(lambda match: near.get(match[0]) or match[0], question)
 
 
-def exists(typed: str, index: LexicalIndex) -> bool:
+def exists(typed: str, index: LexicalSearch) -> bool:
     """True for a word of the articles or of English."""
     return in_the_articles(typed, index) or typed.lower() in english_words()
 
 
-def in_the_articles(typed: str, index: LexicalIndex) -> bool:
+def in_the_articles(typed: str, index: LexicalSearch) -> bool:
     """True for a word of the articles or a small one; "whos" and "whats" are read as well without their apostrophe."""
     word = typed.lower()
     return word.removesuffix("s") in STOP_WORDS or word in STOP_WORDS or index.knows(word)

@@ -6,8 +6,10 @@ In a process of its own where the process is what matters, else in this one: eac
 import json
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -253,6 +255,11 @@ def test_an_answer_can_be_replayed(home: Path) -> None:
     assert "Hungary would not seek to arrest Putin" in shown.stdout
     assert "Asked again, the answer is the same." in shown.stdout
     assert typed("dateline", "replay", "zzz", home=home).returncode == 2
+    with closing(sqlite3.connect(home / "ledger.sqlite3")) as connection, connection:
+        connection.execute("UPDATE answers SET record = '[' || substr(record, 2) WHERE id = ?", (asked["id"],))
+    damaged = typed("dateline", "replay", asked["id"], home=home)
+    assert (damaged.returncode, damaged.stderr.count("\n")) == (2, 1)
+    assert f"The stored answer {asked['id']} is damaged: ask its question again" in damaged.stderr
 
 
 def test_a_chat_on_a_terminal_remembers_what_was_asked(home: Path) -> None:

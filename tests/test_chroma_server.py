@@ -5,12 +5,13 @@ Whatever becomes of it is one sentence, and no answer is made from half of what 
 
 import asyncio
 import json
+import select
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -134,6 +135,88 @@ def test_a_server_that_is_killed_is_one_sentence_and_is_found_again(library: Lib
     finally:
         chroma.start()
     assert find(library) == before
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_at_any_request_of_a_question_is_one_sentence(
+    library: Library, chroma: RunningChroma
+) -> None:
+    """At the first, the second and so on, until a question comes through without the one at which it would be killed."""
+    before, number, failures = find(library), 0, 0
+    try:
+        with cut_off(chroma) as way:
+            library.storage.store.place = replace(chroma.place, url=way.address)
+            library.storage.store.reopen()
+            library.storage.store.open()
+            while way.killed_at is None or way.was_killed:
+                number += 1
+                way.begin(kill_at=number)
+                try:
+                    assert find(library) == before
+                except StoreUnavailable as failure:
+                    failures += 1
+                    assert_one_sentence(failure, way.address, "cannot be reached", "start it")
+                if way.was_killed:
+                    chroma.start()
+                    assert find(library) == before
+    finally:
+        chroma.kill()
+        chroma.start()
+    # To count the vectors, and to search among them.
+    assert number - 1 == failures >= 2
+
+
+@dataclass
+class CutOff:
+    """The way to a server, which is killed when a request of this number comes by, and has not answered it."""
+
+    chroma: RunningChroma
+    address: str = ""
+    killed_at: int | None = None
+    requests: int = 0
+    was_killed: bool = False
+
+    def begin(self, kill_at: int) -> None:
+        self.killed_at, self.requests, self.was_killed = kill_at, 0, False
+
+    def carry(self, client: socket.socket) -> None:
+        """One connection's requests, each with its answer."""
+        with client, socket.create_connection(("127.0.0.1", self.chroma.port)) as server:
+            while True:
+                for speaking in select.select([client, server], [], [])[0]:
+                    content = speaking.recv(65_536)
+                    if not content:
+                        return
+                    if speaking is client and content.startswith((b"GET ", b"POST ")):
+                        self.requests += 1
+                        if self.requests == self.killed_at:
+                            self.was_killed = True
+                            self.chroma.kill()
+                            return
+                    (server if speaking is client else client).sendall(content)
+
+
+@contextmanager
+def cut_off(chroma: RunningChroma) -> Iterator[CutOff]:
+    way, done = CutOff(chroma), Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        way.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.settimeout(0.1)
+
+        def serve() -> None:
+            while not done.is_set():
+                with suppress(TimeoutError, OSError):
+                    Thread(target=quietly, args=(way.carry, listening.accept()[0]), daemon=True).start()
+
+        def quietly(carry: Callable[[socket.socket], None], client: socket.socket) -> None:
+            with suppress(OSError):
+                carry(client)
+
+        thread = Thread(target=serve)
+        thread.start()
+        yield way
+        done.set()
+        thread.join()
 
 
 def test_a_server_that_was_started_again_between_two_questions_is_not_noticed(

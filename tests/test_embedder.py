@@ -1,21 +1,27 @@
 """The embedded model is the one that was measured, whatever else is embedded; any LlamaIndex embedding can take its place."""
 
+import asyncio
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from llama_index.core.embeddings import MockEmbedding
 
+from benchmarks import scripted_server
 from rag.errors import EmbedderError, SettingsError
+from rag.factory import open_engine
 from rag.models.embedder import Embedder, Passage
 from rag.models.embedding import TextEmbedder, open_embedder
 from rag.models.minilm import MODEL_SHA256, MiniLM, model_content
 from rag.models.onnx import open_session
+from rag.question import StandaloneQuestion
 from rag.settings import Settings
 from tests.conftest import REPOSITORY, SEEDS
 from tests.fakes.fake_model_server import embeddings, serving
+from vectorstore.values import Scope
 
 # First numbers of the vector of GOLDEN, by this model file on onnxruntime 1.32; int8 kernels differ by a little.
 GOLDEN = "Hungary would not seek to arrest Putin."
@@ -125,3 +131,22 @@ def test_a_question_leaves_nothing_in_the_users_folder(tmp_path: Path) -> None:
     )
     assert asked.returncode == 0, asked.stderr
     assert list((tmp_path / "user").rglob("*")) == []
+
+
+def test_an_answer_is_judged_alike_whatever_model_filled_the_library(tmp_path: Path) -> None:
+    """The judge is fitted to the embedded model's similarities; a server's are of another scale."""
+
+    async def judged(settings: Settings) -> tuple[Mapping[str, float], float]:
+        async with open_engine(settings) as engine:
+            await engine.library.ingest([SEEDS])
+            standalone, hits = engine.retrieve(StandaloneQuestion("Will Hungary arrest Putin?", Scope()))
+            nearest = max(similarity for hit in hits for similarity in hit.sentence_similarities)
+            return engine.judge(standalone.question, standalone, hits).answerability.features, nearest
+
+    with scripted_server.serving() as (url, _):
+        served = Settings(home=tmp_path / "served", embedder_base_url=url, embedder_model="embedder")
+        theirs, found_by = asyncio.run(judged(served))
+    ours, _ = asyncio.run(judged(Settings(home=tmp_path / "own")))
+    # Half precision is stored of ours.
+    assert theirs == pytest.approx(ours, abs=2e-3)
+    assert abs(found_by - ours["similarity"]) > 0.02

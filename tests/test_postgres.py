@@ -6,16 +6,19 @@ The tests that are imported here are collected here, and find this module's `set
 import asyncio
 import json
 import secrets
+import subprocess
+import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, insert, select, text
 
-from bot.terminal.backup import back_up
+from bot.terminal.backup import back_up, restore
 from rag.checkup import check_up
 from rag.errors import SettingsError
 from rag.factory import open_engine
@@ -23,6 +26,7 @@ from rag.ingestion.indexing import Progress
 from rag.library import Library
 from rag.models.embedder import Embedder
 from rag.settings import Settings
+from tests.conftest import REPOSITORY
 from tests.fakes.chroma_server import running_chroma
 from tests.fakes.postgres import RunningPostgres, running_postgres
 from tests.test_chroma_server import find, library_in, ships
@@ -42,12 +46,14 @@ from tests.test_watching import (
     test_articles_arrive_once_whatever_is_done_to_the_index,
 )
 from vectorstore.answers import AnswerStore, StoredAnswer
+from vectorstore.backup import LEDGER, PARTS, restore_backup, write_backup
+from vectorstore.copying import TABLES
 from vectorstore.database import open_database
-from vectorstore.errors import StoreBusy, StoreUnavailable
+from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
 from vectorstore.followed import FollowedStore
 from vectorstore.ledger import IncomingArticle, Ledger
 from vectorstore.lock import database_lock
-from vectorstore.schema import MIGRATIONS
+from vectorstore.schema import MIGRATIONS, audit_log, watch_changes
 from vectorstore.values import Article
 
 
@@ -269,3 +275,141 @@ def test_two_machines_share_postgresql_and_a_chroma_server(
             asyncio.run(two.forget("shared", "ship-7"))
             assert [hit.chunk.article_id for hit in find(one)] == [hit.chunk.article_id for hit in find(two)]
             assert "ship-7" not in {hit.chunk.article_id for hit in find(one)}
+
+
+# From SQLite, by a backup
+
+
+@pytest.fixture(scope="module")
+def backed_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of a library in files: twenty ships, an answer, the bot's state, and a change that was told and deleted."""
+    folder = tmp_path_factory.mktemp("files")
+    settings = Settings(home=folder / "home")
+
+    async def fill() -> None:
+        async with open_engine(settings) as engine:
+            await engine.library.ingest([ships(folder, 20)])
+            await engine.answers.save(await engine.ask("How many crates did the ship Alba 7 bring?"))
+
+    asyncio.run(fill())
+    database = open_database(settings.ledger_url)
+    with database.begin() as connection:
+        for number in (3, 9):
+            added = {"id": number, "watch": "w", "before": "", "before_at": 0.0, "after": "", "after_at": 1.0}
+            connection.execute(insert(watch_changes).values(**added, tried=False))
+        connection.execute(delete(watch_changes).where(watch_changes.c.id == 9))
+        details = {"server": 1 << 60, "user": 2, "happened_at": 1.5, "action": "set", "details": "Ä ☃ 𝄞"}
+        connection.execute(insert(audit_log).values(id=7, **details))
+    database.dispose()
+    write_backup(settings.home, folder / "library.zip")
+    return folder / "library.zip"
+
+
+def rows_of(address: str | Path) -> dict[str, list[str]]:
+    """Every row of a database, by table."""
+    database = open_database(address)
+    with database.connect() as connection:
+        rows = {table.name: sorted(repr(tuple(row)) for row in connection.execute(select(table))) for table in TABLES}
+    database.dispose()
+    return rows
+
+
+def ledger_of(backup: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(backup) as archive:
+        return Path(archive.extract(LEDGER, folder))
+
+
+def test_a_backup_of_files_is_restored_into_an_empty_database(
+    backed_up: Path, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert asyncio.run(restore(settings, backed_up, replace=False)) == 0
+    assert capsys.readouterr().out.startswith("The database holds 20 articles and 20 vectors")
+    assert not (settings.home / LEDGER).exists()
+    there, given = rows_of(settings.database_url), rows_of(ledger_of(backed_up, tmp_path))
+    assert [len(there[name]) for name in ("articles", "chunks", "answers", "watch_changes", "audit_log")] == [
+        20,
+        20,
+        1,
+        1,
+        1,
+    ]
+    # Facts name the library itself, which is another one, and how its files of vectors were left.
+    for facts in (there.pop("facts"), given.pop("facts")):
+        assert any("'embedder'" in fact for fact in facts)
+    assert there == given
+
+    async def ask() -> str:
+        async with open_engine(settings) as engine:
+            return (await engine.ask("How many crates did the ship Alba 7 bring?")).text
+
+    assert "with 7 crates" in asyncio.run(ask())
+    assert not [finding for finding in asyncio.run(check_up(settings)) if finding.status == "problem"]
+    database = open_database(settings.database_url)
+    with database.begin() as connection:
+        change = {"watch": "w", "before": "", "before_at": 0.0, "after": "", "after_at": 1.0, "tried": False}
+        entry = {"server": 1, "user": 2, "happened_at": 1.5, "action": "set", "details": ""}
+        for table, row, number in ((watch_changes, change, 10), (audit_log, entry, 8)):
+            assert connection.execute(insert(table).values(**row)).inserted_primary_key == (number,)
+    database.dispose()
+
+
+def test_a_database_that_holds_something_is_left_as_it_is(
+    backed_up: Path, library: Library, settings: Settings, tmp_path: Path
+) -> None:
+    asyncio.run(library.ingest([ships(tmp_path, 3)]))
+    before = rows_of(settings.database_url)
+    with pytest.raises(StoreMismatch, match=r"holds a library already \(\w+\): set DATELINE_DATABASE_URL to an empty"):
+        restore_backup(backed_up, settings.home, True, database_url=settings.database_url)
+    assert rows_of(settings.database_url) == before
+    assert not list(settings.home.glob("before-restore*"))
+
+
+def test_a_ledger_that_the_database_does_not_take_leaves_it_empty_and_the_home_as_it_was(
+    settings: Settings, tmp_path: Path
+) -> None:
+    made = Settings(home=tmp_path / "made")
+    database = open_database(made.ledger_url)
+    with database.begin() as connection:
+        details = {"server": 1, "user": 2, "happened_at": 1.5, "details": ""}
+        for action in ("fits", "much too long" * 10):
+            connection.execute(insert(audit_log).values(action=action, **details))
+    database.dispose()
+    write_backup(made.home, tmp_path / "b.zip")
+    settings.home.mkdir(exist_ok=True)
+    with pytest.raises(StoreUnavailable, match=r"value too long.*it does not take what was to be stored") as failure:
+        restore_backup(tmp_path / "b.zip", settings.home, True, database_url=settings.database_url)
+    assert str(failure.value).count("\n") == 0
+    assert not any(rows_of(settings.database_url).values())
+    assert not any((settings.home / part).exists() for part in PARTS)
+
+
+def test_only_postgresql_takes_a_ledger(backed_up: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreMismatch, match="is no PostgreSQL: unset DATELINE_DATABASE_URL"):
+        restore_backup(backed_up, tmp_path / "home", False, database_url=f"sqlite:///{tmp_path}/other.sqlite3")
+
+
+@pytest.mark.slow
+def test_a_restore_killed_at_any_moment_leaves_all_or_nothing_and_the_next_does_it(
+    backed_up: Path, postgres: RunningPostgres, tmp_path: Path
+) -> None:
+    given = rows_of(ledger_of(backed_up, tmp_path))["articles"]
+    delay, code = 1.0, None
+    while code != 0:
+        url, home = postgres.new_database(), tmp_path / f"{delay:.1f}"
+        program = [sys.executable, "-c", "from bot.cli import dateline; dateline()", "restore", str(backed_up)]
+        environment = {"DATELINE_HOME": str(home), "DATELINE_DATABASE_URL": url, "PATH": "/usr/bin:/bin"}
+        process = subprocess.Popen(program, env=environment | {"PYTHONPATH": str(REPOSITORY)}, cwd=tmp_path)
+        time.sleep(delay)
+        process.kill()
+        code = process.wait()
+        there = rows_of(url)["articles"]
+        assert there in ([], given)
+        if not there:
+            restore_backup(backed_up, home, True, database_url=url)
+            assert rows_of(url)["articles"] == given
+        assert not [
+            finding
+            for finding in asyncio.run(check_up(Settings(home=home, database_url=url)))
+            if finding.status == "problem"
+        ]
+        delay += 0.4

@@ -138,6 +138,30 @@ def test_an_ingest_on_a_full_disk_is_one_sentence_and_is_finished_with_room(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("room", [4_000, 1_000_000, 12_000_000], ids="{:,} bytes left".format)
+def test_a_restore_on_a_full_disk_is_one_sentence_leaves_the_library_and_is_done_with_room(
+    room: int, filled: Path, tmp_path: Path, mount: Mount
+) -> None:
+    """There is no room for the backup's ledger, then none for its vectors."""
+    other, backup, home = tmp_path / "other", tmp_path / "ships.zip", tmp_path / "disk"
+    assert run("dateline", "ingest", ships(tmp_path / "ships.jsonl", 300), home=other).returncode == 0
+    assert run("dateline", "backup", backup, home=other).returncode == 0
+    home.mkdir()
+    mount("-t", "tmpfs", "-o", "size=80m", "tmpfs", str(home))
+    shutil.copytree(filled, home, dirs_exist_ok=True)
+    before = sorted(home.iterdir())
+    filler = home / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(home).free - room))
+    assert_one_sentence(run("dateline", "restore", backup, "--replace", home=home), str(home), "free disk space")
+    assert sorted(path for path in home.iterdir() if path != filler) == before
+    filler.unlink()
+    assert_answers(home)
+    restored = run("dateline", "restore", backup, "--replace", home=home)
+    assert (restored.returncode, restored.stderr) == (0, "")
+    assert "articles     300 " in run("dateline", "library", "status", home=home).stdout
+
+
+@pytest.mark.slow
 def test_files_that_may_not_grow_are_a_full_disk_too(home: Path, tmp_path: Path) -> None:
     corpus = ships(tmp_path / "ships.jsonl", 100)
     stopped = run("dateline", "ingest", corpus, home=home, most_bytes=400_000)

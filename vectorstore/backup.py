@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -23,13 +23,14 @@ from typing import IO
 import numpy as np
 
 from vectorstore.chroma import ChromaServer, VectorPlace
+from vectorstore.copying import copied_ledger, ensure_empty
 from vectorstore.database import open_database
 from vectorstore.errors import StoreMismatch, StoreUnavailable
 from vectorstore.index_files import note_index_files
 from vectorstore.ledger import Ledger
-from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import writer_lock
 from vectorstore.schema import MIGRATIONS
+from vectorstore.server_lexical import open_lexical
 from vectorstore.values import FIRST_COLLECTION
 from vectorstore.vectors import VectorStore
 
@@ -172,22 +173,26 @@ def restore_backup(
     replace: bool,
     on_wait: Callable[[str], None] | None = None,
     server: ChromaServer | None = None,
+    database_url: str = "",
 ) -> tuple[Manifest, Path | None]:
     """Put the library of a backup into a home; returns where the one before it was moved to, None where there was none.
 
-    server: where the vectors go, if not into the home; those of the library before stay there.
-    The home is as it was until everything is read, checked and made. Raises StoreError.
+    server: where the vectors go, if not into the home; those of the library before stay there. database_url: an empty
+    database for the ledger, if that is not to be a file of the home.
+    Home and database are as they were until everything is read, checked and made. Raises StoreError.
     """
     if not replace and any((home / part).exists() for part in PARTS):
         raise StoreUnavailable(f"{home} holds a library: add --replace, or set DATELINE_HOME to a new folder.")
+    if database_url:
+        ensure_empty(database_url)
     with writer_lock(home, LOCK_WAIT_SECONDS, on_wait), disk_errors(home), emptied_folder(home, RESTORING) as made:
         manifest = read_members(file, made)
         make_library(made, manifest, server)
-        before = move_aside(home)
-        for part in PARTS:
-            if (made / part).exists():
-                (made / part).rename(home / part)
-    return manifest, before
+        if not database_url:
+            return manifest, put_in_place(made, home, PARTS)
+        with copied_ledger(made / LEDGER, database_url, LOCK_WAIT_SECONDS, on_wait):
+            # Within its transaction: killed before that ends, the database is empty, and restoring again does it all.
+            return manifest, put_in_place(made, home, PARTS[1:])
 
 
 def read_members(file: Path, folder: Path) -> Manifest:
@@ -244,13 +249,22 @@ def make_library(folder: Path, manifest: Manifest, server: ChromaServer | None) 
                 known = ledger.chunks_by_id(ids, withdrawn_too=True)
                 kept = [place for place, chunk_id in enumerate(ids) if chunk_id in known]
                 store.upsert([known[ids[place]].chunk for place in kept], rows[kept])
-        LexicalStore(folder / LEXICAL, ledger).save()
+        open_lexical(folder / LEXICAL, ledger, store).save()
         if server is None:
             store.settle()
             note_index_files(ledger, folder / "vectors")
     finally:
         store.close()
         database.dispose()
+
+
+def put_in_place(made: Path, home: Path, parts: Sequence[str]) -> Path | None:
+    """Move what was made into the home; returns where what was there is, None where there was nothing."""
+    before = move_aside(home)
+    for part in parts:
+        if (made / part).exists():
+            (made / part).rename(home / part)
+    return before
 
 
 def move_aside(home: Path) -> Path | None:

@@ -13,6 +13,7 @@ from vectorstore.errors import StoreMismatch, StoreUnavailable
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
+    from chromadb.api.types import Schema
 
 # SQLite's limit on variables, which Chroma passes on.
 MAX_AT_ONCE = 1_000
@@ -22,19 +23,27 @@ MAX_SENT_AT_ONCE = 300
 """Chroma Cloud's limit on the records of one request, read or written."""
 # What SQLite and the operating system say in Chroma's errors when nothing more can be written.
 FULL = ("disk is full", "No space left", "File too large", "disk I/O error")
+STEMS = "stems"
+"""The field of a record that holds its sparse vector."""
+NO_SPARSE = ("Sparse vector indexing is not enabled", "Sparse vector is not supported")
+"""What a server says that searches by vectors alone: `chroma run` does."""
 OTHER_DIMENSION = "expecting embedding with dimension"
 """What Chroma says of vectors that are longer or shorter than those that are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChromaServer:
-    """A Chroma server by its address, and what it asks of those who come. seconds: the longest wait for one answer."""
+    """A Chroma server by its address, and what it asks of those who come. seconds: the longest wait for one answer.
+
+    lexical: it is to search by words as well, in place of the index here. Chroma Cloud can, `chroma run` cannot.
+    """
 
     url: str
     token: str = field(default="", repr=False)
     tenant: str = "default_tenant"
     database: str = "default_database"
     seconds: float = 30.0
+    lexical: bool = False
 
     def __str__(self) -> str:
         return self.url
@@ -124,12 +133,20 @@ class ServerClient:
 
         model = self.api.create_collection(
             name,
-            configuration={"hnsw": {"space": "cosine"}, "embedding_function": None},
+            schema=stem_schema() if self.server.lexical else None,
+            configuration=None if self.server.lexical else {"hnsw": {"space": "cosine"}, "embedding_function": None},
             get_or_create=True,
             tenant=self.server.tenant,
             database=self.server.database,
         )
-        return Collection(client=self.api, model=model, embedding_function=None)
+        collection = Collection(client=self.api, model=model, embedding_function=None)
+        if self.server.lexical and not has_stems(collection):
+            # What is indexed of a collection is settled when it is made.
+            raise StoreMismatch(
+                f"The vectors on {self.server} were stored without their words: run `dateline rebuild`, or unset "
+                "DATELINE_CHROMA_LEXICAL."
+            )
+        return collection
 
     def collection_names(self) -> list[str]:
         names: list[str] = []
@@ -147,6 +164,22 @@ class ServerClient:
     def close(self) -> None:
         self.system.stop()
         self.api._session.close()
+
+
+def stem_schema() -> "Schema":
+    """Cosine space, and an index of stems that weighs them by their rarity as BM25 does."""
+    from chromadb.api.types import Schema, SparseVectorIndexConfig, VectorIndexConfig
+
+    return (
+        Schema().create_index(VectorIndexConfig(space="cosine")).create_index(SparseVectorIndexConfig(bm25=True), STEMS)
+    )
+
+
+def has_stems(collection: "Collection") -> bool:
+    """True if the server indexes the stems of a collection's records."""
+    of_field = (collection._model.serialized_schema or {}).get("keys", {}).get(STEMS, {})
+    index = (of_field.get("sparse_vector") or {}).get("sparse_vector_index") or {}
+    return bool(index.get("enabled"))
 
 
 def open_chroma(place: VectorPlace) -> ChromaClient:
@@ -195,7 +228,7 @@ def chroma_errors(place: VectorPlace) -> Iterator[None]:
     """Turn whatever Chroma raises into one sentence that says what to do."""
     try:
         yield
-    except StoreUnavailable:
+    except (StoreUnavailable, StoreMismatch):
         raise
     except Exception as error:
         # Chroma raises its own errors, sqlite3's, pydantic's (from a .env it reads while imported) and bare Exception.
@@ -237,6 +270,8 @@ def server_failure(server: ChromaServer, error: Exception) -> str:
         return f"The Chroma server {server} refused the token (HTTP {status}): correct DATELINE_CHROMA_TOKEN, {again}."
     if status == 429:
         return f"The Chroma server {server} is asked too often (HTTP 429): wait, {again}."
+    if any(words in str(error) for words in NO_SPARSE):
+        return f"The Chroma server {server} does not search by words as Cloud does: unset DATELINE_CHROMA_LEXICAL, {again}."
     if isinstance(error, ValueError | KeyError | TypeError):
         return f"{server} does not answer as a Chroma server does ({first_line(error)}): correct DATELINE_CHROMA_URL, {again}."
     said = f"HTTP {status}: {first_line(error)}" if status else first_line(error)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -48,6 +49,7 @@ from vectorstore.schema import (
 from vectorstore.segments import LexicalEntry
 from vectorstore.standing import note_forgetting, noted_forgetting
 from vectorstore.values import (
+    ALL_ORIGINS,
     FIRST_COLLECTION,
     GUESSED,
     Article,
@@ -472,6 +474,19 @@ class Ledger:
         with self.transaction() as connection:
             return list(connection.execute(query).scalars())
 
+    def sources(self) -> list[str]:
+        """The outlets of all articles that may be quoted, in alphabetical order."""
+        query = select(articles.c.source).where(QUOTABLE).distinct()
+        with self.transaction() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def titles_and_sources(self, library: str) -> Iterator[str]:
+        """Title and outlet of each article of a library that may be quoted, streamed."""
+        query = select(articles.c.title, articles.c.source).where(QUOTABLE, articles.c.library == library)
+        with self.transaction() as connection:
+            for row in connection.execution_options(yield_per=500).execute(query):
+                yield f"{row.title} {row.source}"
+
     def chunks_by_id(self, chunk_ids: Sequence[str], withdrawn_too: bool = False) -> dict[str, IndexedChunk]:
         """These chunks with their texts; ids of unfinished or unknown articles are left out, and of withdrawn ones.
 
@@ -713,14 +728,26 @@ def stored_origins(origins: Mapping[str, Origin]) -> str:
     return json.dumps(origins, sort_keys=True) if origins else ""
 
 
-def origins_of(stored: str) -> dict[str, Origin]:
-    return json.loads(stored) if stored else {}
+@lru_cache(maxsize=1_000)
+def origins_of(stored: str) -> Mapping[str, Origin]:
+    """Where each field came from; a guess where that is damaged, so that nothing is shown as certain by it.
+
+    A checkup finds it by the article's digest, which tells guessed days from others.
+    """
+    try:
+        origins = json.loads(stored) if stored else {}
+    except ValueError:
+        return UNREADABLE
+    is_whole = isinstance(origins, dict) and all(origin in ALL_ORIGINS for origin in map(str, origins.values()))
+    return origins if is_whole else UNREADABLE
+
+
+UNREADABLE: Mapping[str, Origin] = {"published": GUESSED}
 
 
 def is_guessed(stored: str) -> bool:
     """True where only a guess says when the article was published."""
-    # Nearly all articles have no guess among their origins, and need no parser.
-    return GUESSED in stored and origins_of(stored).get("published") == GUESSED
+    return origins_of(stored).get("published") == GUESSED
 
 
 def epoch_of(moment: datetime | None) -> tuple[float | None, int | None]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,35 @@ class LexicalMatch:
 
     chunk_id: str
     score: float
+
+
+class LexicalSearch(Protocol):
+    """What finding asks of a library's words, whoever searches them: the index here, or a server."""
+
+    @property
+    def sources(self) -> list[str]:
+        """The outlets that have a chunk, in alphabetical order."""
+        ...
+
+    def knows(self, word: str) -> bool:
+        """True if some chunk of any library has this word in one of its forms."""
+        ...
+
+    def words_of_libraries(self, libraries: Sequence[str]) -> Iterator[str]:
+        """Words of these libraries, in lower case, of each the most frequent first, then in alphabetical order."""
+        ...
+
+    def search(self, question: str, limit: int, scope: Scope) -> list[LexicalMatch]:
+        """Best first, ties by id, at most `limit`, only chunks in scope that share a word with the question."""
+        ...
+
+    def all_in(self, scope: Scope) -> bool:
+        """True if every chunk is in scope."""
+        ...
+
+    def selection(self, scope: Scope) -> Selection | None:
+        """The chunks that are in scope; None where only who searches knows them."""
+        ...
 
 
 class LexicalIndex:

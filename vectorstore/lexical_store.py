@@ -74,6 +74,16 @@ class LexicalStore:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.saved, self.index = LexicalFolder(self.folder), None
 
+    def fault(self) -> str:
+        """Why the saved index is not the one that the ledger's chunks make, "" where it is."""
+        made = LexicalIndex.build(self.ledger.revision, self.ledger.lexical_entries())
+        if not made.texts:
+            return ""
+        saved = self.saved.load()
+        if saved is None or saved.revision != made.revision:
+            return "it is missing, damaged or of an older state of the library"
+        return "" if saved.fingerprint() == made.fingerprint() else "it is not what the articles say"
+
     def up_to_date(self) -> tuple[LexicalIndex, bool]:
         """The index of the present revision, and whether it was made of the whole library."""
         # Read before the chunks: what changes meanwhile is of a later revision, and will be looked at once more.

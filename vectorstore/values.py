@@ -24,6 +24,7 @@ GIVEN: Origin = "given"
 PAGE_METADATA: Origin = "page metadata"
 FEED: Origin = "feed"
 GUESSED: Origin = "guessed"
+ALL_ORIGINS = frozenset((GIVEN, PAGE_METADATA, FEED, GUESSED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,22 @@ from numpy.typing import NDArray
 from vectorstore.chroma import (
     MAX_AT_ONCE,
     MAX_SENT_AT_ONCE,
+    STEMS,
     ChromaServer,
     VectorPlace,
     chroma_errors,
     ensure_room,
+    has_stems,
     may_pass,
     open_chroma,
 )
 from vectorstore.errors import StoreUnavailable
+from vectorstore.stem_vectors import StemVector, question_vector, stem_vector
 from vectorstore.values import FIRST_COLLECTION, Chunk, Scope, Selection, calendar_seconds
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
-    from chromadb.api.types import GetResult, Metadata, Where
+    from chromadb.api.types import GetResult, Metadata, SearchResult, SparseVector, Where
 
 Value = TypeVar("Value")
 MAX_COMPARED = 300
@@ -47,11 +50,12 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class StoredVector:
-    """A vector as stored, with the fields that filters read."""
+    """A vector as stored, with the fields that filters read; stems: None where its stems are not stored beside it."""
 
     chunk_id: str
     vector: NDArray[np.float32]
     fields: Mapping[str, object]
+    stems: StemVector | None = None
 
 
 class Turns:
@@ -105,6 +109,11 @@ class VectorStore:
     def is_server(self) -> bool:
         """True if others may change or empty it without this library's ledger."""
         return isinstance(self.place, ChromaServer)
+
+    @property
+    def searches_words(self) -> bool:
+        """True if the server is to search by words as well."""
+        return isinstance(self.place, ChromaServer) and self.place.lexical
 
     def open(self) -> None:
         """Open the folder, or be ready to ask the server; the collection is opened when it is used."""
@@ -206,7 +215,9 @@ class VectorStore:
                 way_out = "run" if self.is_server else "delete that folder and run"
                 raise StoreUnavailable(f"The vector store {self.place} has lost vectors: {way_out} `dateline rebuild`.")
             for chunk_id, row, of_chunk in zip(page["ids"], rows, fields, strict=True):
-                yield StoredVector(chunk_id, np.asarray(row, dtype=np.float32), of_chunk or {})
+                named = dict(of_chunk or {})
+                stems = stored_stems(named.pop(STEMS, None))
+                yield StoredVector(chunk_id, np.asarray(row, dtype=np.float32), named, stems)
 
     def upsert(self, chunks: Sequence[Chunk], vectors: NDArray[np.float32]) -> None:
         for start in range(0, len(chunks), self.at_once):
@@ -287,6 +298,21 @@ class VectorStore:
             Neighbour(chunk_id, 1.0 - distance) for chunk_id, distance in zip(found["ids"][0], distances, strict=True)
         )
 
+    def search_words(self, question: str, limit: int, scope: Scope | None) -> list[tuple[str, float]]:
+        """The ids of chunks that share a word with the question, as the server finds them, and their BM25 scores.
+
+        In the order of the ranks here: best first, ties by id.
+        """
+        asked = question_vector(question)
+        if not asked.indices:
+            return []
+        found = self.use(partial(search_stems, asked, limit, where_in_scope(scope) if scope else None))
+        ids, distances = found["ids"][0], (found["scores"] or [None])[0] or []
+        # Cloud's distance is 1 less the product.
+        scores = ((chunk_id, 1.0 - distance) for chunk_id, distance in zip(ids, distances, strict=True))
+        matching = [(chunk_id, score) for chunk_id, score in scores if score > 0.0]
+        return sorted(matching, key=lambda match: (-match[1], match[0]))
+
     def nearest_in_scope(self, vector: NDArray[np.float32], fetched: int, scope: Scope) -> list[Neighbour]:
         """Those in scope of the `fetched` nearest chunks."""
         query = vector[np.newaxis]
@@ -317,7 +343,37 @@ def nearest_first(neighbours: Iterable[Neighbour]) -> list[Neighbour]:
 
 def upsert(chunks: Sequence[Chunk], vectors: NDArray[np.float32], collection: "Collection") -> None:
     ids, fields = [chunk.id for chunk in chunks], [filter_fields(chunk) for chunk in chunks]
+    if has_stems(collection):
+        # Whatever the settings say: words that are missing here would be found nowhere once they say so again.
+        fields = [with_stems(of_chunk, stem_vector(chunk)) for chunk, of_chunk in zip(chunks, fields, strict=True)]
     collection.upsert(ids=ids, embeddings=vectors, metadatas=fields)
+
+
+def with_stems(fields: "Metadata", stems: StemVector) -> "Metadata":
+    """The fields and the stems, none of a chunk without words."""
+    return {**fields, STEMS: sparse_vector(stems)} if stems.indices else fields
+
+
+def sparse_vector(stems: StemVector) -> "SparseVector":
+    """The same as Chroma's value."""
+    from chromadb.api.types import SparseVector
+
+    return SparseVector(list(stems.indices), list(stems.values))
+
+
+def stored_stems(value: object) -> StemVector | None:
+    """What with_stems() stored, None where that is nothing of the kind."""
+    from chromadb.api.types import SparseVector
+
+    return StemVector(tuple(value.indices), tuple(value.values)) if isinstance(value, SparseVector) else None
+
+
+def search_stems(asked: StemVector, limit: int, where: "Where | None", collection: "Collection") -> "SearchResult":
+    """What shares stems with a question, those with the greatest product first."""
+    from chromadb import K, Knn, Search
+
+    search = Search().rank(Knn(query=sparse_vector(asked), key=STEMS, limit=limit)).limit(limit).select(K.SCORE)
+    return collection.search(search.where(where) if where else search)
 
 
 def read_ids(start: int, count: int, collection: "Collection") -> list[str]:

@@ -21,12 +21,12 @@ async def back_up(settings: Settings, file: Path) -> int:
 
 
 async def restore(settings: Settings, file: Path, replace: bool) -> int:
-    """Put the library back and say where the one before it is. Raises StoreError, SettingsError."""
-    refuse_other_databases(settings)
+    """Put the library back and say where the one before it is. Raises StoreError."""
     manifest, before = await asyncio.to_thread(
-        restore_backup, file, settings.home, replace, notify, settings.chroma_server
+        restore_backup, file, settings.home, replace, notify, settings.chroma_server, settings.database_url
     )
-    click.echo(f"{settings.home} holds {contents(manifest)}, as of {safe(manifest.made_at)}.")
+    place = "The database" if settings.database_url else settings.home
+    click.echo(f"{place} holds {contents(manifest)}, as of {safe(manifest.made_at)}.")
     if before:
         click.echo(f"What was there is in {before}: delete it when you no longer need it.")
     return ANSWERED

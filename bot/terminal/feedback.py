@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 
 from bot.terminal.errors import ANSWERED, notify
 from bot.terminal.render import answer_lines, joined, make_console, safe
@@ -87,7 +88,7 @@ def read_drafts(settings: Settings, since: float) -> list[dict[str, object]]:
 
 
 async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json: bool) -> int:
-    """Print a stored answer. Raises QuestionError when no answer, or more than one, has this id."""
+    """Print a stored answer. Raises QuestionError when no answer, or more than one, has this id, or it is damaged."""
     async with open_engine(settings, on_wait=notify) as engine:
         stored = await engine.answers.find(answer_id)
         if stored is None:
@@ -97,7 +98,12 @@ async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json
         if as_json:
             sys.stdout.write(stored.record + "\n")
             return ANSWERED
-        answer = answer_from_record(stored.record)
+        try:
+            answer = answer_from_record(stored.record)
+        except ValidationError:
+            raise QuestionError(
+                f"The stored answer {stored.id} is damaged: ask its question again, or run `dateline restore` with a backup."
+            ) from None
         console = make_console()
         console.print(f"question     {safe(answer.question)}")
         console.print(joined(answer_lines(answer, explain=True)))

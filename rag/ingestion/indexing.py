@@ -25,8 +25,8 @@ from rag.prompt_injection import flagged_texts
 from vectorstore.errors import StoreMismatch, StoreStopped
 from vectorstore.index_files import doubt_index_files, note_index_files
 from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger, stored_origins
-from vectorstore.lexical_store import LexicalStore
 from vectorstore.lock import ShouldStop, never_stop
+from vectorstore.server_lexical import open_lexical
 from vectorstore.values import Article, Chunk
 from vectorstore.vectors import VectorStore
 
@@ -101,7 +101,7 @@ class Storage:
             ledger.claim_collection()
         self.counted = ("", 0)
         store.follow(lambda: ledger.collection)
-        self.lexical = LexicalStore(folder / "lexical", ledger)
+        self.lexical = open_lexical(folder / "lexical", ledger, store)
         self.embedder = embedder
         self.chunk_tokens = chunk_tokens
 

@@ -34,7 +34,8 @@ def rebuild(storage: Storage, on_progress: OnProgress | None = None, stopped: Sh
     """
     staging = Staging(storage.ledger)
     staging.drop_replaced()
-    collection = staging.begin(storage.index_key)
+    # What a collection indexes is settled when it is made: one without words cannot get them later.
+    collection = staging.begin(f"{storage.index_key}:words" if storage.store.searches_words else storage.index_key)
     storage.store.drop_others({storage.ledger.collection, collection}, storage.ledger.own_collections)
     new = storage.store.beside(collection)
     try:

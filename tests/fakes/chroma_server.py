@@ -11,11 +11,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
+from typing import TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -115,22 +116,29 @@ class Gate:
         if records > self.most or (request.path.endswith("/get") and not said.get("limit") and not said.get("ids")):
             self.refused.append(request.path)
             return web.json_response({"error": "QuotaError", "message": f"more than {self.most} records"}, status=422)
-        headers = {"Content-Type": request.headers.get("Content-Type", "application/json")}
-        target = f"http://127.0.0.1:{self.port}{request.path_qs}"
+        return await self.answer(request.method, request.path_qs, content)
+
+    async def answer(self, method: str, path: str, content: bytes) -> web.Response:
+        """What the server says."""
+        headers = {"Content-Type": "application/json"}
+        target = f"http://127.0.0.1:{self.port}{path}"
         async with (
             aiohttp.ClientSession() as session,
-            session.request(request.method, target, data=content, headers=headers) as answer,
+            session.request(method, target, data=content, headers=headers) as answer,
         ):
             return web.Response(
                 status=answer.status, body=await answer.read(), headers={"Content-Type": answer.content_type}
             )
 
 
+AnyGate = TypeVar("AnyGate", bound=Gate)
+
+
 @contextmanager
-def gate(chroma: RunningChroma, token: str, most: int = 300) -> Iterator[Gate]:
+def gate(chroma: RunningChroma, token: str, most: int = 300, kind: Callable[..., AnyGate] = Gate) -> Iterator[AnyGate]:
     """A gate with TLS before a server, in a thread of its own."""
     certificate, key = made_certificate(chroma.folder)
-    made = Gate(chroma.port, token, most, certificate)
+    made = kind(chroma.port, token, most, certificate)
     ready, done = Event(), Event()
 
     async def serve() -> None:
