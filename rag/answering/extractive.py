@@ -76,8 +76,9 @@ def lacks_name(question: str, hits: Sequence[Hit]) -> bool:
     asked = parse_text(question[:1].lower() + question[1:])
     if not asked.names or len(question.split()) > MAX_WORDS_NAMED or is_foreign(question):
         return False
-    found = [parse_text(f"{hit.chunk.text} {hit.chunk.title} {hit.chunk.source}") for hit in hits]
-    return has_unknown_name(asked, found)
+    return has_unknown_name(
+        asked, [parse_text(f"{hit.chunk.text} {hit.chunk.title} {hit.chunk.source}") for hit in hits]
+    )
 
 
 def closest_passage(
@@ -113,8 +114,10 @@ def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Seq
         for candidate, probability in pool
         if probability >= floor and (expected is None or expected.search(text_of(candidate, hits)))
     ]
+    is_named = not lacks_name(question, [hits[lead.hit]])
     for candidate in [*voices(question, pool, chosen, hits), *worth_adding]:
-        if candidate in chosen:
+        # "When was the harbour of Kell dredged?" Rell's has a day, too.
+        if candidate in chosen or (is_named and lacks_name(question, [hits[candidate.hit]])):
             continue
         more = with_antecedent([*chosen, candidate], candidate, by_place, hits)
         if len(more) <= MAX_SENTENCES and fit_together([text_of(one, hits) for one in more]):
