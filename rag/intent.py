@@ -13,7 +13,7 @@ GREETING = (
     r"(?:hi|hiya|hello|hey|heya|hallo|yo|sup|good (?:morning|afternoon|evening|night)|thanks?|thank you|thank u|thx"
     r"|tnx|thanx|ty|tysm"
     r"|cheers|great|cool|ok(?:ay)?|perfect|got it|lol|please|pls|plz|help(?: me)?|test|ping|menu|commands"
-    r"|bye(?: bye)?|goodbye|good ?bye|cya|see (?:you|ya)(?: later)?|quit|exit|stop|q"
+    r"|bye(?: bye)?|goodbye|good ?bye|cya|see (?:you|ya)(?: later)?|quit|exit|stop"
     r"|how are (?:you|u)(?: doing)?(?: today)?|how(?:['’]?s| is) it going"
     r"|(?:what|how) (?:else )?(?:can|do|should) (?:you|u|i) (?:do|ask|use|say)(?: here| you| this)?"
     r"|how can (?:you|u) help(?: me)?"

@@ -96,7 +96,6 @@ BAD_LINES = {
     "no text": ('{"id": "1", "text": "  "}', "holds no text"),
     "no field for text": ('{"id": "1", "words": "x"}', "has no text among its fields (id, words)"),
     "python": ("{'id': '1', 'text': 'x'}", "is not JSON"),
-    "comment": ("// the second", "is not JSON"),
     "deep nesting": ("[" * 100_000, "is not JSON"),
 }
 
