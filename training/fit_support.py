@@ -31,7 +31,7 @@ from training.sets import CLAIMS_HELD_OUT
 from vectorstore.values import Chunk
 
 FEATURES = ("support", "subject", "elsewhere")
-THRESHOLDS = {CLOSE: 0.6, FREE: 0.7}
+THRESHOLDS = {CLOSE: 0.55, FREE: 0.6}
 """P(supported) from which a claim is shown: chosen with measure_proof's --half choose."""
 
 

@@ -10,7 +10,7 @@ from rag.sentences import sentence_spans
 from rag.text import clean_line
 from rag.verification.draft import Claim, claims_of, is_abstention, is_forbidden
 from rag.verification.lexicon import PRONOUNS
-from rag.verification.parsed_text import ParsedText, parse_text
+from rag.verification.parsed_text import ParsedText, parse_text, words_only
 from rag.verification.support import (
     FOREIGN_NAME,
     MIN_COVERAGE,
@@ -136,7 +136,7 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Ve
         if not missing and added_detail(parsed, candidate.evidence):
             missing = NOT_CLOSE
         if not missing:
-            if has_other_days(parsed, candidate):
+            if is_verbatim(parsed, candidate) or has_other_days(parsed, candidate):
                 return ClaimVerdict(claim, (candidate,))
             read += 1
             if read <= MAX_READ_SPANS and surplus(parsed, candidate, verifier, CLOSE) >= 0:
@@ -168,6 +168,12 @@ def verify_claim(claim: Claim, candidates: Sequence[CandidateSpan], verifier: Ve
 def surplus(claim: ParsedText, candidate: CandidateSpan, verifier: Verifier, wording: str) -> float:
     """By how much the networks find the claim more probable than is needed, given the candidate."""
     return verifier.surplus(claim, candidate.text, candidate.context, wording)
+
+
+def is_verbatim(claim: ParsedText, candidate: CandidateSpan) -> bool:
+    """True where the claim is one of the sentences, word for word: no network knows better."""
+    said = words_only(claim.text)
+    return any(words_only(sentence.text) == said for sentence in candidate.evidence.sentences)
 
 
 def has_other_days(claim: ParsedText, candidate: CandidateSpan) -> bool:

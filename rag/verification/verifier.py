@@ -22,6 +22,8 @@ SUPPORTED = 2
 """The place of "supported" among the large network's scores of a passage."""
 CLOSE, FREE = "close", "free"
 """The wording of a claim: its quote's, but for a few words, or its own."""
+LEAST_SUPPORT = -1.0
+"""Log-odds of support below which no placement makes up for it, in other words than the quote's. Measured: docs/quality.md."""
 FULL_NAME = re.compile(r"\b(?:[A-Z][\w’'-]+ )+([A-Z][\w’'-]+)")
 
 
@@ -81,6 +83,8 @@ class Verifier:
         model = shipped_models()[wording]
         support = self.support(claim.text, spelled_out(quote, context))
         at_best = model.surplus(support, PERFECT)
+        if wording == FREE and support < LEAST_SUPPORT:
+            return min(at_best, -model.threshold)
         if at_best < 0:
             return at_best
         return model.surplus(support, self.placement(claim, spelled_out(context, context)))
