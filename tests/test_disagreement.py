@@ -115,7 +115,8 @@ def test_what_many_may_have_done_is_no_disagreement(tmp_path: Path) -> None:
     [
         ("Who is the mayor of Skarne?", True),
         ("Who's the company's chief executive?", True),
-        ("Who won the race?", True),
+        ("Who founded the company?", True),
+        ("Who won the race?", False),
         ("Who is the Kremlin spokesman?", False),
         ("Who criticised the mayor?", False),
         ("Who is the mayor and when was he elected?", False),
@@ -131,7 +132,9 @@ def test_only_questions_for_one_person_are_compared(question: str, expected: boo
     [
         ("Ada Brun", ("ada", "brun")),
         ("Dr. Ada Brun", ("ada", "brun")),
+        ("Ursula van der Brun", ("ursula", "brun")),
         ("Mrs Brun", None),
+        ("The Navy", None),
         ("A cleaner", None),
         ("the Maritime Museum", None),
     ],
