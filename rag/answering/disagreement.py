@@ -57,7 +57,7 @@ CHANGED = re.compile(
 )
 """In the later article's sentence these tell that a value has changed: that is news, and the earlier one was right."""
 GROWING = frozenset(
-    map(synonym_stem, ("kill", "injure", "victim", "toll", "casualty", "arrest", "infected", "evacuated"))
+    map(synonym_stem, ("kill", "injure", "victim", "toll", "casualty", "arrest", "infect", "evacuate", "cull"))
 )
 """What is counted while it grows: a later article that counts more of it does not disagree."""
 
