@@ -159,8 +159,8 @@ class Answer:
     as_of: the newest publication among the cited articles; for a refusal, the newest in scope. A guessed one only where
     no other is known: as_of_guessed.
     model: the chat model that wrote the prose, "extractive" when none did.
-    disagreement: where articles give different numbers or dates for what was asked, one citation for each, its value the
-    only emphasis; outside the numbers of `citations`.
+    disagreement: where articles give different numbers, dates or persons for what was asked, one citation for each, its
+    value the only emphasis; outside the numbers of `citations`.
     note: one sentence for the reader when something went differently than asked (a model server failed, say), else "".
     timings_ms: milliseconds by step: understand, retrieve, judge, write, prove, total.
     """

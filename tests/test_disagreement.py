@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rag.answer import Answer, answer_json, disagreement_sentence
+from rag.answering.persons import asks_for_one_person, full_name
 from rag.factory import open_engine
 from rag.settings import Settings
 
@@ -46,6 +47,100 @@ def test_different_numbers_are_said_newest_first_each_with_its_verbatim_quote(tm
     assert [entry["value"] for entry in written] == ["410", "640"]
     for entry, text in zip(written, (COMPANY, UNION), strict=True):
         assert text[entry["start"] : entry["end"]] == entry["quote"]
+
+
+DEAD = "How many people were killed by the flood?"
+FOUR = "Four people lost their lives in the flood, the district said."
+FIVE = "Police said that five people were killed by the flood. The railway is closed."
+
+
+def test_numbers_in_words_are_said(tmp_path: Path) -> None:
+    assert disagreement_sentence(ask(tmp_path, DEAD, FIVE, FOUR).disagreement) == (
+        "The articles disagree: Four (Harbour Post, 2 May 2025), five (City Wire, 1 May 2025)."
+    )
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param("The district puts the number of people killed by the flood at 5.", id="the same in digits"),
+        pytest.param("Seven people were killed by the flood, the district said.", id="a later count that grew"),
+        pytest.param(
+            "The number of people killed by the flood has been revised to four.", id="a later count that was revised"
+        ),
+        pytest.param(
+            "Another three people were killed by the flood in the night, the district said.", id="on top of it"
+        ),
+        pytest.param("Two of the people killed by the flood were firefighters, the district said.", id="a part"),
+        pytest.param("At least four people were killed by the flood, the district said.", id="a bound that is kept"),
+    ],
+)
+def test_numbers_in_words_that_may_both_be_right_are_not_said(tmp_path: Path, second: str) -> None:
+    assert ask(tmp_path, DEAD, FIVE, second).disagreement == ()
+
+
+LEADER = "Who leads the harbour authority?"
+BRUN = "Ada Brun leads the harbour authority. She wants longer quays."
+REUTER = "According to its own page the harbour authority is led by Tom Reuter. Talks about wages go on."
+
+
+def test_different_persons_are_said(tmp_path: Path) -> None:
+    assert disagreement_sentence(ask(tmp_path, LEADER, BRUN, REUTER).disagreement) == (
+        "The articles disagree: Tom Reuter (Harbour Post, 2 May 2025), Ada Brun (City Wire, 1 May 2025)."
+    )
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param("According to its own page the harbour authority is led by Dr. Ada Bruhn.", id="spelt otherwise"),
+        pytest.param(f"{REUTER} Mrs Brun takes part.", id="an article that names both"),
+        pytest.param("Tom Reuter, the new director, leads the harbour authority and has asked for money.", id="news"),
+    ],
+)
+def test_no_disagreement_over_persons_is_made_up(tmp_path: Path, second: str) -> None:
+    assert ask(tmp_path, LEADER, BRUN, second).disagreement == ()
+
+
+def test_what_many_may_have_done_is_no_disagreement(tmp_path: Path) -> None:
+    praised = (
+        "Ada Brun praised the harbour authority on Monday.",
+        "In a letter Tom Reuter praised the harbour authority.",
+    )
+    assert ask(tmp_path, "Who praised the harbour authority?", *praised).disagreement == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Who is the mayor of Skarne?", True),
+        ("Who's the company's chief executive?", True),
+        ("Who founded the company?", True),
+        ("Who won the race?", False),
+        ("Who is the Kremlin spokesman?", False),
+        ("Who criticised the mayor?", False),
+        ("Who is the mayor and when was he elected?", False),
+        ("Was it the director who owned the boat?", False),
+    ],
+)
+def test_only_questions_for_one_person_are_compared(question: str, expected: bool) -> None:
+    assert asks_for_one_person(question) is expected
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("Ada Brun", ("ada", "brun")),
+        ("Dr. Ada Brun", ("ada", "brun")),
+        ("Ursula van der Brun", ("ursula", "brun")),
+        ("Mrs Brun", None),
+        ("The Navy", None),
+        ("A cleaner", None),
+        ("the Maritime Museum", None),
+    ],
+)
+def test_only_full_names_are_compared(words: str, name: tuple[str, ...] | None) -> None:
+    assert full_name(words) == name
 
 
 def test_different_days_are_said(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class NearestForm(HeadlineForm):
 
 
 class DisagreementForm(HeadlineForm):
-    """An article that gives another number or date than the others: its value, and the sentence that has it."""
+    """An article that gives another number, date or person than the others: its value, and the sentence that has it."""
 
     value: str
     quote: str

@@ -38,7 +38,8 @@ LOWEST = -6.0
 LEAST_WORDS = 4
 QUESTION_TYPES = (
     ("when", re.compile(r"\b(?:when|(?:what|which) (?:year|date|day|month|time)|how (?:long ago|recently))\b")),
-    ("count", re.compile(r"\b(?:how (?:many|much|old|tall|long|far|large|big|high|often)|what (?:percentage|number))\b")),
+    ("count", re.compile(r"\b(?:how (?:many|much|old|tall|long|far|large|big|high|often)|what (?:percentage|number)"
+        r"|what (?:is|was) the (?:final |official )?(?:death )?toll)\b")),
     ("who", re.compile(r"\b(?:who|whom|whose|which (?:person|company|team|player|minister|president))\b")),
 )  # fmt: skip
 """What a question asks for, by its words; the first pattern that matches decides, "" where none does."""
