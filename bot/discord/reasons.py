@@ -39,6 +39,8 @@ GERMAN_REASONS = {
     "is binary, or text in an encoding that is not recognised: save it as UTF-8.": (
         "ist kein Text oder hat eine unbekannte Zeichencodierung: speichere es als UTF-8."
     ),
+    "is no gzip file, or a damaged one: pack it again.": "ist keine gzip-Datei oder beschädigt: pack sie neu.",
+    "unpacks to more than {} bytes: divide it.": "wird entpackt größer als {} Bytes: teil es auf.",
     "is nested deeper than any article: convert it to text.": "ist tiefer verschachtelt als jeder Artikel: wandle es in Text um.",
     "is a damaged {} file ({}): save it again, or convert it to text.": (
         "ist eine beschädigte Datei ({}, {}): speichere sie neu, oder wandle sie in Text um."
