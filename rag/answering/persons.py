@@ -63,14 +63,14 @@ def tells_of_change(sentence: str) -> bool:
 
 def names_any(text: str, name: Name) -> bool:
     """True if a text holds a word of the name."""
-    return any(is_variant(word.lowercase, part) for word in parse_text(text).words if word.capital for part in name)
+    return any(is_spelling_of(word.lowercase, part) for word in parse_text(text).words if word.capital for part in name)
 
 
 def are_two_persons(one: Name, other: Name) -> bool:
     """True for names of which no word is a word of the other, or a spelling of it."""
-    return not any(is_variant(first, second) for first in one for second in other)
+    return not any(is_spelling_of(first, second) for first in one for second in other)
 
 
-def is_variant(first: str, second: str) -> bool:
+def is_spelling_of(first: str, second: str) -> bool:
     """True for two folded words that are one, or spellings of it."""
     return SequenceMatcher(None, first, second).ratio() >= VARIANT
