@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -302,6 +304,16 @@ def test_votes_become_drafts(lived_in: Path, tmp_path: Path) -> None:
     later = typed(lived_in, "cases", "from-feedback", "--out", tmp_path / "later.yaml", "--since", "2026-01-01")
     assert "No stored answer was voted down" in later.stderr
     assert not (tmp_path / "later.yaml").exists()
+
+
+def test_a_damaged_answer_has_no_draft_and_is_named(lived_in: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(lived_in / "ledger.sqlite3")) as connection, connection:
+        connection.execute("UPDATE answers SET record = '[' || substr(record, 2) WHERE id = 'fine'")
+        connection.execute("UPDATE votes SET useful = 0 WHERE answer_id = 'fine'")
+    drafted = typed(lived_in, "cases", "from-feedback", "--out", tmp_path / "drafts.yaml")
+    assert drafted.exit_code == 0, drafted.output
+    assert "No draft of stored answers that are damaged: fine." in drafted.stderr
+    assert (tmp_path / "drafts.yaml").read_text("utf-8").count("- id:") == 1
 
 
 def test_prompt_injection_case_reaches_no_terminal(tmp_path: Path) -> None:
