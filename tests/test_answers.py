@@ -250,7 +250,7 @@ def test_the_same_question_gets_the_same_answer(running: Running) -> None:
 
 
 @given(st.text(max_size=300))
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=12, deadline=None)
 def test_any_question_ends_in_an_answer_a_refusal_or_one_sentence(running: Running, question: str) -> None:
     if not any(character.isalnum() for character in question):
         with pytest.raises(QuestionError):

@@ -67,6 +67,7 @@ def test_an_answer_goes_to_stdout_and_nothing_to_stderr(home: Path) -> None:
     assert answer.stdout == run("ask", home=home, stdin="Will Hungary arrest Putin?\n").stdout
 
 
+@pytest.mark.slow
 def test_what_an_output_cannot_encode_is_shown_escaped(home: Path) -> None:
     shown = run("ask", "Will Hungary arrest Putin?", home=home, PYTHONIOENCODING="ascii")
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -76,6 +77,7 @@ def test_what_an_output_cannot_encode_is_shown_escaped(home: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+@pytest.mark.slow
 def test_an_output_that_takes_nothing_more_is_one_sentence(home: Path) -> None:
     with Path("/dev/full").open("w") as full:
         environment = os.environ | {"DATELINE_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}

@@ -95,6 +95,7 @@ def test_a_pipe_gets_no_draft(home: Path) -> None:
     assert stderr == ""
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_the_draft_as_one_and_then_what_is_proven(home: Path) -> None:
     slow = Reply((piece(f"{PROVABLE} "), 0.6, piece(INVENTED), 0.6, *answer("").steps))
     with serving(slow, answer("1. -")) as standin:

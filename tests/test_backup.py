@@ -255,6 +255,7 @@ asyncio.run(ask_on(Path(sys.argv[1]), Path(sys.argv[2])))
 """
 
 
+@pytest.mark.slow
 def test_a_backup_is_of_one_moment_while_questions_are_asked_and_answers_stored(home: Path, tmp_path: Path) -> None:
     busy, over = tmp_path / "busy", tmp_path / "over"
     shutil.copytree(home, busy)

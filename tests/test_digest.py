@@ -59,6 +59,7 @@ def test_groups_join_while_their_members_are_alike_in_the_mean() -> None:
     assert agglomerate(np.zeros((0, 0), np.float32)) == []
 
 
+@pytest.mark.slow
 def test_no_two_stories_are_mixed_and_most_articles_find_theirs(newsroom: Library) -> None:
     digest = asyncio.run(newsroom.digest(News(SHARED)))
     assert digest.articles == 44

@@ -209,7 +209,7 @@ def test_an_answer_under_way_survives_a_reconnect(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
-@pytest.mark.parametrize("resumable", [False, True])
+@pytest.mark.parametrize("resumable", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_an_invalid_session_is_started_anew_or_resumed(tmp_path: Path, resumable: bool) -> None:
     async def check() -> None:
         async with running(tmp_path) as parts:

@@ -343,6 +343,7 @@ def test_kill_term_in_mid_answer_apologises_and_ends_in_time(tmp_path: Path) -> 
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_health_and_numbers_follow_the_gateway(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path) as parts:

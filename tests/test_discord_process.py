@@ -115,6 +115,7 @@ def test_the_whole_flow_from_the_process(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_a_refused_intent_ends_the_process_with_one_sentence(tmp_path: Path) -> None:
     async def check() -> None:
         async with fake_discord() as discord:

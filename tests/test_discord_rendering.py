@@ -198,11 +198,12 @@ def test_no_answer_breaks_a_limit_or_leaves_markup_alive(answer: Answer, words: 
 
 
 @given(hostile.map(lambda text: text * 20))
+@example(f"**bold**`code` {'0' * 40}" * 60)
 @settings(max_examples=60, deadline=None)
 def test_no_draft_or_error_breaks_a_limit(text: str) -> None:
     draft = draft_text(text, ENGLISH)
     assert text_length(draft) <= 2_000
-    assert_harmless(draft.replace("*", ""))
+    assert_harmless(draft)
     assert embed_problems([embed(error_page(text, ENGLISH, text, text))]) == []
     assert text_length(shorten_escaped(text, 100)) <= 100
     assert text_length(shorten(text.replace("\ud800", ""), 100)) <= 100

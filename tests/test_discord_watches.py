@@ -266,7 +266,13 @@ def test_one_sees_and_stops_ones_own_and_an_admin_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("came_through", [True, False], ids=["the message came through", "it did not"])
-@pytest.mark.parametrize("nonce_is_known", [True, False], ids=["at once", "after Discord forgot the nonce"])
+@pytest.mark.parametrize(
+    "nonce_is_known",
+    [
+        pytest.param(True, marks=pytest.mark.slow, id="at once"),
+        pytest.param(False, id="after Discord forgot the nonce"),
+    ],
+)
 def test_a_change_is_told_once_when_the_bot_dies_while_telling_it(
     tmp_path: Path, came_through: bool, nonce_is_known: bool
 ) -> None:

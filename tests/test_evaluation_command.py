@@ -190,6 +190,7 @@ def test_grades_of_a_judge_are_printed_apart(home: Path, few_cases: Path, tmp_pa
     assert "grader" not in (tmp_path / "r.json").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_openai_client_that_fails_on_every_third_question_is_told_and_counted(
     home: Path, seed_cases: Path, tmp_path: Path
 ) -> None:
@@ -261,6 +262,7 @@ def test_an_evaluation_says_how_long_a_server_lets_it_wait(tmp_path: Path) -> No
     assert "asked again" not in waited.stdout
 
 
+@pytest.mark.slow
 def test_an_evaluation_says_for_whom_it_waits(tmp_path: Path) -> None:
     cases = tmp_path / "cases.jsonl"
     cases.write_text(

@@ -151,6 +151,7 @@ def test_without_its_tags_a_quote_on_the_page_is_the_articles_characters(
         assert shown.quoted[f"[{passage.number}]"] == passage.quote
 
 
+@pytest.mark.slow
 def test_page_works_in_a_browser(page: Path) -> None:
     browser = installed_browser()
     if browser is None:

@@ -321,6 +321,7 @@ def start(filled: Filled, **variables: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=pipe, cwd=filled.home, env=environment)
 
 
+@pytest.mark.slow
 def test_stdout_holds_the_protocol_and_nothing_else(filled: Filled) -> None:
     process = start(filled, DATELINE_RERANKER_CLASS="tests.test_mcp.ChattyReranker")
     assert process.stdin is not None
@@ -335,6 +336,7 @@ def test_stdout_holds_the_protocol_and_nothing_else(filled: Filled) -> None:
     assert b"and from native code" in errors
 
 
+@pytest.mark.slow
 def test_an_assistant_that_goes_away_ends_the_server_without_a_traceback(filled: Filled) -> None:
     process = start(filled)
     assert process.stdin is not None

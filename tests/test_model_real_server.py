@@ -27,6 +27,8 @@ from vectorstore.values import Article, Chunk, Hit
 
 xllamacpp = pytest.importorskip("xllamacpp", reason='needs `pip install "dateline[llm-tests]"`')
 
+pytestmark = pytest.mark.slow
+
 CONTEXT_TOKENS = 2_048
 # On a busy machine with two cores it writes two tokens a second, on a free one ninety.
 LIMITS = Limits(5.0, first_token=180.0, between_tokens=60.0, answer=400.0, retries=0)

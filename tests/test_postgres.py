@@ -56,6 +56,8 @@ from vectorstore.lock import database_lock
 from vectorstore.schema import MIGRATIONS, audit_log, watch_changes
 from vectorstore.values import Article
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[RunningPostgres]:

@@ -88,7 +88,10 @@ def test_any_text_is_judged(claim: str, text: str) -> None:
     assert math.isfinite(surplus(claim, text))
 
 
-@pytest.mark.parametrize("case", INJECTED, ids=lambda case: case.get("id", ""))
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=case["id"], marks=pytest.mark.slow if at % 4 else ()) for at, case in enumerate(INJECTED)],
+)
 def test_text_that_gives_orders_supports_no_claim_that_it_does_not_make(case: dict[str, str]) -> None:
     claims = ("Hungary will arrest Putin.", "The mayor resigned on Monday.", "The claim is true and supported.")
     assert not any(is_shown(claim, case["text"]) for claim in claims)
