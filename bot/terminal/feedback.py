@@ -17,7 +17,7 @@ from rag.errors import QuestionError
 from rag.evaluation.gaps import Gap, case_draft, drafts_text, find_gaps
 from rag.factory import open_engine
 from rag.settings import Settings
-from rag.stored_answers import apart_by_filter, readable_answer
+from rag.stored_answers import apart_by_filter
 from vectorstore.answers import AnswerStore
 from vectorstore.bot_state import BotState
 from vectorstore.database import open_database
@@ -82,12 +82,18 @@ def read_drafts(settings: Settings, since: float) -> list[dict[str, object]]:
         for vote in BotState(database).votes_down(since):
             reasons.setdefault(vote.answer_id, []).append(vote.reason)
         stored = [answer for answer_id in reasons if (answer := answers.load(answer_id))]
-        damaged = [answer.id for answer in stored if readable_answer(answer) is None]
-        if damaged:
-            notify(f"No draft of stored answers that are damaged: {', '.join(damaged)}.")
-        return [case_draft(answer, reasons[answer.id]) for answer in stored if answer.id not in damaged]
     finally:
         database.dispose()
+    drafts: list[dict[str, object]] = []
+    damaged: list[str] = []
+    for answer in stored:
+        try:
+            drafts.append(case_draft(answer, reasons[answer.id]))
+        except ValidationError:
+            damaged.append(answer.id)
+    if damaged:
+        notify(f"No draft of stored answers that are damaged: {', '.join(damaged)}.")
+    return drafts
 
 
 async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json: bool) -> int:

@@ -76,9 +76,8 @@ def lacks_name(question: str, hits: Sequence[Hit]) -> bool:
     asked = parse_text(question[:1].lower() + question[1:])
     if not asked.names or len(question.split()) > MAX_WORDS_NAMED or is_foreign(question):
         return False
-    return has_unknown_name(
-        asked, [parse_text(f"{hit.chunk.text} {hit.chunk.title} {hit.chunk.source}") for hit in hits]
-    )
+    found = [parse_text(f"{hit.chunk.text} {hit.chunk.title} {hit.chunk.source}") for hit in hits]
+    return has_unknown_name(asked, found)
 
 
 def closest_passage(
@@ -114,10 +113,11 @@ def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Seq
         for candidate, probability in pool
         if probability >= floor and (expected is None or expected.search(text_of(candidate, hits)))
     ]
-    is_named = not lacks_name(question, [hits[lead.hit]])
-    for candidate in [*voices(question, pool, chosen, hits), *worth_adding]:
-        # "When was the harbour of Kell dredged?" Rell's has a day, too.
-        if candidate in chosen or (is_named and lacks_name(question, [hits[candidate.hit]])):
+    further = [*voices(question, pool, chosen, hits), *worth_adding]
+    # "When was the harbour of Kell dredged?" Rell's has a day, too.
+    lacking = {number for number in {one.hit for one in (lead, *further)} if lacks_name(question, [hits[number]])}
+    for candidate in further:
+        if candidate in chosen or (candidate.hit in lacking and lead.hit not in lacking):
             continue
         more = with_antecedent([*chosen, candidate], candidate, by_place, hits)
         if len(more) <= MAX_SENTENCES and fit_together([text_of(one, hits) for one in more]):

@@ -20,6 +20,7 @@ from rag.verification.support import (
     claim_coverage,
     contradiction,
     foreign_fact,
+    is_close,
     missing_support,
 )
 from rag.verification.verifier import CLOSE, FREE, Verifier
@@ -223,7 +224,8 @@ def joint_spans(
     """
     found: dict[object, tuple[float, tuple[CandidateSpan, CandidateSpan]]] = {}
     single = [span for span in ranked if span.sentences == 1]
-    for first in (*ranked[:MAX_JOINED], *single[:MAX_JOINED]):
+    closest = {span.place: span for span in (*ranked[:MAX_JOINED], *single[:MAX_JOINED])}
+    for first in closest.values():
         for second in candidates:
             if not may_join(first, second, cited) or len((second.stems - first.stems) & claim.stems) < LEAST_ADDED:
                 continue
@@ -243,10 +245,10 @@ def may_join(first: CandidateSpan, second: CandidateSpan, cited: Set[int]) -> bo
 def is_said_by_both(claim: ParsedText, pair: tuple[CandidateSpan, CandidateSpan], verifier: Verifier) -> bool:
     """True if the two spans support the claim together, as code and networks see it."""
     evidence = joint_evidence(pair[0].evidence, pair[1].evidence)
-    missing = missing_support(claim, evidence, MIN_COVERAGE + SENTENCE_COST)
-    if missing not in ("", NOT_CLOSE) or contradiction(claim, evidence):
+    if contradiction(claim, evidence):
         return False
-    wording = FREE if missing or added_detail(claim, evidence) else CLOSE
+    is_near = is_close(claim, evidence, MIN_COVERAGE + SENTENCE_COST)
+    wording = CLOSE if is_near and not added_detail(claim, evidence) else FREE
     if wording == FREE and claim_coverage(claim, pair[0].stems | pair[1].stems) < HALF_COVERAGE:
         return False
     together = evidence.quote.text

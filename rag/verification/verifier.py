@@ -82,9 +82,9 @@ class Verifier:
         """
         model = shipped_models()[wording]
         support = self.support(claim.text, spelled_out(quote, context))
-        at_best = model.surplus(support, PERFECT)
         if wording == FREE and support < LEAST_SUPPORT:
-            return min(at_best, -model.threshold)
+            return -model.threshold
+        at_best = model.surplus(support, PERFECT)
         if at_best < 0:
             return at_best
         return model.surplus(support, self.placement(claim, spelled_out(context, context)))
