@@ -18,7 +18,7 @@ from rag.checkup import check_up
 from rag.factory import open_engine
 from rag.settings import Settings
 from vectorstore.bot_state import BotState, Vote
-from vectorstore.columns import Number
+from vectorstore.columns import BoundedNumber
 from vectorstore.database import open_database, transaction
 from vectorstore.errors import StoreUnavailable
 from vectorstore.integrity import impossible_numbers
@@ -28,7 +28,10 @@ from vectorstore.schema import chunks, metadata
 QUESTION = "How often does the ferry sail?"
 IMPOSSIBLE = {"too large": 1e300, "text": "noon", "bytes": b"\xff\x00", "infinite": math.inf}
 NUMBERS = [
-    (table, column) for table in metadata.sorted_tables for column in table.columns if isinstance(column.type, Number)
+    (table, column)
+    for table in metadata.sorted_tables
+    for column in table.columns
+    if isinstance(column.type, BoundedNumber)
 ]
 
 

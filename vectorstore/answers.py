@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from vectorstore.columns import LAST_MOMENT
 from vectorstore.database import put, transaction
 from vectorstore.schema import answers
 from vectorstore.standing import gone_among, while_standing
@@ -19,8 +20,6 @@ TERMINAL = ""
 
 ANSWER_STEP = 1e-3
 """Seconds between answers whose clock does not tell which came first."""
-LAST_MOMENT = 253_402_300_800.0
-"""The end of the calendar (epoch seconds)."""
 ANSWERS_AT_ONCE = 200
 """Read in one transaction; an answer takes some 20 KB."""
 NAMED_ARTICLE = re.compile(r'"article_id":("(?:[^"\\]|\\.)*")')
@@ -89,6 +88,11 @@ class AnswerStore:
         """The last answers of a conversation, newest first."""
         return self.select(answers.c.conversation == conversation, limit)
 
+    def before(self, answer: StoredAnswer, limit: int) -> list[StoredAnswer]:
+        """The last answers that were given in the conversation of one before it, newest first."""
+        earlier = (answers.c.conversation == answer.conversation) & (answers.c.answered_at < answer.answered_at)
+        return self.select(earlier, limit)
+
     def refused(self, since: float = 0.0, conversation_prefix: str = "", limit: int = 10_000) -> list[StoredAnswer]:
         """Questions that were refused after `since` (epoch seconds), newest first."""
         in_conversation = answers.c.conversation.startswith(conversation_prefix, autoescape=True)
@@ -132,7 +136,7 @@ def next_moment(connection: Connection, answer: StoredAnswer) -> float:
     """When an answer was given, or a little later than the last one of its conversation."""
     others = (answers.c.conversation == answer.conversation, answers.c.id != answer.id)
     # A damaged moment puts nothing off for ever.
-    query = select(func.max(answers.c.answered_at)).where(*others, answers.c.answered_at < LAST_MOMENT)
+    query = select(func.max(answers.c.answered_at)).where(*others, answers.c.answered_at <= LAST_MOMENT)
     last = connection.execute(query).scalar()
     return answer.answered_at if last is None else max(answer.answered_at, last + ANSWER_STEP)
 

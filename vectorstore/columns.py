@@ -11,10 +11,10 @@ FIRST_MOMENT, LAST_MOMENT = -62_135_596_800, 253_402_300_799
 """The calendar's ends, in epoch seconds."""
 FURTHEST_ZONE = 86_399
 """Seconds by which a zone may be ahead of UTC, or behind it, in Python."""
-SHOWN = 40
+VALUE_SHOWN = 40
 
 
-class Number(TypeDecorator[float]):
+class BoundedNumber(TypeDecorator[float]):
     """A number within bounds, or NULL; reading anything else raises StoreUnavailable."""
 
     impl: type[TypeEngine[Any]] = Float
@@ -33,12 +33,12 @@ class Number(TypeDecorator[float]):
         if value is None or (isinstance(value, float | int) and self.low <= value <= self.high):
             return value
         raise StoreUnavailable(
-            f"The ledger is damaged, {repr(value)[:SHOWN]} stands in the place of a number: `dateline doctor` names it, and "
-            "`dateline restore` puts a backup back."
+            f"The ledger is damaged, {repr(value)[:VALUE_SHOWN]} stands in the place of a number: "
+            "`dateline doctor` names it, and `dateline restore` puts a backup back."
         )
 
 
-class Seconds(Number):
+class Seconds(BoundedNumber):
     """A moment in epoch seconds, or a time that passes."""
 
     cache_ok = True
@@ -47,7 +47,7 @@ class Seconds(Number):
         super().__init__(low, high)
 
 
-class Whole(Number):
+class Whole(BoundedNumber):
     """A whole number of 32 bits."""
 
     impl = Integer

@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import Column, Select, Table, Text, cast, delete, func, or_, select, text, type_coerce
 from sqlalchemy.types import NullType
 
-from vectorstore.columns import Number, Whole
+from vectorstore.columns import BoundedNumber, Whole
 from vectorstore.ledger import OF_ARTICLE, Ledger, article_of, raise_revision, slices
 from vectorstore.schema import articles, chunks, metadata
 from vectorstore.values import Article
 
 ARTICLES_IN_MEMORY = 200
 MADE_AGAIN = ("chunks", "staged_chunks")
-NAMED = 3
+ROWS_NAMED = 3
 """How many rows of one column are named."""
-QUOTED = "'"
+QUOTE_MARK = "'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,16 @@ def database_faults(ledger: Ledger) -> list[str]:
 
 
 def impossible_numbers(ledger: Ledger) -> list[str]:
-    """Which stored numbers are none, or beyond their bounds: table, column and row of each, at most NAMED of a column.
+    """Which stored numbers are none, or beyond their bounds: table, column and row of each, at most ROWS_NAMED of a column.
 
     Those of chunks are left out: they are compared with the text, and made again.
     """
     with ledger.transaction() as connection:
         return [
-            f"{column.name} of {table.name} {', '.join(str(one).strip(QUOTED) for one in key)}"
+            f"{column.name} of {table.name} {', '.join(str(one).strip(QUOTE_MARK) for one in key)}"
             for table in metadata.sorted_tables
             for column in table.columns
-            if table.name not in MADE_AGAIN and isinstance(column.type, Number)
+            if table.name not in MADE_AGAIN and isinstance(column.type, BoundedNumber)
             for key in connection.execute(rows_of_no_number(table, column, connection.dialect.name == "sqlite"))
         ]
 
@@ -69,7 +69,7 @@ def impossible_numbers(ledger: Ledger) -> list[str]:
 def rows_of_no_number(table: Table, column: Column[Any], on_sqlite: bool) -> Select[Any]:
     """The primary keys of the rows whose value is no number of the column's kind."""
     number = column.type
-    assert isinstance(number, Number)
+    assert isinstance(number, BoundedNumber)
     stored = type_coerce(column, number.impl_instance)
     # To PostgreSQL "not a number" is more than any; SQLite has a kind for each value, and keeps none of those.
     wrong = or_(stored < number.low, stored > number.high)
@@ -78,7 +78,7 @@ def rows_of_no_number(table: Table, column: Column[Any], on_sqlite: bool) -> Sel
         wrong = or_(wrong, func.typeof(column).not_in((*kinds, "null")))
     # A key may be damaged, too: quoted, even bytes are text.
     keys = [func.quote(key) if on_sqlite else cast(key, Text) for key in table.primary_key]
-    return select(*keys).where(wrong).limit(NAMED)
+    return select(*keys).where(wrong).limit(ROWS_NAMED)
 
 
 def article_rows(ledger: Ledger, library: str) -> Iterator[ArticleRows]:
