@@ -37,6 +37,7 @@ from vectorstore.integrity import (
     article_rows,
     chunks_without_article,
     database_faults,
+    impossible_numbers,
     remove_chunks,
 )
 from vectorstore.ledger import SPANS, Ledger
@@ -185,6 +186,10 @@ def check_ledger(settings: Settings, ledger: Ledger, fix: bool, on_wait: OnWait 
     if faults := database_faults(ledger):
         yield Finding("ledger", "problem", f"the database is damaged: {faults[0]}", DAMAGED_LEDGER)
         return
+    if numbers := impossible_numbers(ledger):
+        words = f"what cannot be right in the place of a number: {', '.join(numbers[:NAMED_ARTICLES])}"
+        yield Finding("ledger", "problem", words, DAMAGED_LEDGER)
+        return
     filled_by, wanted = ledger.metadata("embedder"), embedder_name(settings)
     if filled_by and filled_by != wanted:
         words = f"the library was filled by {filled_by!r}, the settings say {wanted!r}"
@@ -254,7 +259,8 @@ def faults_of(storage: Storage) -> Faults:
     faults.chunks = len(expected)
     faults.orphan_chunks = chunks_without_article(storage.ledger)
     note_vectors(storage, expected, faults)
-    faults.lexical = storage.lexical.fault()
+    # What cannot be read cannot be indexed: with the chunks made again it is compared.
+    faults.lexical = "" if faults.offsets else storage.lexical.fault()
     return faults
 
 
@@ -410,7 +416,7 @@ def findings_of(faults: Faults) -> Iterator[Finding]:
         yield Finding("vectors", "ok", "each chunk has its own, and there is no other")
     if faults.lexical:
         yield Finding("lexical", "problem", faults.lexical, REPAIR, True)
-    else:
+    elif not faults.offsets:
         yield Finding("lexical", "ok", "the index is what the articles say")
     if faults.undated:
         words = (

@@ -41,19 +41,20 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
     threads = ThreadPoolExecutor(settings.threads, "engine")
     server = open_model_server(settings, on_wait)
     # In parallel with opening the library.
-    loading = asyncio.create_task(asyncio.to_thread(open_networks, settings.threads))
+    networks = asyncio.create_task(asyncio.to_thread(open_networks, settings.threads))
+    comparers = asyncio.create_task(asyncio.to_thread(open_comparer, settings))
     try:
         async with open_library(settings, on_wait) as library:
             await asyncio.to_thread(check_storage, library.storage)
-            reader, verifier = await loading
+            reader, verifier = await networks
             writer = open_writer(settings, server, verifier) if server else None
-            comparer = await asyncio.to_thread(open_comparer, settings)
-            models = Models(shipped_parameters(), reader, open_reranker(settings), writer, comparer)
+            models = Models(shipped_parameters(), reader, open_reranker(settings), writer, await comparers)
             answers = StoredAnswers(AnswerStore(library.storage.ledger.database), settings)
             yield Engine(settings, library, models, answers, threads)
     finally:
-        await asyncio.wait([loading])
-        loading.exception()  # Retrieved, or asyncio logs it; what ended this first is the error that matters.
+        await asyncio.wait([networks, comparers])
+        for loading in (networks, comparers):
+            loading.exception()  # Retrieved, or asyncio logs it; what ended this first is the error that matters.
         if server is not None:
             await server.close()
         threads.shutdown(wait=False, cancel_futures=True)

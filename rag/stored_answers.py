@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from rag.answer import Answer, Turn, answer_from_record, answer_to_record
 from rag.ingestion.forgetting import articles_of, without_articles
 from rag.protocols import HISTORY_TURNS
+from rag.question import ask_instead, bare_word
 from rag.settings import Settings
 from vectorstore.answers import TERMINAL, AnswerStore, StoredAnswer
 from vectorstore.values import ArticleKey
@@ -59,9 +60,25 @@ class StoredAnswers:
     async def refused(
         self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
     ) -> list[StoredAnswer]:
-        """The last `limit` stored questions that were refused, newest first."""
+        """The last `limit` stored questions that were refused, newest first.
+
+        Without those that ask nothing new: a second "Why?", and one of a question that is refused itself.
+        """
         after = since.timestamp() if since else 0.0
-        return await asyncio.to_thread(self.store.refused, after, conversation_prefix, limit)
+        return await asyncio.to_thread(self.read_refused, after, conversation_prefix, limit)
+
+    def read_refused(self, after: float, conversation_prefix: str, limit: int) -> list[StoredAnswer]:
+        refused = self.store.refused(after, conversation_prefix, limit)
+        return [one for one in refused if not (bare_word(one.question) and self.asks_nothing_new(one))]
+
+    def asks_nothing_new(self, follow_up: StoredAnswer) -> bool:
+        """True if a bare word's whole question was asked in its conversation before, or is of one that was refused there."""
+        word = bare_word(follow_up.question)
+        return any(
+            follow_up.standalone_question == earlier.standalone_question
+            or (earlier.refused and follow_up.standalone_question == ask_instead(word, earlier.standalone_question))
+            for earlier in self.store.before(follow_up, HISTORY_TURNS)
+        )
 
     async def while_standing(self, answer: Answer) -> Answer:
         """The answer as it may still be shown: without a word of articles that were forgotten since it was given."""

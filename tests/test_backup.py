@@ -23,7 +23,6 @@ from rag.checkup import check_up
 from rag.factory import open_engine, open_library
 from rag.settings import Settings
 from tests.conftest import SEEDS
-from vectorstore import backup
 from vectorstore.backup import LEDGER, MANIFEST, VECTORS, read_members, restore_backup, write_backup
 from vectorstore.database import open_database
 from vectorstore.errors import StoreMismatch, StoreUnavailable
@@ -223,18 +222,6 @@ def test_another_database_has_its_own_tools(tmp_path: Path) -> None:
     environment = {"DATELINE_HOME": str(tmp_path), "DATELINE_DATABASE_URL": f"sqlite:///{tmp_path}/other.sqlite3"}
     refused = CliRunner().invoke(dateline, ["backup", str(tmp_path / "b.zip")], env=environment)
     assert (refused.exit_code, "pg_dump" in refused.stderr) == (2, True)
-
-
-def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_arguments: object) -> str:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(backup, "write_member", full)
-    with pytest.raises(StoreUnavailable, match="No space left on device"):
-        write_backup(home, tmp_path / "b.zip")
-    assert list(tmp_path.iterdir()) == []
 
 
 ASK_ON = f"""

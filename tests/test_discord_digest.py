@@ -247,7 +247,7 @@ CLOSED = {"deleted": None, "closed to the bot": {"code": 50001, "message": "Miss
 def test_a_channel_that_takes_no_digest_is_tried_a_few_times_and_its_admins_are_told(
     tmp_path: Path, refusal: dict[str, object] | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(digests, "TRY_AGAIN", timedelta(milliseconds=50))
+    monkeypatch.setattr(digests, "TRY_AGAIN", 0.05)
 
     async def check() -> None:
         engine = FakeEngine()
@@ -283,7 +283,7 @@ def test_a_channel_that_takes_no_digest_is_tried_a_few_times_and_its_admins_are_
 def test_a_digest_that_discord_does_not_take_just_now_is_sent_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(digests, "TRY_AGAIN", timedelta(milliseconds=10))
+    monkeypatch.setattr(digests, "TRY_AGAIN", 0.01)
 
     async def check() -> None:
         engine = FakeEngine()

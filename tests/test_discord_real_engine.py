@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,11 @@ from rag.factory import open_engine
 from tests.fakes.discord_harness import MANAGE, bot_settings, custom_ids, pressed, texts_of
 from tests.fakes.fake_discord import FakeDiscord, Interaction, Option, fake_discord
 
-ARTICLE = b""" date 2025-10-20 The harbour of Quellmoor will close on 3 November because its eastern pier is cracked, the town
-council said.
-
-The council said that repairs to the eastern pier would take four months. Fishing boats will use the harbour of
-Grauwiek until then. Mayor Ilse Brandt said that the repairs cost two million euros.
-"""
+ARTICLE = (
+    b" date 2025-10-20 The harbour of Quellmoor will close on 3 November because its eastern pier is cracked, the town council "
+    b"said.\n\nThe council said that repairs to the eastern pier would take four months. Fishing boats will use the harbour of "
+    b"Grauwiek until then. Mayor Ilse Brandt said that the repairs cost two million euros.\n"
+)
 QUESTION = "When will the harbour of Quellmoor close?"
 
 
@@ -62,7 +62,8 @@ def test_a_servers_article_is_quoted_there_and_unknown_elsewhere(tmp_path: Path)
             async with connected(discord, tmp_path / "home", discord_direct_messages=True):
                 assert "1 added" in await add(discord, 501)
                 here = await asked(discord, QUESTION, 501, 11)
-                assert "will close on 3 November" in texts_of(here)
+                quote = here["embeds"][0]["description"].replace("**", "")
+                assert quote.startswith("> The harbour of Quellmoor will close on 3 November because")
                 for channel, user in ((601, 12), (701, 11)):
                     elsewhere = await asked(discord, QUESTION, channel, user)
                     assert elsewhere["embeds"][0]["description"].startswith("**The articles do not say.**")
@@ -73,8 +74,8 @@ def test_a_servers_article_is_quoted_there_and_unknown_elsewhere(tmp_path: Path)
                 assert "Nothing since 21 Oct 2025; the newest article is of 20 Oct 2025." in texts_of(later)
                 follow_up = pressed(here, "follow").replace("follow", "question")
                 why = await discord.answered(await discord.submit(follow_up, {"text": "Why?"}, 14), 60)
-                assert "because its eastern pier is cracked" in texts_of(why)
-                assert "will close" not in why["embeds"][0]["description"]
+                quote = why["embeds"][0]["description"].replace("**", "")
+                assert quote.startswith("> … because its eastern pier is cracked, the town council said.")
                 again = pressed(why, "follow").replace("follow", "question")
                 none = await discord.answered(await discord.submit(again, {"text": "And why?"}, 15), 60)
                 assert "They give no reason beyond what I quoted." in texts_of(none)
@@ -153,5 +154,56 @@ def test_articles_that_disagree_are_said_to_in_the_servers_language(tmp_path: Pa
             await discord.answered(await discord.slash("settings", {"language": "de"}, permissions=MANAGE))
             differing = "410 (Harbour Post, 3. Mai 2025), 640 (City Wire, 2. Mai 2025)."
             assert f"Die Artikel widersprechen sich: {differing}" in texts_of(await asked(discord, question, 501, 12))
+
+    asyncio.run(check())
+
+
+def test_why_of_what_has_no_answer_is_told_to_the_asker_and_only_whole_questions_are_gaps(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with fake_discord() as discord, connected(discord, tmp_path / "home"):
+
+            async def follow(shown: dict[str, object], text: str, user: int) -> dict[str, object]:
+                follow_up = pressed(shown, "follow").replace("follow", "question")
+                return await discord.answered(await discord.submit(follow_up, {"text": text}, user), 60)
+
+            async def gaps() -> str:
+                return texts_of(await discord.answered(await discord.slash("gaps", permissions=MANAGE)))
+
+            await add(discord, 501)
+            here = await asked(discord, QUESTION, 501, 11)
+            why = await follow(here, "Why?", 12)
+            assert "no reason beyond" in texts_of(await follow(why, "Why?", 13))
+            assert "no reason beyond" in texts_of(await follow(why, "And why?", 14))
+            # Its reason was given: that there is no other one is nothing that the library lacks.
+            assert "×" not in await gaps()
+            refused = await asked(discord, "How many gulls nest in Quellmoor?", 501, 15)
+            assert refused["embeds"][0]["description"].startswith("**The articles do not say.**")
+            sent = await discord.submit(pressed(refused, "follow").replace("follow", "question"), {"text": "Why?"}, 16)
+            assert "“Why?” has nothing to ask of" in texts_of(await discord.answered(sent, 60))
+            assert sent.ephemeral
+            await follow(refused, "When?", 17)
+            (gap,) = [line for line in (await gaps()).splitlines() if "×" in line]
+            assert "1 × How many gulls nest in Quellmoor?" in gap
+
+    asyncio.run(check())
+
+
+def test_a_digest_has_what_bears_no_date_last_and_says_so(tmp_path: Path) -> None:
+    """It counts by its arrival: nobody knows when it was published, and it is new here."""
+    table = (
+        "title\tpublished\ttext\n"
+        "Gulls\t\tGulls nest on the roof of the Quellmoor town hall, a warden said.\n"
+        f"Tram\t{datetime.now(UTC):%Y-%m-%d}\tThe tram of Grauwiek runs every ten minutes from Monday on.\n"
+        "Mill\t2019-05-02\tThe mill of Ollersum burnt down on a Thursday in spring.\n"
+    )
+
+    async def check() -> None:
+        async with fake_discord() as discord, connected(discord, tmp_path / "home"):
+            assert "3 added" in await add(discord, 501, "news.tsv", table.encode())
+            digest = await discord.answered(await discord.slash("digest"), 60)
+            text = texts_of(digest)
+            assert text.index("Tram") < text.index("Gulls") < text.index("undated")
+            assert "Mill" not in text
+            assert "2 articles" in text
 
     asyncio.run(check())

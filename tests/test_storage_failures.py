@@ -75,6 +75,14 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that holds 300 short reports; to be copied or read."""
+    folder = tmp_path_factory.mktemp("fleet")
+    assert run("dateline", "ingest", ships(folder / "ships.jsonl", 300), home=folder / "home").returncode == 0
+    return folder / "home"
+
+
 @pytest.fixture
 def home(filled: Path, tmp_path: Path) -> Path:
     """A home of the test's own that holds the seed article."""
@@ -138,14 +146,40 @@ def test_an_ingest_on_a_full_disk_is_one_sentence_and_is_finished_with_room(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("room", [0, 200_000], ids="{:,} bytes left".format)
+@pytest.mark.parametrize("full", ["home", "target"])
+def test_a_backup_on_a_full_disk_is_one_sentence_leaves_no_half_file_and_is_made_with_room(
+    full: str, room: int, fleet: Path, tmp_path: Path, mount: Mount
+) -> None:
+    """The ledger's copy has no room in the home, or the backup has none where it is to be."""
+    home, disk = Path(shutil.copytree(fleet, tmp_path / "ships")), tmp_path / "disk"
+    disk.mkdir()
+    mount("-t", "tmpfs", "-o", "size=60m", "tmpfs", str(disk))
+    backup = disk / "ships.zip"
+    if full == "home":
+        shutil.copytree(home, disk, dirs_exist_ok=True)
+        home, backup = disk, tmp_path / "ships.zip"
+    filler = disk / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(disk).free - room))
+    assert_one_sentence(run("dateline", "backup", backup, home=home), "free disk space")
+    assert not backup.exists()
+    assert [*disk.glob("*.partial"), *home.glob(".backup-*")] == []
+    filler.unlink()
+    made = run("dateline", "backup", backup, home=home)
+    assert (made.returncode, made.stderr) == (0, "")
+    restored = run("dateline", "restore", backup, home=tmp_path / "elsewhere")
+    assert (restored.returncode, restored.stderr) == (0, "")
+    assert "articles     300 " in run("dateline", "library", "status", home=tmp_path / "elsewhere").stdout
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [4_000, 1_000_000, 12_000_000], ids="{:,} bytes left".format)
 def test_a_restore_on_a_full_disk_is_one_sentence_leaves_the_library_and_is_done_with_room(
-    room: int, filled: Path, tmp_path: Path, mount: Mount
+    room: int, filled: Path, fleet: Path, tmp_path: Path, mount: Mount
 ) -> None:
     """There is no room for the backup's ledger, then none for its vectors."""
-    other, backup, home = tmp_path / "other", tmp_path / "ships.zip", tmp_path / "disk"
-    assert run("dateline", "ingest", ships(tmp_path / "ships.jsonl", 300), home=other).returncode == 0
-    assert run("dateline", "backup", backup, home=other).returncode == 0
+    backup, home = tmp_path / "ships.zip", tmp_path / "disk"
+    assert run("dateline", "backup", backup, home=fleet).returncode == 0
     home.mkdir()
     mount("-t", "tmpfs", "-o", "size=80m", "tmpfs", str(home))
     shutil.copytree(filled, home, dirs_exist_ok=True)

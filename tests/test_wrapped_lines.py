@@ -33,7 +33,7 @@ def wrapped(text: str, width: int) -> str:
     return "\n\n".join(textwrap.fill(paragraph, width, break_on_hyphens=False) for paragraph in text.split("\n\n"))
 
 
-@pytest.mark.parametrize("width", [50, 60, 72, 78, 100])
+@pytest.mark.parametrize("width", [50, 60, 72, 78, 100, 120])
 def test_prose_broken_at_a_width_is_whole_again(width: int) -> None:
     assert join_wrapped_lines(wrapped(PROSE, width)) == PROSE
 

@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from vectorstore.columns import LAST_MOMENT
 from vectorstore.database import put, transaction
 from vectorstore.schema import answers
 from vectorstore.standing import gone_among, while_standing
@@ -17,6 +18,8 @@ TERMINAL = ""
 """Who asks, and in which conversation, at a terminal."""
 
 
+ANSWER_STEP = 1e-3
+"""Seconds between answers whose clock does not tell which came first."""
 ANSWERS_AT_ONCE = 200
 """Read in one transaction; an answer takes some 20 KB."""
 NAMED_ARTICLE = re.compile(r'"article_id":("(?:[^"\\]|\\.)*")')
@@ -56,9 +59,13 @@ class AnswerStore:
         named: Set[ArticleKey],
         without: Callable[[Set[ArticleKey]], StoredAnswer],
     ) -> None:
-        """Store an answer, or what `without` makes of it where articles that it names have been forgotten meanwhile."""
+        """Store an answer, or what `without` makes of it where articles that it names have been forgotten meanwhile.
+
+        It comes after its conversation's other answers, also where the clock was set back: "Why?" refers to the last of them.
+        """
         with transaction(self.database) as connection:
-            put(connection, answers, answer_row(while_standing(connection, answer, named, without)))
+            kept = while_standing(connection, answer, named, without)
+            put(connection, answers, answer_row(replace(kept, answered_at=next_moment(connection, kept))))
 
     def gone(self, named: Set[ArticleKey]) -> set[ArticleKey]:
         """Which of these articles are being forgotten, or were stored once and are no more."""
@@ -80,6 +87,11 @@ class AnswerStore:
     def recent(self, conversation: str, limit: int) -> list[StoredAnswer]:
         """The last answers of a conversation, newest first."""
         return self.select(answers.c.conversation == conversation, limit)
+
+    def before(self, answer: StoredAnswer, limit: int) -> list[StoredAnswer]:
+        """The last answers that were given in the conversation of one before it, newest first."""
+        earlier = (answers.c.conversation == answer.conversation) & (answers.c.answered_at < answer.answered_at)
+        return self.select(earlier, limit)
 
     def refused(self, since: float = 0.0, conversation_prefix: str = "", limit: int = 10_000) -> list[StoredAnswer]:
         """Questions that were refused after `since` (epoch seconds), newest first."""
@@ -118,6 +130,15 @@ class AnswerStore:
         query = select(answers).where(condition).order_by(answers.c.answered_at.desc(), answers.c.id).limit(limit)
         with transaction(self.database) as connection:
             return [StoredAnswer(**row) for row in connection.execute(query).mappings()]
+
+
+def next_moment(connection: Connection, answer: StoredAnswer) -> float:
+    """When an answer was given, or a little later than the last one of its conversation."""
+    others = (answers.c.conversation == answer.conversation, answers.c.id != answer.id)
+    # A damaged moment puts nothing off for ever.
+    query = select(func.max(answers.c.answered_at)).where(*others, answers.c.answered_at <= LAST_MOMENT)
+    last = connection.execute(query).scalar()
+    return answer.answered_at if last is None else max(answer.answered_at, last + ANSWER_STEP)
 
 
 def answer_row(answer: StoredAnswer) -> dict[str, object]:

@@ -21,8 +21,8 @@ MIGRATION_LOCK, WRITER_LOCK, FORGETTING_LOCK = 0x6461_7465_0001, 0x6461_7465_000
 to forget while others store what quotes articles."""
 DRIVER_WORDS = 300
 """Characters of what PostgreSQL says: its driver quotes whole statements."""
-# SQLite's own words for a file that holds something else, and for one that was overwritten in part.
 DAMAGED = ("not a database", "malformed")
+"""SQLite's own words for a file that holds something else, and for one that was overwritten in part."""
 
 
 def open_database(address: str | Path) -> Engine:

@@ -3,14 +3,21 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import Column, Select, Table, Text, cast, delete, func, or_, select, text, type_coerce
+from sqlalchemy.types import NullType
 
+from vectorstore.columns import BoundedNumber, Whole
 from vectorstore.ledger import OF_ARTICLE, Ledger, article_of, raise_revision, slices
-from vectorstore.schema import articles, chunks
+from vectorstore.schema import articles, chunks, metadata
 from vectorstore.values import Article
 
 ARTICLES_IN_MEMORY = 200
+MADE_AGAIN = ("chunks", "staged_chunks")
+ROWS_NAMED = 3
+"""How many rows of one column are named."""
+QUOTE_MARK = "'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +51,42 @@ def database_faults(ledger: Ledger) -> list[str]:
     return [] if said == ["ok"] else said
 
 
+def impossible_numbers(ledger: Ledger) -> list[str]:
+    """Which stored numbers are none, or beyond their bounds: table, column and row of each, at most ROWS_NAMED of a column.
+
+    Those of chunks are left out: they are compared with the text, and made again.
+    """
+    with ledger.transaction() as connection:
+        return [
+            f"{column.name} of {table.name} {', '.join(str(one).strip(QUOTE_MARK) for one in key)}"
+            for table in metadata.sorted_tables
+            for column in table.columns
+            if table.name not in MADE_AGAIN and isinstance(column.type, BoundedNumber)
+            for key in connection.execute(rows_of_no_number(table, column, connection.dialect.name == "sqlite"))
+        ]
+
+
+def rows_of_no_number(table: Table, column: Column[Any], on_sqlite: bool) -> Select[Any]:
+    """The primary keys of the rows whose value is no number of the column's kind."""
+    number = column.type
+    assert isinstance(number, BoundedNumber)
+    stored = type_coerce(column, number.impl_instance)
+    # To PostgreSQL "not a number" is more than any; SQLite has a kind for each value, and keeps none of those.
+    wrong = or_(stored < number.low, stored > number.high)
+    if on_sqlite:
+        kinds = ("integer",) if isinstance(number, Whole) else ("integer", "real")
+        wrong = or_(wrong, func.typeof(column).not_in((*kinds, "null")))
+    # A key may be damaged, too: quoted, even bytes are text.
+    keys = [func.quote(key) if on_sqlite else cast(key, Text) for key in table.primary_key]
+    return select(*keys).where(wrong).limit(ROWS_NAMED)
+
+
 def article_rows(ledger: Ledger, library: str) -> Iterator[ArticleRows]:
     """Every article of a library, by id. Raises StoreUnavailable."""
     ids = sorted(ledger.known(library))
-    fields = (chunks.c.article_id, *(chunks.c[name] for name in ChunkRow.__slots__))
+    # Not as the ledger reads them: what is no number is to be found, and made again.
+    as_stored = [type_coerce(column, NullType()).label(column.name) for column in chunks.columns]
+    fields = [chunks.c.article_id, *(one for one in as_stored if one.name in ChunkRow.__slots__)]
     for start in range(0, len(ids), ARTICLES_IN_MEMORY):
         batch = ids[start : start + ARTICLES_IN_MEMORY]
         these = select(articles).where(articles.c.library == library, articles.c.id.in_(batch)).order_by(articles.c.id)

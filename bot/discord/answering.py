@@ -78,6 +78,8 @@ class AnswerService:
             channels = channel_ids(question.place.channel, channel)
             check_place(self.guild_settings.of(guild), channels, role_ids(user))
             check_is_question(question, self.settings.question_limit)
+            if bare_word(question.text) == "why" and await self.history.is_refused(question):
+                raise Rejected("nothing_answered", question=escape(one_line(question.text)))
             self.guild_settings.check_budget(guild)
             slot = self.queue.admit(question.user)
         except Rejected:

@@ -11,6 +11,7 @@ from rag.answer import Answer, Turn
 from rag.protocols import AnswersQuestions
 from rag.stored_answers import readable_answer
 from vectorstore.bot_state import BotState, ShownAnswer
+from vectorstore.errors import DatelineError
 from vectorstore.values import Scope
 
 TURNS = 5
@@ -145,6 +146,14 @@ class ConversationHistory:
         chain = await self.chain(question.follows, place, place.origin_channel) if question.follows else []
         chained = {(turn.question, turn.answer) for turn in chain}
         return [*(turn for turn in turns if (turn.question, turn.answer) not in chained), *chain][-TURNS:]
+
+    async def is_refused(self, question: Question) -> bool:
+        """True if what a question follows had no answer; False where that cannot be read, which its own answer will say."""
+        try:
+            turns = await self.turns(question)
+        except DatelineError:
+            return False
+        return bool(turns) and not turns[-1].answer
 
     async def started_from(self, place: Place) -> list[Turn]:
         """The chain of the answer that a thread was started from: such a thread has its first message's id."""

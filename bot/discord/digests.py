@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -34,10 +35,10 @@ log = logging.getLogger("dateline.digest")
 BY_DEFAULT = timedelta(days=7)
 """How far /digest looks back where it is not told."""
 LOOK_EVERY = 60.0
-TRY_AGAIN = timedelta(minutes=15)
+TRY_AGAIN = 900.0
+"""Seconds until a digest that could not be sent is tried again."""
 CLOSED_TRIES = 3
 """Tries after which a channel that is gone, or closed to the bot, gets no digest any more."""
-NEVER_TRIED = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class DigestService:
     client: discord.Client
     answers: AnswerService
     state: AsyncState
-    failed: dict[int, datetime] = field(default_factory=dict)
-    """Channels to which a digest could not be sent, and when that was tried last."""
+    failed: dict[int, float] = field(default_factory=dict)
+    """Channels to which a digest could not be sent, and when that was tried last, by a clock that nobody sets."""
     closed: Counter[int] = field(default_factory=Counter)
     """How often in a row a channel was gone, or closed to the bot."""
 
@@ -115,7 +116,7 @@ class DigestService:
             if now.hour >= self.answers.settings.discord_digest_hour:
                 for settings in list(self.answers.guild_settings.settings.values()):
                     channel = settings.digest_channel
-                    if channel and now - self.failed.get(channel, NEVER_TRIED) > TRY_AGAIN:
+                    if channel and time.monotonic() - self.failed.get(channel, float("-inf")) > TRY_AGAIN:
                         await self.try_to_send(settings, now)
             await asyncio.sleep(LOOK_EVERY)
 
@@ -124,10 +125,10 @@ class DigestService:
         try:
             await self.send_or_turn_off(settings, now)
         except (DatelineError, *SEND_FAILURES) as error:
-            self.failed[settings.digest_channel] = now
+            self.failed[settings.digest_channel] = time.monotonic()
             log.error("digest not sent", extra={"server": settings.server, "failure": type(error).__name__})
         except Exception:
-            self.failed[settings.digest_channel] = now
+            self.failed[settings.digest_channel] = time.monotonic()
             log.exception("digest not sent", extra={"server": settings.server})
 
     async def send_or_turn_off(self, settings: GuildSettings, now: datetime) -> None:

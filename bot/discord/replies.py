@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar
 
 import aiohttp
@@ -215,7 +215,8 @@ async def sent_message(
     that is all there is.
     """
     try:
-        async for message in channel.history(limit=None, after=since - CLOCKS_APART):
+        # A clock that was ahead and is set right noted a moment that is still to come.
+        async for message in channel.history(limit=None, after=min(since, datetime.now(UTC)) - CLOCKS_APART):
             if is_it(message):
                 return message.id
     except discord.Forbidden:

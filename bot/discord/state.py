@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,12 @@ T = TypeVar("T")
 
 PRIVATE = 0
 """The guild id of a private conversation."""
+DAYS_COUNTED = 7
+
+
+def today() -> str:
+    """The day in UTC, as budgets count it."""
+    return datetime.now(UTC).date().isoformat()
 
 
 class AsyncState:
@@ -42,20 +49,23 @@ class AsyncState:
 
 @dataclass(eq=False)
 class GuildSettingsCache:
-    """Every guild's settings and today's number of questions, read once and written through."""
+    """Every guild's settings and its numbers of questions, read once and written through.
+
+    questions: by day and guild; of more than one day, because a clock that is set back must not give a day its budget again.
+    """
 
     state: AsyncState
     daily_budget: int
+    day: Callable[[], str] = today
     settings: dict[int, GuildSettings] = field(default_factory=dict)
-    day: str = ""
-    questions: dict[int, int] = field(default_factory=dict)
+    questions: dict[str, Counter[int]] = field(default_factory=dict)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def load(self) -> None:
         stored = await self.state.run(BotState.all_guild_settings)
         self.settings = {settings.server: settings for settings in stored}
-        self.day = today()
-        self.questions = await self.state.run(BotState.questions_on, self.day)
+        day = self.day()
+        self.questions = {day: Counter(await self.state.run(BotState.questions_on, day))}
 
     def of(self, guild: int) -> GuildSettings:
         """A guild's settings, or the defaults if its admins never changed any."""
@@ -85,24 +95,23 @@ class GuildSettingsCache:
 
     def check_budget(self, guild: int) -> None:
         """Raises Rejected when the guild has used up today's questions."""
-        if self.day != today():
-            self.day, self.questions = today(), {}
         budget = self.budget(guild)
-        if guild != PRIVATE and budget and self.questions.get(guild, 0) >= budget:
+        if guild != PRIVATE and budget and self.asked_today(guild) >= budget:
             raise Rejected("budget_spent", count=budget)
+
+    def asked_today(self, guild: int) -> int:
+        """How many questions a guild has asked today."""
+        return self.questions.get(self.day(), Counter[int]())[guild]
 
     def consume(self, guild: int) -> None:
         """Count a question in memory at once, so that the next check sees it; `persist_count` follows."""
-        self.questions[guild] = self.questions.get(guild, 0) + 1
+        self.questions.setdefault(self.day(), Counter())[guild] += 1
+        while len(self.questions) > DAYS_COUNTED:
+            del self.questions[next(iter(self.questions))]
 
     async def persist_count(self, guild: int) -> None:
-        await self.state.run(BotState.count_question, guild, today())
+        await self.state.run(BotState.count_question, guild, self.day())
 
 
 def guild_library(guild: int) -> str:
     return f"discord:{guild}"
-
-
-def today() -> str:
-    """The day in UTC, as budgets count it."""
-    return datetime.now(UTC).date().isoformat()

@@ -129,6 +129,10 @@ class Translations:
         "Hello! Ask me what the articles say: mention me with a question, or use /ask. "
         "For instance: What’s new? Below an answer you can ask on. /help says more."
     )
+    nothing_answered: str = (
+        "“{question}” has nothing to ask of: the articles do not answer the question before it. Ask another way, in a whole "
+        "sentence."
+    )
     nothing_before: str = (
         "“{question}” alone points back to nothing here: name the person or thing in it, or ask below one of my answers "
         "with “Follow up” or a reply."
@@ -405,6 +409,10 @@ GERMAN = Translations(
     no_question=(
         "Hallo! Frag mich, was die Artikel sagen: erwähne mich mit einer Frage, oder nimm /ask. "
         "Zum Beispiel: What’s new? Unter einer Antwort kannst du weiterfragen. /help sagt mehr."
+    ),
+    nothing_answered=(
+        "„{question}“ fragt hier nach nichts: schon auf die Frage davor geben die Artikel keine Antwort. Frag anders, in einem "
+        "ganzen Satz."
     ),
     nothing_before=(
         "„{question}“ allein bezieht sich hier auf nichts: nenn die Person oder Sache darin, oder frag unter einer meiner "

@@ -10,8 +10,8 @@ from itertools import accumulate
 
 from rag.language import english_words
 
-NARROWEST, WIDEST = 40, 100
-"""Characters a line at which texts are broken: mail at 72 to 78, old exports at 60, wide editors at 100."""
+NARROWEST, WIDEST = 40, 130
+"""Characters a line at which texts are broken: mail at 72 to 78, old exports at 60, wide editors at 100 to 120."""
 BROKEN_SHARE = 0.7
 """Of the line ends within paragraphs so many must be such breaks. A guess: the last line before a list or a signature is none."""
 LEAST_BREAKS = 2

@@ -161,7 +161,7 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
         else:
             lines.append(t.shared_off)
         useful, not_useful = await self.bot.state.run(BotState.votes_in, guild)
-        asked, budget = guild_settings.questions.get(guild, 0), guild_settings.budget(guild)
+        asked, budget = guild_settings.asked_today(guild), guild_settings.budget(guild)
         values = {"asked": asked, "budget": budget or t.any_number, "useful": useful, "not_useful": not_useful}
         lines.append(t.say("asked_today", **values))
         await show_privately(interaction, notice_page(t.library, "\n".join(lines), t))

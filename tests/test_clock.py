@@ -1,0 +1,84 @@
+"""The machine's clock is set back a day, or was ahead and is set right: the order of what was said stands, budgets hold."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.discord.admission import Rejected
+from bot.discord.state import AsyncState, GuildSettingsCache
+from vectorstore.answers import AnswerStore, StoredAnswer
+from vectorstore.database import open_database
+from vectorstore.values import ArticleKey
+
+DAY, YEAR = 86_400.0, 365 * 86_400.0
+NOTHING_NAMED: frozenset[ArticleKey] = frozenset()
+
+
+@dataclass
+class Calendar:
+    """A day that a test sets."""
+
+    day: str
+
+    def today(self) -> str:
+        return self.day
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Iterator[AnswerStore]:
+    database = open_database(tmp_path / "ledger.sqlite3")
+    yield AnswerStore(database)
+    database.dispose()
+
+
+def store(answers: AnswerStore, name: str, moment: float, conversation: str = "discord:50:601") -> None:
+    """Store an answer of this moment, as a front end does."""
+    answer = StoredAnswer(name, moment, f"{name}?", "", False, "discord:11", conversation, "{}")
+    answers.save_while_standing(answer, NOTHING_NAMED, lambda _: answer)
+
+
+@pytest.mark.parametrize("ahead", [DAY, YEAR], ids=["set back a day", "was a year ahead"])
+def test_the_last_answer_of_a_conversation_is_the_one_that_was_given_last(answers: AnswerStore, ahead: float) -> None:
+    """A "Why?" would otherwise be asked of an answer from before the clock was set."""
+    now = time.time()
+    for name, moment in (("first", now + ahead), ("second", now), ("third", now + 1)):
+        store(answers, name, moment)
+    store(answers, "elsewhere", now, "discord:50:602")
+    assert [answer.id for answer in answers.recent("discord:50:601", 5)] == ["third", "second", "first"]
+    # Nothing is dated by another conversation, and nothing becomes old enough to be deleted.
+    assert [answer.answered_at for answer in answers.recent("discord:50:602", 5)] == [now]
+    assert answers.delete_before(now) == 0
+
+
+def test_a_day_gets_its_budget_once_whatever_the_clock_shows_meanwhile(tmp_path: Path) -> None:
+    clock = Calendar("2026-11-29")
+
+    async def check() -> None:
+        state = await AsyncState.open(tmp_path / "ledger.sqlite3")
+        cache = GuildSettingsCache(state, 2, clock.today)
+        await cache.load()
+        for day in ("2026-11-29", "2026-11-28", "2027-11-29"):
+            clock.day = day
+            for _ in range(2):
+                cache.check_budget(50)
+                cache.consume(50)
+                await cache.persist_count(50)
+        for day in ("2026-11-29", "2026-11-28"):
+            clock.day = day
+            with pytest.raises(Rejected):
+                cache.check_budget(50)
+            assert cache.asked_today(50) == 2
+            # After a restart, too.
+            again = GuildSettingsCache(state, 2, clock.today)
+            await again.load()
+            with pytest.raises(Rejected):
+                again.check_budget(50)
+        clock.day = "2026-11-30"
+        cache.check_budget(50)
+        await state.close()
+
+    asyncio.run(check())
