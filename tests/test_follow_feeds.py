@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from rag.following.feed_process import SMALL, feed_in, read_feed_within
+from rag.following.feed_process import READ_HERE_BYTES, feed_in, read_feed_within
 from rag.following.feeds import MAX_ENTRIES, Entry, NotAFeed, canonical_link, feed_links, looks_like_feed, read_feed
 from rag.following.identity import is_another_page, is_stand_in, is_withdrawal, page_address, text_digest
 from rag.following.schedule import DAY, HOUR, next_page_check, next_read, next_try
@@ -221,7 +221,7 @@ def test_a_large_feed_is_read_as_a_small_one_is() -> None:
     content = rss(
         "Post", [item(f"https://harbour.example/{at}", f"Story {at}", summary=texts) for at in range(30)]
     ).encode()
-    assert len(content) > SMALL
+    assert len(content) > READ_HERE_BYTES
     assert read_feed_within(content, URL) == read_feed(content, URL)
 
 
@@ -246,7 +246,7 @@ def test_a_feed_that_is_slow_on_purpose_is_given_up(summary: str) -> None:
 
 def test_what_is_no_feed_is_told_from_the_reading_process_too() -> None:
     with pytest.raises(NotAFeed, match="holds a web page"):
-        read_feed_within(b"<html>" + b"word " * SMALL + b"</html>", URL)
+        read_feed_within(b"<html>" + b"word " * READ_HERE_BYTES + b"</html>", URL)
 
 
 @pytest.mark.parametrize(

@@ -13,21 +13,21 @@ from dataclasses import asdict, fields
 from rag.following.feeds import MAX_ENTRIES, MAX_SITEMAPS, Entry, Feed, FeedKind, NotAFeed, read_feed
 from rag.ingestion.child_process import bound_memory, child_environment
 
-SMALL = 32_768
+READ_HERE_BYTES = 32_768
 """Bytes up to which a feed is read here: the slowest of that size that were tried took .2 seconds, less than a process takes to
 start."""
 SECONDS_A_FEED = 30.0
 """The slowest honest one, 2,000 entries with their texts in 5 MB, takes four of the processor."""
-MEMORY_BYTES = 1_000_000_000
+FEED_MEMORY_BYTES = 1_000_000_000
 """Address space of the child. Bounded where the operating system can (not Windows, macOS)."""
-CHILD = "rag.following.feed_process"
+FEED_CHILD = "rag.following.feed_process"
 
 
 def read_feed_within(content: bytes, url: str, seconds: float = SECONDS_A_FEED) -> Feed:
     """The entries of a feed or sitemap, in bounded time whoever wrote it. Raises NotAFeed."""
-    if len(content) <= SMALL:
+    if len(content) <= READ_HERE_BYTES:
         return read_feed(content, url)
-    command = [sys.executable, "-P", "-m", CHILD, str(MEMORY_BYTES), url]
+    command = [sys.executable, "-P", "-m", FEED_CHILD, str(FEED_MEMORY_BYTES), url]
     try:
         done = subprocess.run(
             command,
