@@ -69,7 +69,7 @@ def entry_in(told: Mapping[str, object]) -> Entry:
     return Entry(**{name: str(value) for name, value in words.items()}, withdrawn=told["withdrawn"] is True)
 
 
-def main() -> None:
+def read_from_input() -> None:
     """Read one feed, and say what it lists or why it is none."""
     bound_memory(int(sys.argv[1]))
     try:
@@ -80,4 +80,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    read_from_input()
