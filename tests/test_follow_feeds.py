@@ -213,6 +213,21 @@ def test_an_impossible_time_is_refused(words: str) -> None:
         seconds_of(words)
 
 
+@pytest.mark.parametrize("body", ["", "<content:encoded><![CDATA[<p>Whole text.</p>]]></content:encoded>"])
+def test_a_picture_s_caption_is_no_text_of_the_entry(body: str) -> None:
+    """As Arc's outbound feeds have it."""
+    entry = only_entry(
+        f"""<rss xmlns:media="http://search.yahoo.com/mrss/" xmlns:content="http://purl.org/rss/1.0/modules/content/">
+        <channel><title>Post</title><item><title>Ferry</title><link>https://post.example/a</link>
+        <description>Soon.</description>{body}
+        <media:content url="i.jpg" type="image/jpeg"><media:title>The quay</media:title>
+        <media:description type="plain">The quay at night, seen from the lighthouse by whoever was there.</media:description>
+        </media:content></item></channel></rss>"""
+    )
+    assert (entry.title, entry.summary) == ("Ferry", "Soon.")
+    assert entry.content == ("<p>Whole text.</p>" if body else "")
+
+
 # Feeds that are slow on purpose
 
 
