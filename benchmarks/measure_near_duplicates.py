@@ -24,10 +24,11 @@ from itertools import combinations
 from pathlib import Path
 from statistics import mean
 
-from rag.ingestion.indexing import add_incoming, batches
+from rag.ingestion.incoming import IncomingBatch
+from rag.ingestion.indexing import batches
 from rag.sentences import sentence_spans
 from vectorstore.database import open_database
-from vectorstore.ledger import IncomingArticle, Ledger
+from vectorstore.ledger import Ledger
 from vectorstore.values import Article
 
 REPOSITORY = Path(__file__).parent.parent
@@ -128,10 +129,10 @@ def grouped(cases: Sequence[Case]) -> tuple[dict[str, str], float]:
         ledger = Ledger(database)
         began = time.perf_counter()
         for batch in batches([case.article for case in cases], AT_ONCE):
-            incoming: list[IncomingArticle] = []
+            incoming = IncomingBatch()
             for article in batch:
-                add_incoming(ledger, article, "", incoming)
-            ledger.save(incoming)
+                incoming.add(ledger, article, "")
+            ledger.save(incoming.entries)
         seconds = (time.perf_counter() - began) / len(cases)
         ids = [case.article.id for case in cases]
         groups = {article.id: group for article, group in ledger.articles_with_groups("shared", ids)}

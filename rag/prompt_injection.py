@@ -35,6 +35,8 @@ NOT_ASCII = "\x80"
 """Among the words that patterns need: any character that is not ASCII."""
 CASELESS = str.maketrans("İıſ\u212a", "iisk")
 """What regular expressions that ignore case take for an ASCII letter, and `lower` does not make one."""
+LOOKED_UP = 3
+"""Letters by which needed words are looked up: few words are shorter, and few texts have the first three of a word alone."""
 ADDRESS_MARK = "LINK"
 """Stands for an address that is not judged."""
 TARGET = r"[^()\n]{0,1000}(?:\([^()\n]{0,300}\)[^()\n]{0,300}){0,3}"
@@ -58,8 +60,11 @@ FORMATTING_TAG = re.compile(
 )
 READ_ATTRIBUTE = re.compile(r"\b(?:alt|title)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
 COMMENT_MARK = re.compile(r"<!--|-->")
-EMPHASIS_MARK = re.compile(r"(?<!\w)[*_~`]{1,3}(?=\S)|(?<=\S)[*_~`]{1,3}(?!\w)")
-SPELLED_OUT = re.compile(r"\b(?:\w[-._*]){3,}\w\b")
+EMPHASIS_MARKS = "*_~`"
+EMPHASIS_MARK = re.compile(rf"(?<!\w)[{EMPHASIS_MARKS}]{{1,3}}(?=\S)|(?<=\S)[{EMPHASIS_MARKS}]{{1,3}}(?!\w)")
+BETWEEN_LETTERS = "-._*"
+FEWEST_SPELLED_OUT = 3
+SPELLED_OUT = re.compile(rf"\b(?:\w[{BETWEEN_LETTERS}]){{{FEWEST_SPELLED_OUT},}}\w\b")
 QUOTED_WORDS = re.compile(r"“[^”]*”|\"[^\"]*\"|„[^“”]*[“”]|«[^»]*»")
 
 
@@ -104,11 +109,11 @@ class JudgedText:
     def plausible(self) -> frozenset[Pattern]:
         """The patterns that may match: looking for a word takes a hundredth of the time of a pattern, and news has few."""
         letters = self.letters
+        by_word = patterns_by_word()
         return frozenset(
             pattern
-            for word, patterns in patterns_by_word().items()
-            if word in letters
-            for pattern in patterns
+            for word in needed_words_in(letters)
+            for pattern in by_word[word]
             if all(any(word in letters for word in group) for group in pattern.needs[1:])
         )
 
@@ -170,6 +175,22 @@ def patterns_by_word() -> dict[str, tuple[Pattern, ...]]:
 
 
 @lru_cache(maxsize=1)
+def words_by_beginning() -> dict[str, tuple[str, ...]]:
+    """The words of `patterns_by_word` by their first letters; shorter ones under ""."""
+    by_beginning: dict[str, list[str]] = {"": []}
+    for word in patterns_by_word():
+        by_beginning.setdefault(word[:LOOKED_UP] if len(word) >= LOOKED_UP else "", []).append(word)
+    return {start: tuple(words) for start, words in by_beginning.items()}
+
+
+def needed_words_in(letters: str) -> list[str]:
+    """The words of `patterns_by_word` that stand in a text: those few are looked for that begin with letters it has."""
+    by_beginning = words_by_beginning()
+    runs = {letters[start : start + LOOKED_UP] for start in range(len(letters) - LOOKED_UP + 1)}
+    return [word for start in ("", *(runs & by_beginning.keys())) for word in by_beginning[start] if word in letters]
+
+
+@lru_cache(maxsize=1)
 def beginning() -> re.Pattern[str]:
     """What stands before a command; it may stand directly before another of its kind ("and please")."""
     return compiled(BEGIN)
@@ -195,11 +216,22 @@ def folded(text: str) -> str:
 
 def without_markup(text: str) -> str:
     """The words of a text: formatting and the targets of links are gone, what stands for an image is kept."""
-    text = COMMENT_MARK.sub(" ", html.unescape(text))
-    text = LINK_DEFINITION.sub(r"\1\2\3", text)
-    text = INLINE_LINK.sub(r"\1", IMAGE_MARKUP.sub(r"\1", text))
-    text = ADDRESS.sub(ADDRESS_MARK, FORMATTING_TAG.sub(read_attributes, text))
-    return SPELLED_OUT.sub(lambda letters: re.sub(r"[-._*]", "", letters[0]), EMPHASIS_MARK.sub("", text))
+    # Each expression is tried only where a text has what it begins with: most texts have nothing of the kind.
+    text = html.unescape(text)
+    if "--" in text:
+        text = COMMENT_MARK.sub(" ", text)
+    if "[" in text:
+        text = LINK_DEFINITION.sub(r"\1\2\3", text)
+        text = INLINE_LINK.sub(r"\1", IMAGE_MARKUP.sub(r"\1", text))
+    if "<" in text:
+        text = FORMATTING_TAG.sub(read_attributes, text)
+    if "://" in text or "<" in text or "www." in text.lower():
+        text = ADDRESS.sub(ADDRESS_MARK, text)
+    if any(mark in text for mark in EMPHASIS_MARKS):
+        text = EMPHASIS_MARK.sub("", text)
+    if sum(map(text.count, BETWEEN_LETTERS)) >= FEWEST_SPELLED_OUT:
+        text = SPELLED_OUT.sub(lambda letters: re.sub(rf"[{BETWEEN_LETTERS}]", "", letters[0]), text)
+    return text
 
 
 def read_attributes(tag: re.Match[str]) -> str:

@@ -1,7 +1,8 @@
-"""What text is made of: words, stop words, stems, the similarity of two sets of words, lines that are safe to show."""
+"""What text is made of: words, stop words, stems, the similarity of two sets of words, lines that are safe to show, moments."""
 
 import re
 import unicodedata
+from datetime import datetime, timedelta
 
 from vectorstore.stems import WORD, stem
 
@@ -64,3 +65,9 @@ def clean_line(text: str) -> str:
     # Cc control, Cf format (zero-width, bidi), Cs lone surrogates, Co private use, Zl/Zp line and paragraph separators.
     kept = (" " if unicodedata.category(c) in ("Zl", "Zp") or c in "\t\n\r\v\f\x85" else c for c in text)
     return " ".join("".join(c for c in kept if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")).split())
+
+
+def moment_words(moment: datetime) -> str:
+    """ "17 October 2025, 14:05 +02:00": a moment that is known to the minute, in its own zone."""
+    zone = "UTC" if moment.utcoffset() == timedelta(0) else f"{moment:%z}"[:3] + ":" + f"{moment:%z}"[3:5]
+    return f"{moment.day} {moment:%B %Y, %H:%M} {zone}"

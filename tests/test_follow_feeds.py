@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from rag.following.feed_process import READ_HERE_BYTES, feed_in, read_feed_within
 from rag.following.feeds import MAX_ENTRIES, Entry, NotAFeed, canonical_link, feed_links, looks_like_feed, read_feed
 from rag.following.identity import is_another_page, is_stand_in, is_withdrawal, page_address, text_digest
 from rag.following.schedule import DAY, HOUR, next_page_check, next_read, next_try
@@ -210,3 +211,63 @@ def test_a_time_is_read(words: str, seconds: float) -> None:
 def test_an_impossible_time_is_refused(words: str) -> None:
     with pytest.raises(ValueError, match=r"30m|5 minutes"):
         seconds_of(words)
+
+
+@pytest.mark.parametrize("body", ["", "<content:encoded><![CDATA[<p>Whole text.</p>]]></content:encoded>"])
+def test_a_picture_s_caption_is_no_text_of_the_entry(body: str) -> None:
+    """As Arc's outbound feeds have it."""
+    entry = only_entry(
+        f"""<rss xmlns:media="http://search.yahoo.com/mrss/" xmlns:content="http://purl.org/rss/1.0/modules/content/">
+        <channel><title>Post</title><item><title>Ferry</title><link>https://post.example/a</link>
+        <description>Soon.</description>{body}
+        <media:content url="i.jpg" type="image/jpeg"><media:title>The quay</media:title>
+        <media:description type="plain">The quay at night, seen from the lighthouse by whoever was there.</media:description>
+        </media:content></item></channel></rss>"""
+    )
+    assert (entry.title, entry.summary) == ("Ferry", "Soon.")
+    assert entry.content == ("<p>Whole text.</p>" if body else "")
+
+
+# Feeds that are slow on purpose
+
+
+def test_a_large_feed_is_read_as_a_small_one_is() -> None:
+    texts = " ".join(f"word{number}" for number in range(400))
+    content = rss(
+        "Post", [item(f"https://harbour.example/{at}", f"Story {at}", summary=texts) for at in range(30)]
+    ).encode()
+    assert len(content) > READ_HERE_BYTES
+    assert read_feed_within(content, URL) == read_feed(content, URL)
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "<a " + " ".join(f"a{number}='1'" for number in range(60_000)) + "/>",
+        "<a>" * 300_000 + "</a>" * 300_000,
+        "<![CDATA[" + "<!--" * 200_000 + "]]>",
+    ],
+    ids=["attributes", "elements", "comments"],
+)
+def test_a_feed_that_is_slow_on_purpose_is_given_up(summary: str) -> None:
+    content = (
+        f"<rss><channel><item><title>Slow</title><description>{summary}</description></item></channel></rss>".encode()
+    )
+    spent = time.process_time()
+    with pytest.raises(NotAFeed, match="longer than 1 seconds"):
+        read_feed_within(content, URL, seconds=1.0)
+    assert time.process_time() - spent < 0.5
+
+
+def test_what_is_no_feed_is_told_from_the_reading_process_too() -> None:
+    with pytest.raises(NotAFeed, match="holds a web page"):
+        read_feed_within(b"<html>" + b"word " * READ_HERE_BYTES + b"</html>", URL)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"[]", b"{}", b'{"kind":"feed","title":"","entries":[{"key":1}],"sitemaps":[],"left_out":false}', b"\xff"],
+)
+def test_a_reader_that_was_taken_over_is_not_believed(answer: bytes) -> None:
+    with pytest.raises(NotAFeed, match="an answer that is none"):
+        feed_in(answer)

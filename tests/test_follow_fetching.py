@@ -2,8 +2,10 @@
 
 import asyncio
 import gzip
+import socket
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
@@ -158,6 +160,63 @@ def test_a_redirect_into_the_network_is_not_followed() -> None:
     assert isinstance(failed, FetchFailed)
     assert "its own network" in failed.reason
     assert asked == ["/"]
+
+
+FAR_END = socket.getaddrinfo
+
+
+def names_that_change(name: str, answers: Iterator[str]) -> Callable[..., object]:
+    """The operating system's answers, but for one name, which means another machine each time it is asked for."""
+
+    def look_up(host: str, port: int, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> object:
+        return FAR_END(next(answers) if host == name else host, port, family, type, proto, flags)
+
+    return look_up
+
+
+@pytest.mark.parametrize(
+    ("answers", "reached"),
+    [
+        pytest.param(["127.0.0.1", "127.0.0.2"], 1, id="another machine after the first look"),
+        pytest.param(["127.0.0.2", "127.0.0.1"], 0, id="the network first"),
+        pytest.param(["127.0.0.1", "127.0.0.1"], 2, id="the same each time"),
+    ],
+)
+def test_a_name_that_means_another_machine_by_then_is_not_connected_to(
+    monkeypatch: pytest.MonkeyPatch, answers: list[str], reached: int
+) -> None:
+    """The answer to a name may change between two looks at it: what is connected to is what was checked."""
+    asked, connected = iter(answers), list[str]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.append(writer.get_extra_info("sockname")[0])
+        path = (await reader.readline()).split()[1].decode()
+        while (await reader.readline()).strip():
+            pass
+        # The second address of the same name is looked up once more: names are remembered together with the port.
+        away = f"HTTP/1.1 302 Found\r\nLocation: http://rebound.example:{ports[1]}/secret\r\n"
+        head = away if path == "/" else "HTTP/1.1 200 OK\r\n"
+        writer.write(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.close()
+
+    ports: list[int] = []
+
+    async def fetch() -> Fetched | FetchFailed:
+        async with AsyncExitStack() as stack:
+            for _ in answers:
+                public = await stack.enter_async_context(await asyncio.start_server(serve, "127.0.0.1", 0))
+                ports.append(public.sockets[0].getsockname()[1])
+                await stack.enter_async_context(await asyncio.start_server(serve, "127.0.0.2", ports[-1]))
+            monkeypatch.setattr(socket, "getaddrinfo", names_that_change("rebound.example", asked))
+            # Loopback is the only network of a test: here 127.0.0.1 counts as public and 127.0.0.2 does not.
+            async with Fetcher(FetchLimits(5, LARGEST), "127.0.0.1".__eq__, "", SimulatedClock().now) as fetcher:
+                return await fetcher.fetch(f"http://rebound.example:{ports[0]}/")
+
+    found = asyncio.run(fetch())
+    assert connected == ["127.0.0.1"] * reached
+    assert isinstance(found, Fetched) == (reached == 2)
+    assert isinstance(found, Fetched) or "its own network" in found.reason
+    assert next(asked, "") == ("" if reached else answers[1])
 
 
 @pytest.mark.parametrize(

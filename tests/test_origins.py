@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,13 @@ from sqlalchemy import text
 
 from bot.discord.translations import ENGLISH, GERMAN
 from bot.mcp.render import source_words
-from bot.terminal.render import article_lines, headline_words
+from bot.terminal.render import article_lines, headline_words, known_words
 from rag.answer import Citation, Headline, answer_json, disagreement_sentence, headline_json
 from rag.engine import newest_publication
 from rag.factory import open_engine
 from rag.library import Library
 from rag.settings import Settings
+from rag.text import moment_words
 from rag.verification.claims import candidate_spans
 from tests.made_documents import pdf
 from tests.made_pages import made_pages
@@ -65,7 +66,8 @@ def test_every_field_is_stored_with_where_it_came_from(library: Library, tmp_pat
     shown = "\n".join(line.plain for line in article_lines(article, []))
     assert "author       Mirela Quant (page metadata)" in shown
     assert "source       Harbour Post (guessed)" in shown
-    assert "updated      4 September 2024 (page metadata)" in shown
+    assert f"updated      {moment_words(article.updated)} (page metadata)" in shown
+    assert moment_words(article.updated).startswith("4 September 2024, ")
 
 
 def test_a_guessed_date_is_about_that_day_in_answer_and_json(settings: Settings, tmp_path: Path) -> None:
@@ -167,3 +169,18 @@ def test_a_disagreement_names_guessed_days_as_such() -> None:
 def test_a_guessed_date_proves_no_date_of_a_claim(guessed: bool) -> None:
     chunk = Chunk("c", "a", "shared", 0, 0, 10, "It rained.", "Rain", "", "", DAY, published_guessed=guessed)
     assert candidate_spans(0, chunk)[0].evidence.published == (None if guessed else DAY.date())
+
+
+@pytest.mark.parametrize(
+    ("published", "guessed", "words"),
+    [
+        (datetime(2025, 6, 2, 23, 30, tzinfo=timezone(timedelta(hours=-5))), False, "2 June 2025, 23:30 -05:00"),
+        (datetime(2025, 6, 2, 0, 0, tzinfo=timezone(timedelta(hours=2))), False, "2 June 2025, 00:00 +02:00"),
+        (datetime(2025, 6, 2, 18, 5, tzinfo=UTC), False, "2 June 2025, 18:05 UTC"),
+        (datetime(2025, 6, 2, tzinfo=UTC), False, "2 June 2025"),
+        (datetime(2025, 6, 2, 18, 5, tzinfo=UTC), True, "about 2 June 2025"),
+        (None, False, ""),
+    ],
+)
+def test_a_moment_is_shown_as_exactly_as_it_is_known(published: datetime | None, guessed: bool, words: str) -> None:
+    assert known_words(published, guessed) == words

@@ -222,6 +222,9 @@ DATES: list[tuple[object, datetime | None]] = [
     ("2024-03-14T24:00:00Z", DAY),
     ("2024-03-14 24:00", DAY),
     ("14 March 2024, 24:00", DAY),
+    ("Thu, 14 Mar 2024 24:00:00 GMT", DAY),
+    ("Fri, 15 Mar 2024 24:30:00 GMT", DAY + timedelta(minutes=30)),
+    ("2024-03-15T24:30:00Z", DAY + timedelta(minutes=30)),
     *(
         (nothing, None)
         for nothing in (

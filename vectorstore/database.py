@@ -1,6 +1,6 @@
 """Open the SQL database that holds the ledger and the bot's state, at its newest version."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -93,12 +93,18 @@ def put(connection: Connection, table: Table, row: Mapping[str, object], adding:
 
     adding: a column whose number is added to the stored one instead.
     """
-    connection.execute(replacing(table, tuple(row), adding, is_postgresql(connection)), row)
+    put_all(connection, table, [row], adding)
+
+
+def put_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]], adding: str = "") -> None:
+    """Store rows of the same columns as `put` does one."""
+    if rows:
+        connection.execute(replacing(table, tuple(rows[0]), adding, is_postgresql(connection)), rows)
 
 
 @lru_cache(maxsize=256)
 def replacing(table: Table, names: tuple[str, ...], adding: str, on_postgresql: bool) -> Executable:
-    """The statement of `put` for rows of these columns. Kept: to make one takes several times as long as to run it."""
+    """The statement of `put_all` for rows of these columns. Kept: to make one takes several times as long as to run it."""
     statement = postgresql.insert(table) if on_postgresql else sqlite.insert(table)
     keys = [column.name for column in table.primary_key]
     new: dict[str, ColumnElement[object]] = {name: statement.excluded[name] for name in names if name not in keys}

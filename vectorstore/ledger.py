@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -27,6 +29,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -34,7 +37,7 @@ from sqlalchemy import (
     update,
 )
 
-from vectorstore.database import put, put_if_new, transaction
+from vectorstore.database import put, put_all, put_if_new, transaction
 from vectorstore.schema import (
     article_versions,
     articles,
@@ -102,6 +105,15 @@ class IncomingArticle:
     origin: str
     duplicate_group: str
     bands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredText:
+    """What is stored under an article's id before it is replaced. indexed: True where its chunks count."""
+
+    title: str
+    text: str
+    indexed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +194,27 @@ CALENDAR_SECONDS = articles.c.published + func.coalesce(articles.c.published_off
 GUESSED_DAY = f'%"published": "{GUESSED}"%'
 """Matches the stored origins of an article whose publication is a guess."""
 UPDATED = (articles.c.updated, articles.c.updated_offset)
+
+BAND_COLUMNS = ("band", "library", "article_id")
+
+
+def sharing_bands() -> Select[tuple[str, str]]:
+    """Duplicate group and text of the articles that share most of `bands`, but for one article (`library`, `article_id`)."""
+    band, shared = story_bands.c, func.count().label("shared")
+    own = and_(band.library == bindparam("library"), band.article_id == bindparam("article_id"))
+    nearest = select(band.library, band.article_id, shared).where(
+        band.band.in_(bindparam("bands", expanding=True)), ~own
+    )
+    nearest = nearest.group_by(band.library, band.article_id).order_by(shared.desc(), band.article_id)
+    found = nearest.limit(MAX_COMPARED_TEXTS).subquery()
+    of_found = and_(articles.c.library == found.c.library, articles.c.id == found.c.article_id)
+    return (
+        select(articles.c.story, articles.c.text).join(found, of_found).order_by(found.c.shared.desc(), articles.c.id)
+    )
+
+
+SHARING_BANDS = sharing_bands()
+"""Made once: to make a statement takes longer than to run it."""
 
 
 class Ledger:
@@ -277,22 +310,20 @@ class Ledger:
 
     def save(self, incoming: Sequence[IncomingArticle]) -> None:
         """Store articles as unfinished, in the place of earlier ones with their ids, whose texts are kept as versions."""
+        if not incoming:
+            return
         with self.transaction() as connection:
-            if replaced := finished_among(connection, [entry.article for entry in incoming]):
+            there = texts_there(connection, [entry.article for entry in incoming])
+            if replaced := [key for key, stored in there.items() if stored.indexed]:
                 raise_revision(connection, replaced)
             for entry in incoming:
-                article = entry.article
-                new = {"origin": entry.origin, "story": entry.duplicate_group, "indexed": None, "arrived": None}
-                row = article_row(article) | new | {"withdrawn": None}
-                keep_version(connection, article, self.clock())
-                put(connection, articles, row)
-                own = (story_bands.c.library == article.library, story_bands.c.article_id == article.id)
+                if stored := there.get((entry.article.library, entry.article.id)):
+                    keep_version(connection, entry.article, stored, self.clock())
+            put_all(connection, articles, [incoming_row(entry) for entry in incoming])
+            for library, ids in ids_by_library(there):
+                own = (story_bands.c.library == library, story_bands.c.article_id.in_(ids))
                 connection.execute(delete(story_bands).where(*own))
-                if entry.bands:
-                    connection.execute(
-                        insert(story_bands),
-                        [{"band": band, "library": article.library, "article_id": article.id} for band in entry.bands],
-                    )
+            store_bands(connection, [((entry.article.library, entry.article.id), entry.bands) for entry in incoming])
 
     def move_origin(self, article: Article, origin: str) -> None:
         """Note that an unchanged article now comes from another file, or its fields from other places."""
@@ -317,22 +348,9 @@ class Ledger:
 
     def duplicate_candidates(self, bands: Sequence[str], but: ArticleKey) -> list[tuple[str, str]]:
         """(duplicate group, text) of the stored articles that share most MinHash bands, whatever their library; not of `but`."""
-        band = story_bands.c
-        shared = func.count().label("shared")
-        others = (band.band.in_(bands), ~and_(band.library == but[0], band.article_id == but[1]))
-        nearest = select(band.library, band.article_id, shared).where(*others).group_by(band.library, band.article_id)
-        nearest = nearest.order_by(shared.desc(), band.article_id).limit(MAX_COMPARED_TEXTS)
+        wanted = {"bands": bands, "library": but[0], "article_id": but[1]}
         with self.transaction() as connection:
-            found = connection.execute(nearest).all()
-            texts = [
-                connection.execute(
-                    select(articles.c.story, articles.c.text).where(
-                        articles.c.library == row.library, articles.c.id == row.article_id
-                    )
-                ).first()
-                for row in found
-            ]
-        return [(row.story, row.text) for row in texts if row is not None]
+            return [(row.story, row.text) for row in connection.execute(SHARING_BANDS, wanted)]
 
     def join_groups(self, group: str, others: Sequence[str]) -> None:
         """Make the articles of other duplicate groups members of one."""
@@ -344,13 +362,7 @@ class Ledger:
         with self.transaction() as connection:
             own = (story_bands.c.library == library, story_bands.c.article_id.in_(list(made)))
             connection.execute(delete(story_bands).where(*own))
-            rows = [
-                {"band": band, "library": library, "article_id": article_id}
-                for article_id, bands in made.items()
-                for band in bands
-            ]
-            if rows:
-                connection.execute(insert(story_bands), rows)
+            store_bands(connection, [((library, article_id), bands) for article_id, bands in made.items()])
 
     def article(self, library: str, article_id: str) -> Article | None:
         query = select(articles).where(articles.c.library == library, articles.c.id == article_id)
@@ -443,11 +455,17 @@ class Ledger:
             ids = [article.id for article, _ in made]
             replace_chunks(connection, chunks, library, made)
             arrived = func.coalesce(articles.c.arrived, next_arrival(connection, self.clock()))
-            for article, _ in made:
-                # The digest is part of the key: an article that was changed meanwhile stays unfinished.
-                key = (articles.c.library == library, articles.c.id == article.id, articles.c.digest == article.digest)
-                indexed = f"{article.digest}:{index_key}"
-                connection.execute(update(articles).where(*key).values(indexed=indexed, arrived=arrived))
+            # The digest is part of the key: an article that was changed meanwhile stays unfinished.
+            key = (
+                articles.c.library == library,
+                articles.c.id == bindparam("of"),
+                articles.c.digest == bindparam("made_of"),
+            )
+            mark = update(articles).where(*key).values(indexed=bindparam("as"), arrived=arrived)
+            digests = [(article.id, article.digest) for article, _ in made]
+            connection.execute(
+                mark, [{"of": of, "made_of": digest, "as": f"{digest}:{index_key}"} for of, digest in digests]
+            )
             raise_revision(connection, [(library, article_id) for article_id in ids])
 
     def remove(self, library: str, article_ids: Sequence[str]) -> None:
@@ -774,11 +792,9 @@ def version_key(library: str, article_id: str) -> tuple[ColumnElement[bool], Col
     return article_versions.c.library == library, article_versions.c.article_id == article_id
 
 
-def keep_version(connection: Connection, article: Article, now: float) -> None:
+def keep_version(connection: Connection, article: Article, stored: StoredText, now: float) -> None:
     """Keep what the ledger has of this article, if its words are other ones, before it is replaced."""
-    key = (articles.c.library == article.library, articles.c.id == article.id)
-    stored = connection.execute(select(articles.c.title, articles.c.text).where(*key)).first()
-    if stored is None or (stored.title, stored.text) == (article.title, article.text):
+    if (stored.title, stored.text) == (article.title, article.text):
         return
     of_article = version_key(article.library, article.id)
     newest = connection.execute(select(func.max(article_versions.c.number)).where(*of_article)).scalar() or 0
@@ -795,14 +811,38 @@ def next_arrival(connection: Connection, now: float) -> float:
     return max(now, last + ARRIVAL_STEP)
 
 
-def finished_among(connection: Connection, stored: Sequence[Article]) -> list[tuple[str, str]]:
-    """Those of these articles (library, id) that are there already, with chunks that count."""
-    found = []
-    for article in stored:
-        key = (articles.c.library == article.library, articles.c.id == article.id, articles.c.indexed.is_not(None))
-        if connection.execute(select(articles.c.id).where(*key)).first():
-            found.append((article.library, article.id))
+def texts_there(connection: Connection, wanted: Sequence[Article]) -> dict[ArticleKey, StoredText]:
+    """What is stored under the ids of these articles, by library and id."""
+    found: dict[ArticleKey, StoredText] = {}
+    columns = (articles.c.id, articles.c.title, articles.c.text, articles.c.indexed.is_not(None).label("indexed"))
+    for library, ids in ids_by_library([(article.library, article.id) for article in wanted]):
+        rows = connection.execute(select(*columns).where(articles.c.library == library, articles.c.id.in_(ids)))
+        found |= {(library, row.id): StoredText(row.title, row.text, bool(row.indexed)) for row in rows}
     return found
+
+
+def ids_by_library(keys: Iterable[ArticleKey]) -> Iterator[tuple[str, list[str]]]:
+    """The ids of articles, library by library, in lists that fit into one statement."""
+    for library, of_library in groupby(sorted(keys), key=itemgetter(0)):
+        for batch in slices([article_id for _, article_id in of_library]):
+            yield library, list(batch)
+
+
+def incoming_row(entry: IncomingArticle) -> dict[str, object]:
+    """An article as stored whose chunks are still to be made."""
+    new = {"origin": entry.origin, "story": entry.duplicate_group, "indexed": None, "arrived": None, "withdrawn": None}
+    return article_row(entry.article) | new
+
+
+def store_bands(connection: Connection, made: Sequence[tuple[ArticleKey, Sequence[str]]]) -> None:
+    """Store the MinHash bands of articles that have none.
+
+    In the order in which they are kept: they are of all places of a table, and stored as they came, 32 an article, they took
+    2.5 times as long (docs/quality.md).
+    """
+    rows = sorted((band, *key) for key, bands in made for band in bands)
+    if rows:
+        connection.execute(insert(story_bands), [dict(zip(BAND_COLUMNS, row, strict=True)) for row in rows])
 
 
 def raise_revision(connection: Connection, changed: Iterable[tuple[str, str]]) -> None:
@@ -817,8 +857,11 @@ def raise_revision(connection: Connection, changed: Iterable[tuple[str, str]]) -
     revision = f"{number}-{salt}"
     write_metadata(connection, "revision", revision)
     put(connection, revisions, {"number": number, "revision": revision})
-    for library, article_id in changed:
-        put(connection, changed_articles, {"library": library, "article_id": article_id, "number": number})
+    put_all(
+        connection,
+        changed_articles,
+        [{"library": library, "article_id": article_id, "number": number} for library, article_id in changed],
+    )
     # What changed up to the oldest revision that is known, nobody asks for.
     oldest = number - KEPT_REVISIONS + 1
     connection.execute(delete(revisions).where(revisions.c.number < oldest))

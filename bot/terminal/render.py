@@ -1,7 +1,7 @@
 """Render answers for a terminal: pure functions of values. Nothing that an article contains reaches the terminal raw."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 from rich.console import Console
 from rich.text import Text
@@ -11,7 +11,7 @@ from rag.answer import Answer, Citation, Headline, by_article, date_words, day_w
 from rag.changes import changed_sentences
 from rag.ingestion.forgetting import Forgotten
 from rag.prompt_injection import flagged_texts
-from rag.text import clean_line
+from rag.text import clean_line, moment_words
 from vectorstore.ledger import ArticleVersion
 from vectorstore.values import Article, Chunk
 
@@ -180,8 +180,8 @@ def origin_lines(article: Article) -> list[str]:
         "source": article.source,
         "author": article.author,
         "url": article.url,
-        "published": day_words(article.published) if article.published else "",
-        "updated": day_words(article.updated) if article.updated else "",
+        "published": known_words(article.published, article.published_guessed),
+        "updated": known_words(article.updated),
         "language": article.language,
     }
     return [
@@ -189,6 +189,14 @@ def origin_lines(article: Article) -> list[str]:
         for name, value in told.items()
         if value
     ]
+
+
+def known_words(moment: datetime | None, guessed: bool = False) -> str:
+    """A moment as exactly as it is known, "" for none: what is stored for a day alone is its midnight in UTC."""
+    if moment is None:
+        return ""
+    is_day = guessed or (moment.time() == time() and not moment.utcoffset())
+    return day_words(moment, guessed) if is_day else moment_words(moment)
 
 
 def version_lines(article: Article, versions: Sequence[ArticleVersion]) -> list[Text]:

@@ -34,6 +34,8 @@ ROOT = re.compile(rb"<(?![?!])(?:[\w.-]+:)?([\w.-]+)")
 DECLARED_ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 ENTRY_END = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
 ROOT_END = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
+PICTURED = frozenset(("media_content", "media_thumbnail", "media_credit"))
+"""feedparser's names for what an entry says of its pictures; what it says of them in words is plain text among the contents."""
 FEED_ROOTS = {b"rss": b"</rss>", b"feed": b"</feed>", b"rdf": b"</rdf:RDF>"}
 SITEMAP_ROOTS = (b"urlset", b"sitemapindex")
 
@@ -135,11 +137,6 @@ def read_syndication(content: bytes, url: str, closing: bytes) -> Feed:
 def entry_of(written: dict[str, object], url: str) -> Entry:
     """An entry of feedparser's."""
     link = joined_url(url, written_text(written.get("link")))
-    contents = written.get("content")
-    content = ""
-    for part in contents if isinstance(contents, list) else []:
-        if isinstance(part, Mapping) and len(written_text(part.get("value"))) > len(content):
-            content = written_text(part.get("value"))
     title = plain_line(written_text(written.get("title")))
     return Entry(
         key_of(written_text(written.get("id")) or link or title),
@@ -150,8 +147,17 @@ def entry_of(written: dict[str, object], url: str) -> Entry:
         written_text(dict.get(written, "updated")),
         plain_line(written_text(written.get("author"))),
         written_text(written.get("summary"))[:MAX_CONTENT],
-        content[:MAX_CONTENT],
+        content_of(written)[:MAX_CONTENT],
     )
+
+
+def content_of(written: Mapping[str, object]) -> str:
+    """The longest text that an entry of feedparser's carries as its own: the caption of its picture stands there as well."""
+    contents = written.get("content")
+    parts = [part for part in contents if isinstance(part, Mapping)] if isinstance(contents, list) else []
+    if not PICTURED.isdisjoint(written):
+        parts = [part for part in parts if part.get("type") != "text/plain"]
+    return max((written_text(part.get("value")) for part in parts), key=len, default="")
 
 
 def tombstones(content: bytes) -> list[Entry]:

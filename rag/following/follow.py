@@ -14,7 +14,8 @@ from random import Random
 
 from rag.following.articles import kept_entry
 from rag.following.clock import Clock, RealClock
-from rag.following.feeds import Entry, Feed, NotAFeed, distinct, key_of, read_feed
+from rag.following.feed_process import read_feed_within
+from rag.following.feeds import Entry, Feed, NotAFeed, distinct, key_of
 from rag.following.fetching import Failure, Fetched, Fetcher, FetchFailed, FetchLimits, Seen, Unfetchable, unpacked
 from rag.following.guard import reachable_addresses
 from rag.following.pages import FollowLimits, GiveWay, PageReader, SourceReport, go_on
@@ -197,12 +198,12 @@ class Follower:
         return replace(source, address=fetched.moved_to, moved_from=source.address)
 
     async def feed_of(self, fetched: Fetched) -> Feed | FetchFailed:
-        """What a feed or sitemap lists, read in a thread: the largest take seconds."""
+        """What a feed or sitemap lists, read beside the event loop: the largest take seconds."""
         try:
             content = fetched.content
             if content.startswith(b"\x1f\x8b"):
                 content = unpacked(content, self.fetcher.fetcher.limits.size)
-            return await asyncio.to_thread(read_feed, content, fetched.url)
+            return await asyncio.to_thread(read_feed_within, content, fetched.url)
         except Unfetchable as error:
             return error.failed
         except NotAFeed as error:

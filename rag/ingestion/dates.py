@@ -52,6 +52,8 @@ PUBLISHED_ON = re.compile(r"(?:first )?(?:published|posted|publication date|date
 EXPONENT = re.compile(r"\d\.\d+e\+?\d{1,2}", re.IGNORECASE)
 # The end of a day, which ISO 8601 allows and Python before 3.14 does not read.
 END_OF_DAY = re.compile(r"(?<![\d:])24:00(?::00(?:\.0+)?)?(?![\d:])")
+# 24:15 is none; it is what programs write for 00:15 that count the hours of a day from 1 to 24, Java's "kk".
+HOUR_24 = re.compile(r"(?<![\d:])24(?=:[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?![\d:]))")
 UTC_NAME = re.compile(r"\s*\b(?:UTC|GMT)$", re.IGNORECASE)
 COMPACT = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
 UNITS_IN_A_SECOND = {9: 1, 10: 1, 12: 1e3, 13: 1e3, 15: 1e6, 16: 1e6, 18: 1e9, 19: 1e9}
@@ -132,6 +134,7 @@ def written_moment(text: str) -> datetime:
         return day_or_epoch(text)
     if END_OF_DAY.search(text):
         return written_moment(END_OF_DAY.sub("00:00", text)) + timedelta(days=1)
+    text = HOUR_24.sub("00", text)
     if len(text) <= LONGEST and HAS_DIGIT.search(text):
         for reading in (iso_moment, numeric_moment, rfc_822_moment, worded_moment):
             with suppress(ValueError):

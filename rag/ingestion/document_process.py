@@ -13,6 +13,7 @@ from typing import IO
 from lxml.etree import LxmlError
 from pypdf.errors import PyPdfError
 
+from rag.ingestion.child_process import bound_memory
 from rag.ingestion.decoding import Unreadable
 from rag.ingestion.document import DocumentFields
 from rag.ingestion.documents import LENGTH_BYTES, PAGE_SUFFIXES
@@ -54,16 +55,6 @@ def main() -> None:
         send(answers, answer)
         if "out_of_memory" in answer:
             return
-
-
-def bound_memory(most: int) -> None:
-    """Let the operating system refuse more address space than this, where it can, and core dumps."""
-    if sys.platform in ("win32", "darwin") or not most:
-        return
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def answer_to(suffix: str, content: bytes, url: str) -> dict[str, object]:

@@ -6,17 +6,16 @@ pages does not start 10,000 processes.
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from threading import Lock, Timer
 from types import TracebackType
 from typing import IO
 
 from rag.errors import ArticleError
+from rag.ingestion.child_process import child_environment
 from rag.ingestion.decoding import Unreadable
 from rag.ingestion.document import DocumentFields
 from vectorstore.values import GIVEN, GUESSED, PAGE_METADATA, Origin
@@ -38,8 +37,6 @@ MAX_PROBLEM = 500
 DOCUMENT_FIELDS = ("title", "source", "author", "url", "published", "updated", "language", "text")
 """What a document may say of its article; never its id, by which it could take the place of another."""
 ORIGINS: tuple[Origin, ...] = (GIVEN, PAGE_METADATA, GUESSED)
-INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH")
-"""All that the child gets of the environment: keys and tokens are none of its business."""
 
 
 class Documents:
@@ -124,17 +121,13 @@ class Documents:
     def start(self) -> None:
         """Start a child in the place of the one before. Raises ArticleError when it does not come up."""
         self.close()
-        # The child finds the modules that this program runs, wherever it was installed or checked out.
-        paths = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
-        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         try:
             self.child = subprocess.Popen(
                 [sys.executable, "-P", "-m", CHILD, str(self.memory_bytes)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=environment,
+                env=child_environment(),
             )
             with self.within(START_SECONDS):
                 ready = read_answer(self.running.stdout)

@@ -6,17 +6,18 @@ deleted, and only then its chunks with the mark that they are whole, in one tran
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
 from rag.ingestion.chunking import CHUNKING, chunk_splitter, chunks_of
-from rag.ingestion.near_duplicates import BANDING, GroupedText, duplicate_groups_of, minhash_bands
+from rag.ingestion.incoming import IncomingBatch
+from rag.ingestion.near_duplicates import BANDING, minhash_bands
 from rag.ingestion.read_articles import ArticleProblem, ReadResult, with_distinct_ids
 from rag.ingestion.tally import FilesRead, Tally
 from rag.models.embedder import Embedder, Passage, PassageVectors
@@ -24,7 +25,7 @@ from rag.models.wordpiece import bert_tokenizer
 from rag.prompt_injection import flagged_texts
 from vectorstore.errors import StoreMismatch, StoreStopped
 from vectorstore.index_files import doubt_index_files, note_index_files
-from vectorstore.ledger import IncomingArticle, IndexedChunk, Ledger, stored_origins
+from vectorstore.ledger import IndexedChunk, Ledger, stored_origins
 from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.server_lexical import open_lexical
 from vectorstore.values import Article, Chunk
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
     from llama_index.core.node_parser import SentenceSplitter
 
 Value = TypeVar("Value")
+EmbeddedArticle: TypeAlias = tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]
+"""An article with its chunks and the vector of each."""
 ARTICLES_AT_ONCE = 32
+CHUNKS_WRITTEN_AT_ONCE = 256
+"""Chroma takes 1.7 times as long for vectors that come in forties. A kill loses some four seconds of embedding."""
 PASSAGES_AT_ONCE = 256
 """Passages between two polls for a stop, about ten seconds; smaller batches are slower, their lengths varying more."""
 REPORTED_TITLES = 20
@@ -156,8 +161,8 @@ def ingest(
     titles: list[str] = []
     tally = Tally()
     added = changed = unchanged = 0
+    incoming = IncomingBatch()
     for batch in batches(tally.count(with_distinct_ids(readings)), ARTICLES_AT_ONCE):
-        incoming: list[IncomingArticle] = []
         for reading in batch:
             if isinstance(reading, ArticleProblem):
                 problems.append(reading)
@@ -173,12 +178,14 @@ def ingest(
                 continue
             added, changed = (added, changed + 1) if before else (added + 1, changed)
             titles += [article.title] * (len(titles) < REPORTED_TITLES)
-            add_incoming(storage.ledger, article, reading.origin, incoming)
-        if incoming:
-            storage.ledger.save(incoming)
+            incoming.add(storage.ledger, article, reading.origin)
+        if incoming.is_full or stopped():
+            storage.ledger.save(incoming.entries)
+            incoming = IncomingBatch()
         if on_progress:
             on_progress(Progress("Reading", added + changed + unchanged))
         raise_if_stopped(stopped)
+    storage.ledger.save(incoming.entries)
     made = index_unfinished(storage, library, set(known), on_progress, stopped)
     report = IngestReport(
         added,
@@ -245,31 +252,6 @@ def check_vectors(storage: Storage) -> None:
     )
 
 
-def add_incoming(ledger: Ledger, article: Article, origin: str, incoming: list[IncomingArticle]) -> None:
-    """Put an article into a batch with its duplicate group: that of the text it copies, stored or in the batch, or a new one.
-
-    Groups between which it is the link become one.
-    """
-    own = hashlib.sha256(f"{article.library}\0{article.id}".encode()).hexdigest()[:24]
-    bands = minhash_bands(article.text)
-    candidates = [
-        GroupedText(group, text)
-        for group, text in ledger.duplicate_candidates(bands, but=(article.library, article.id))
-    ]
-    candidates += [
-        GroupedText(other.duplicate_group, other.article.text)
-        for other in incoming
-        if not set(bands).isdisjoint(other.bands)
-    ]
-    group, *others = duplicate_groups_of(article.text, candidates) or [own]
-    if others:
-        ledger.join_groups(group, others)
-        incoming[:] = [
-            replace(other, duplicate_group=group) if other.duplicate_group in others else other for other in incoming
-        ]
-    incoming.append(IncomingArticle(article, origin, group, bands))
-
-
 def renew_bands(ledger: Ledger) -> None:
     """Make the bands of all stored articles again where they were made in another way: they would find no copies."""
     if ledger.metadata("banding") == BANDING:
@@ -299,15 +281,14 @@ def index_unfinished(
     made = MadeChunks()
     with ThreadPoolExecutor(1, "embed") as embedding:
         work = (
-            (batch, embedding.submit(chunk_and_embed, storage, library, batch, stopped))
+            embedding.submit(chunk_and_embed, storage, library, batch, stopped)
             for batch in batches(unfinished, ARTICLES_AT_ONCE)
         )
-        for batch, future in ahead(work):
-            articles = future.result()
-            write_chunks(storage, library, articles, [identifier for identifier in batch if identifier in was_there])
+        for articles in gathered(ahead(work)):
+            write_chunks(storage, library, articles, [article.id for article, _ in articles if article.id in was_there])
             chunks = [entry.chunk for _, entries in articles for entry, _ in entries]
             made += MadeChunks.of(chunks)
-            done, unsaved = done + len(batch), unsaved + len(chunks)
+            done, unsaved = done + len(articles), unsaved + len(chunks)
             if unsaved >= CHUNKS_BETWEEN_SAVES:
                 storage.lexical.save()
                 unsaved = 0
@@ -316,9 +297,25 @@ def index_unfinished(
     return made
 
 
+def gathered(embedded: Iterable[Future[list[EmbeddedArticle]]]) -> Iterator[list[EmbeddedArticle]]:
+    """Articles in lists of so many chunks as are written at once, or more; a failure comes after all that was made before it."""
+    waiting: list[EmbeddedArticle] = []
+    for future in embedded:
+        if failure := future.exception():
+            if waiting:
+                yield waiting
+            raise failure
+        waiting += future.result()
+        if sum(len(chunks) for _, chunks in waiting) >= CHUNKS_WRITTEN_AT_ONCE:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
 def chunk_and_embed(
     storage: Storage, library: str, article_ids: Sequence[str], stopped: ShouldStop
-) -> list[tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]]:
+) -> list[EmbeddedArticle]:
     """These articles with their chunks, sentence vectors and chunk vectors. Raises StoreStopped between passages."""
     articles = storage.ledger.articles_with_groups(library, article_ids)
     chunks = [chunks_of(article, storage.splitter.split_text) for article, _ in articles]
@@ -350,7 +347,7 @@ def raise_if_stopped(stopped: ShouldStop) -> None:
 def write_chunks(
     storage: Storage,
     library: str,
-    articles: Sequence[tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]],
+    articles: Sequence[EmbeddedArticle],
     was_there: Sequence[str],
 ) -> None:
     """Vectors first, then what is stale goes, then the chunks and the mark that they are whole."""

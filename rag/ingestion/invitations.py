@@ -29,6 +29,13 @@ INVITATION = re.compile(
     r".*\b(?:newsletter|boletín|infolettre|nieuwsbrief)\b)",
     re.IGNORECASE | re.DOTALL,
 )
+ADVERTISEMENT = re.compile(
+    r"\W*(?:advertisement|advertising|(?:story|article) continues (?:below|after)(?: (?:the |this )?ad(?:vertisement)?)?"
+    r"|sponsored(?: content)?|anzeige|werbung|publicité|publicidad|publicidade|pubblicità|advertentie|annons|reklam[ae]"
+    r"|реклама|広告)\W*",
+    re.IGNORECASE,
+)
+"""What heads an advertisement, which a script puts there or a saved page has lost."""
 NEWSLETTER_NOTICE = re.compile(
     r"\bunsubscribe\b|\b(?:manage|update) (?:your )?(?:e-?mail )?(?:preferences|subscriptions?)\b"
     r"|\byou(?:['’]re| are)? (?:receiv(?:ed|ing)|getting|got) this (?:e-?mail|newsletter|message)\b"
@@ -45,6 +52,11 @@ NEWSLETTER_NOTICE = re.compile(
 def reads_elsewhere(label: str) -> bool:
     """True for "Read also:" and its like, with nothing behind it."""
     return READ_ELSEWHERE.fullmatch(label) is not None
+
+
+def is_label(line: str) -> bool:
+    """True for a line that says no more than that something else follows: other articles, or an advertisement."""
+    return reads_elsewhere(line) or ADVERTISEMENT.fullmatch(line) is not None
 
 
 def is_invitation(paragraph: str) -> bool:

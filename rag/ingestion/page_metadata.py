@@ -31,6 +31,8 @@ UPDATED_NAMES = (
     "lastmod", "article.updated",
 )  # fmt: skip
 TITLE_NAMES = ("og:title", "twitter:title", "dc.title", "dcterms.title", "citation_title", "parsely-title")
+PLATFORMS = word_set("blogger blogspot wordpress wordpresscom wix mysite squarespace substack ghost tumblr weebly")
+"""What a site calls itself that was never given a name."""
 SOURCE_NAMES = ("og:site_name", "dc.publisher", "dcterms.publisher", "application-name", "citation_journal_title")
 AUTHOR_NAMES = (
     "author",
@@ -96,7 +98,8 @@ def page_metadata(tree: HtmlElement, url: str = "") -> PageMetadata:
     titles = {same_words(title) for title in (*tagged(tags, TITLE_NAMES), *visible) if title.strip()}
     article = linked.article({same_address(one) for one in (address, url) if one}, titles)
     found = FieldsFound()
-    outlets = (linked.words(article.get("publisher")), *tagged(tags, SOURCE_NAMES), *microdata(tree, "publisher"))
+    named = (linked.words(article.get("publisher")), *tagged(tags, SOURCE_NAMES), *microdata(tree, "publisher"))
+    outlets = [outlet for outlet in named if same_words(outlet) not in PLATFORMS]
     for outlet in outlets:
         found.note("source", outlet, PAGE_METADATA)
     title = best_title(

@@ -3,22 +3,25 @@
 A live blog is told by its data or its markup and becomes one text of dated entries.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from copy import deepcopy
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 
 from rag.ingestion.dates import NoDate, parse_published
-from rag.ingestion.invitations import is_invitation, reads_elsewhere
+from rag.ingestion.embedded_posts import is_embedded_post
+from rag.ingestion.entry_clocks import ClockedEntry, day_of_entries, opening_clock
+from rag.ingestion.invitations import is_invitation, is_label, reads_elsewhere
 from rag.ingestion.linked_data import LIVE_BLOG, has_type, same_words
 from rag.ingestion.markup import is_markup, text_of_html
+from rag.ingestion.openings import MAX_BYLINE_WORDS, SENTENCE_END, without_opening
 from rag.ingestion.page_metadata import PageMetadata, class_parts, in_site_header, one_line_of
 from rag.ingestion.word import BETWEEN_CELLS
-from rag.text import word_set
+from rag.text import moment_words, word_set
+from vectorstore.values import GUESSED
 
 NOT_TEXT_TAGS = word_set("""
     aside nav footer form script style noscript template iframe button select figcaption dialog svg video audio amp-list amp-ad
@@ -46,28 +49,23 @@ BLOCKS_OF_TEXT = word_set(
 BOXES = word_set("div section ul ol table td")
 LEAST_FOUND = 0.6
 """Share of the data's articleBody below which the text that was found in the page is taken for a part of it."""
-SENTENCE_END = re.compile(r"[.!?。！？…।؟۔።][\"'”’»)]*\Z")
 MAX_TEASER_WORDS = 25
-MAX_BYLINE_WORDS = 15
 MAX_RELATED_WORDS = 60
 """Of a box that leads to other articles: their titles, and a line on each."""
-READING_TIME = re.compile(
-    r"\b\d{1,2}[ -]min(?:ute)?s?\.? (?:read|lesezeit|de lecture|de lectura|di lettura)\b", re.IGNORECASE
-)
 
 
 def main_text(tree: HtmlElement, about: PageMetadata) -> str:
     """The article's paragraphs with a blank line between them, "" where there are none."""
-    text = live_blog_text(tree, about) or extracted_text(tree)
+    if live := live_blog_text(tree, about):
+        return live
+    text = extracted_text(tree)
     body = about.article.get("articleBody")
     told = body if isinstance(body, str) else ""
     told = text_of_html(told) if is_markup(told) else told
     # Pages that a script fills have the text in their data alone.
     if len(text.split()) < LEAST_FOUND * len(told.split()):
         text = "\n\n".join(line for line in map(one_line_of, told.splitlines()) if line)
-    return without_byline(
-        without_title(text, about.found.fields.get("title", "")), about.found.fields.get("author", "")
-    )
+    return without_opening(text, about.found.fields.get("title", ""), about.found.fields.get("author", ""))
 
 
 def extracted_text(tree: HtmlElement) -> str:
@@ -82,7 +80,8 @@ def extracted_text(tree: HtmlElement) -> str:
         return ""
     pieces: list[str] = []
     collect(found.body, pieces)
-    return "\n\n".join(line for one in "".join(pieces).split("\n") if (line := one_line_of(one)))
+    lines = map(one_line_of, "".join(pieces).split("\n"))
+    return "\n\n".join(line for line in lines if line and not is_label(line))
 
 
 def collect(element: HtmlElement, pieces: list[str]) -> None:
@@ -99,28 +98,13 @@ def collect(element: HtmlElement, pieces: list[str]) -> None:
     pieces.append(one_line_within(element.tail or ""))
 
 
-def without_title(text: str, title: str) -> str:
-    """The text without its first line where that is the title, which is stored by itself."""
-    first, _, rest = text.partition("\n\n")
-    return rest if rest and same_words(first) == same_words(title) else text
-
-
-def without_byline(text: str, author: str) -> str:
-    """The text without its first line where that is no sentence and names the author or how long the reading takes."""
-    first, _, rest = text.partition("\n\n")
-    if not rest or len(first.split()) > MAX_BYLINE_WORDS or SENTENCE_END.search(first):
-        return text
-    line, names = same_words(first), [same_words(name) for name in author.split(",")]
-    return rest if READING_TIME.search(first) or any(name and name in line for name in names) else text
-
-
 def cut_out(page: HtmlElement) -> None:
-    """Take menus, asides, captions, comments, consent boxes, advertisements, teasers and invitations out of a page."""
+    """Take menus, asides, captions, comments, consent boxes, advertisements, embedded posts and invitations out of a page."""
     words = len(page.text_content().split())
     for element in list(page.iter()):
         if not isinstance(element.tag, str) or element.getparent() is None or element.tag in ("html", "body", "main"):
             continue
-        is_other = is_not_text(element) or is_teaser(element) or is_byline(element) or is_related(element)
+        is_other = any(is_so(element) for is_so in (is_not_text, is_embedded_post, is_teaser, is_byline, is_related))
         if is_other and len(element.text_content().split()) <= MOST_CUT * words:
             element.drop_tree()
 
@@ -171,10 +155,15 @@ def is_byline(element: HtmlElement) -> bool:
 
 def live_blog_text(tree: HtmlElement, about: PageMetadata) -> str:
     """The entries of a live blog, each under its date and time; "" for a page that is none."""
-    entries = list(data_entries(about)) or list(marked_entries(tree, about))
-    if len(entries) < FEWEST_ENTRIES:
-        return ""
-    return "\n\n".join(f"{moment_words(moment)}\n\n{text}" if moment else text for moment, text in entries)
+    entries = list(data_entries(about)) or list(marked_entries(tree))
+    if len(entries) >= FEWEST_ENTRIES:
+        return "\n\n".join(f"{moment_words(moment)}\n\n{text}" if moment else text for moment, text in entries)
+    clocked = clocked_entries(tree)
+    published, updated = (read_moment_of(about.found.fields.get(name)) for name in ("published", "updated"))
+    known = about.found.origins.get("published") != GUESSED
+    day = day_of_entries(clocked, published if known else None, updated) if clocked else None
+    heading = f"{day.day} {day:%B %Y}, " if day else ""
+    return "\n\n".join(f"{heading}{entry.written}\n\n{entry.text}" for entry in clocked)
 
 
 def data_entries(about: PageMetadata) -> Iterator[tuple[datetime | None, str]]:
@@ -191,11 +180,9 @@ def data_entries(about: PageMetadata) -> Iterator[tuple[datetime | None, str]]:
             yield read_moment_of(entry.get("datePublished")), "\n\n".join(filter(None, (heading, text)))
 
 
-def marked_entries(tree: HtmlElement, about: PageMetadata) -> Iterator[tuple[datetime | None, str]]:
+def marked_entries(tree: HtmlElement) -> Iterator[tuple[datetime | None, str]]:
     """Times and texts of neighbours that each begin with a time of their own, in a part of the page that is called live."""
-    for live in tree.xpath("//*[@class or @id or @itemtype]"):
-        if LIVE_PARTS.isdisjoint(class_parts(live)) and not (live.get("itemtype") or "").endswith(LIVE_BLOG):
-            continue
+    for live in live_parts(tree):
         entries = [
             child for child in live if isinstance(child.tag, str) and child.find(".//time[@datetime]") is not None
         ]
@@ -204,6 +191,33 @@ def marked_entries(tree: HtmlElement, about: PageMetadata) -> Iterator[tuple[dat
         if len(told) >= FEWEST_ENTRIES:
             yield from told
             return
+
+
+def live_parts(tree: HtmlElement) -> Iterator[HtmlElement]:
+    """The parts of a page that are called live, outer ones first."""
+    for part in tree.xpath("//*[@class or @id or @itemtype]"):
+        if not LIVE_PARTS.isdisjoint(class_parts(part)) or (part.get("itemtype") or "").endswith(LIVE_BLOG):
+            yield part
+
+
+def clocked_entries(tree: HtmlElement) -> list[ClockedEntry]:
+    """Neighbours that begin with a clock and no day, each with those up to the next; [] where there are too few."""
+    for live in live_parts(tree):
+        entries: list[ClockedEntry] = []
+        for child in live:
+            if not isinstance(child.tag, str) or child.tag in NOT_TEXT_TAGS:
+                continue
+            opened, text = opening_clock(one_line_of(" ".join(child.itertext()))), live_entry_text(child)
+            if opened:
+                own = opening_clock(text)
+                entries.append(ClockedEntry(opened.minutes, opened.written, own.text.strip() if own else text))
+            elif entries and text:
+                together = "\n\n".join(filter(None, (entries[-1].text, text)))
+                entries[-1] = ClockedEntry(entries[-1].minutes, entries[-1].written, together)
+        told = [entry for entry in entries if len(entry.text.split()) >= FEWEST_ENTRY_WORDS]
+        if len(told) >= FEWEST_ENTRIES:
+            return told
+    return []
 
 
 def live_entry_text(element: HtmlElement) -> str:
@@ -228,9 +242,3 @@ def read_moment_of(value: object) -> datetime | None:
     with suppress(NoDate):
         return parse_published(value)
     return None
-
-
-def moment_words(moment: datetime) -> str:
-    """ "17 October 2025, 14:05 +02:00": as an entry is headed."""
-    zone = "UTC" if moment.utcoffset() == timedelta(0) else f"{moment:%z}"[:3] + ":" + f"{moment:%z}"[3:5]
-    return f"{moment.day} {moment:%B %Y, %H:%M} {zone}"

@@ -13,8 +13,9 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring
 from rag.ingestion.decoding import Unreadable, decode, wide_encoding_of
 from rag.ingestion.document import DocumentFields
 from rag.ingestion.linked_data import is_free
+from rag.ingestion.openings import SENTENCE_END
 from rag.ingestion.page_metadata import PageMetadata, page_metadata
-from rag.ingestion.page_text import SENTENCE_END, main_text
+from rag.ingestion.page_text import main_text
 
 CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 HEAD_BYTES = 4_096

@@ -11,6 +11,7 @@ import numpy as np
 
 from rag.ingestion.indexing import (
     ARTICLES_AT_ONCE,
+    EmbeddedArticle,
     OnProgress,
     Progress,
     Storage,
@@ -20,10 +21,8 @@ from rag.ingestion.indexing import (
     raise_if_stopped,
 )
 from vectorstore.errors import StoreUnavailable
-from vectorstore.ledger import IndexedChunk
 from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.staging import Staging
-from vectorstore.values import Article
 from vectorstore.vectors import VectorStore
 
 
@@ -83,7 +82,7 @@ def stage_chunks(
     staging: Staging,
     new: VectorStore,
     library: str,
-    articles: Sequence[tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]],
+    articles: Sequence[EmbeddedArticle],
 ) -> None:
     """Vectors first, then the chunks with the mark that they are made."""
     indexed = [(article, [chunk for chunk, _ in embedded_chunks]) for article, embedded_chunks in articles]
