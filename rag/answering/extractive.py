@@ -9,6 +9,7 @@ from rag.answer import Citation, Headline, headline_of
 from rag.answering.answerability import AnswerabilityScore
 from rag.answering.features import DATE, NAME, NUMBER_WORD, PURPOSE, REASON, Candidate, text_of
 from rag.answering.reader import Reading
+from rag.answering.rows import of_the_row_asked_for
 from rag.answering.speakers import asked_speaker, speaking
 from rag.language import is_foreign
 from rag.outlets import named_outlets
@@ -100,7 +101,7 @@ def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Seq
     heard.
     """
     quotable = without_instructions(answerability.ranked, hits)[:MAX_CANDIDATES]
-    pool = statements_before_fragments(quotable)
+    pool = of_the_row_asked_for(question, statements_before_fragments(quotable), hits)
     if not pool:
         return []
     expected = EXPECTED.get(answerability.answer_type)

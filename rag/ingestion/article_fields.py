@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from rag.ingestion.dates import BLANK, NoDate, parse_published
 from rag.ingestion.decoding import Unreadable, repaired, storable
 from rag.ingestion.markup import is_markup, text_of_html, without_tags
+from rag.ingestion.tables import with_worded_tables
 from vectorstore.values import GIVEN, GUESSED, Article, Origin
 
 MAX_ID_BYTES, ID_BEGINNING_BYTES = 1_000, 200
@@ -111,6 +112,7 @@ def draft_of(
         text = without_tags(text)
     elif is_markup(text):
         text = text_of_html(text)
+    text = with_worded_tables(text)
     url = url or first_address
     identifier = first_words(fields, "id", remarks) or own_id or url or made_id(file, title, text)
     article = make_article(
