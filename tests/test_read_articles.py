@@ -188,6 +188,7 @@ DATES: list[tuple[object, datetime | None]] = [
     (20240315, DAY),
     ("2024-W11-5", DAY),
     ("Mar. 15, 2024", DAY),
+    ("2024\u201103\u201115", DAY),
     ("Friday, March 15th, 2024", DAY),
     ("15 March 2024", DAY),
     ("15. März 2024", DAY),
@@ -387,6 +388,61 @@ def test_the_field_names_of_exports(exported: dict[str, object], tmp_path: Path)
     assert remarks(tmp_path) == []
 
 
+def test_of_several_summaries_the_longest_is_the_text(tmp_path: Path) -> None:
+    write_json(tmp_path / "c.jsonl", {"id": "a", "excerpt": "Mill burns.", "summary": TEXT, "abstract": "A mill."})
+    assert articles(tmp_path)[0].text == TEXT
+
+
+OUTLETS: dict[str, dict[str, object]] = {
+    "Zotero": {"container-title": "Harbour Post", "issued": {"date-parts": [[2024, 3, 15]]}, "abstract": TEXT},
+    "Feedly": {
+        "origin": {"title": "Harbour Post"},
+        "published": 1710460800000,
+        "content": {"content": f"<p>{TEXT}</p>"},
+    },
+    "Wallabag": {
+        "domain_name": "Harbour Post",
+        "published_at": "2024-03-15",
+        "published_by": ["A. B."],
+        "content": TEXT,
+    },
+    "Substack": {"publication": "Harbour Post", "post_date": "2024-03-15T00:00:00.000Z", "body_html": f"<p>{TEXT}</p>"},
+    "Drupal": {"site": "Harbour Post", "created": "2024-03-15", "body": {"value": f"<p>{TEXT}</p>", "format": "html"}},
+}
+
+
+@pytest.mark.parametrize("exported", OUTLETS.values(), ids=OUTLETS.keys())
+def test_outlets_and_dates_of_other_exports(exported: dict[str, object], tmp_path: Path) -> None:
+    write_json(tmp_path / "c.jsonl", exported)
+    (article,) = articles(tmp_path)
+    assert (article.source, article.published, article.text) == ("Harbour Post", DAY, TEXT)
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "guessed"),
+    [
+        ("2024-03-15-mill.md", DAY, True),
+        ("2024-03-15.txt", DAY, True),
+        ("2024-13-45-mill.md", None, False),
+        ("mill-2024-03-15.md", None, False),
+        ("2024-03-150.md", None, False),
+    ],
+)
+def test_the_day_that_a_files_name_begins_with_is_a_guess(
+    name: str, published: datetime | None, guessed: bool, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(TEXT, "utf-8")
+    (article,) = articles(tmp_path)
+    assert (article.published, article.published_guessed) == (published, guessed)
+
+
+def test_a_date_that_is_given_is_not_guessed_by_the_files_name(tmp_path: Path) -> None:
+    (tmp_path / "2020-01-01-mill.md").write_text(f"---\ndate: 2024-03-15\n---\n{TEXT}", "utf-8")
+    (tmp_path / "2020-01-02-mill.md").write_text(f"---\ndate: soon\n---\n{TEXT}", "utf-8")
+    given, lost = articles(tmp_path)
+    assert (given.published, given.published_guessed, lost.published) == (DAY, False, None)
+
+
 def test_a_clipped_page_gets_its_address_and_outlet_from_its_source(tmp_path: Path) -> None:
     head = (
         'title: "Bridge opens"\nsource: "https://www.post.example/1"\nauthor:\n  - "[[A. B.]]"\npublished: 2024-03-15\n'
@@ -423,12 +479,16 @@ def test_values_as_exporters_write_them(field: str, title: str, tmp_path: Path) 
 def test_a_value_that_holds_no_words_is_remarked_on(tmp_path: Path) -> None:
     write_json(tmp_path / "c.jsonl", {"id": "a", "text": ["One.", "Two."], "title": {"size": 3}})
     assert articles(tmp_path)[0].text == "One.\n\nTwo."
-    assert remarks(tmp_path) == ["has a title that is no text; it is stored without."]
+    assert remarks(tmp_path) == ["has in its field title no text; it is stored without."]
 
 
 # Front matter
 
 HEADS = {
+    "Notion": "# Sold\n\nDate: March 15, 2024\nAuthor: A. B.\n\n",
+    "Hexo": "title: Sold\ndate: 2024/03/15 00:00:00\n---\n",
+    "MultiMarkdown with keywords": "Title: Sold  \nDate: 15 March 2024  \nKeywords: fire, mill\n\n",
+    "ProQuest": "Title: Sold\nAuthor: Holt, Ann\nPublication title: Post\nPublication date: Mar 15, 2024\n\n",
     "YAML": "---\ntitle: Sold\npublished: 2024-03-15\n---\n",
     "dots at the end": "---\ntitle: Sold\npublished: 2024-03-15\n...\n",
     "blank line before": "\n---\ntitle: Sold\npublished: 2024-03-15\n---\n",
@@ -637,6 +697,21 @@ DOCUMENTS = {
     "google.json": ')]}\'\n[{"id": "a", "text": "One."}, {"id": "b", "text": "Two."}]',
     "comments.jsonl": '// exported\n{"id": "a", "text": "One."}\n# more\n{"id": "b", "text": "Two."}\n',
     "pandas.json": '{"id": {"0": "a", "1": "b"}, "text": {"0": "One.", "1": "Two."}}',
+    "ghost.json": '{"db": [{"meta": {}, "data": {"posts": '
+    '[{"id": "a", "plaintext": "One."}, {"id": "b", "plaintext": "Two."}]}}]}',
+    "graphql.json": '{"data": {"news": {"edges": '
+    '[{"node": {"id": "a", "body": "One."}}, {"node": {"id": "b", "body": "Two."}}]}}}',
+    "couchdb.json": '{"total_rows": 2, "rows": [{"id": "a", "key": "a", "doc": {"_id": "a", "text": "One."}}, '
+    '{"id": "b", "key": "b", "doc": {"_id": "b", "text": "Two."}}]}',
+    "hub.json": '{"features": [], "rows": [{"row_idx": 0, "row": {"id": "a", "text": "One."}}, '
+    '{"row_idx": 1, "row": {"id": "b", "text": "Two."}}]}',
+    "bluesky.jsonl": '{"id": "a", "record": {"text": "One."}}\n{"id": "b", "record": {"text": "Two."}}\n',
+    "mastodon.json": '{"type": "OrderedCollection", "orderedItems": '
+    '[{"object": {"id": "a", "content": "<p>One.</p>"}}, {"object": {"id": "b", "content": "<p>Two.</p>"}}]}',
+    "telegram.json": '{"name": "News", "messages": [{"id": "a", "text": ["On", {"type": "bold", "text": "e"}, "."]}, '
+    '{"id": "b", "text": "Two."}]}',
+    "tweets.json": "window.YTD.tweets.part0 = "
+    '[{"tweet": {"id": "a", "full_text": "One."}}, {"tweet": {"id": "b", "full_text": "Two."}}]',
     "lists.json": '{"id": ["a", "b"], "text": ["One.", "Two."]}',
     "split.json": '{"columns": ["id", "text"], "index": [0, 1], "data": [["a", "One."], ["b", "Two."]]}',
     "rows.json": '[["id", "text"], ["a", "One."], ["b", "Two."]]',

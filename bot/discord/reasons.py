@@ -27,7 +27,7 @@ ENGLISH_REASONS = {
 GERMAN_REASONS = {
     # Files and their articles.
     "has no text among its fields ({}): call it `text`.": "hat unter den Feldern ({}) keinen Text: nenn das Feld `text`.",
-    "has a {} that is no text; it is stored without.": "hat im Feld {} keinen Text; der Artikel ist ohne das gespeichert.",
+    "has in its field {} no text; it is stored without.": "hat im Feld {} keinen Text; der Artikel ist ohne das gespeichert.",
     "has {}; it is stored without a date.": "hat {}; der Artikel ist ohne Datum gespeichert.",
     "has {}; it is stored without the date of its change.": "hat {}; der Artikel ist ohne Änderungsdatum gespeichert.",
     "the date {}, which cannot be read: write it as YYYY-MM-DD": "das Datum {}, das nicht lesbar ist: schreib es als JJJJ-MM-TT",

@@ -5,13 +5,16 @@ reading goes on. Which bytes, names and dates are understood: decoding.py, artic
 """
 
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from rag.ingestion.article_fields import ArticleDraft, draft_of
+from rag.ingestion.dates import NoDate, parse_published
 from rag.ingestion.decoding import Unreadable, decode_and_tell
 from rag.ingestion.document import DocumentFields
 from rag.ingestion.documents import DOCUMENT_SUFFIXES, PAGE_SUFFIXES, Documents
@@ -29,7 +32,7 @@ from rag.ingestion.unpacking import (
     unpacked_name,
 )
 from rag.ingestion.wrapped_lines import join_wrapped_lines
-from vectorstore.values import SHARED_LIBRARY, Article
+from vectorstore.values import GUESSED, SHARED_LIBRARY, Article
 
 TEXT_SUFFIXES = (".txt", ".md", ".markdown")
 RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
@@ -42,6 +45,7 @@ MAX_FILE_BYTES = 50_000_000
 REPEATED, ARCHIVE_KIND = "repeated article", "archive"
 LEFT_OUT = ("node_modules", "__pycache__", "__MACOSX")
 """Folders of programs, left out like all that are hidden (.git, .obsidian)."""
+DAY_IN_NAME = re.compile(r"(?:19|20)\d\d-\d\d-\d\d(?![0-9])")
 OTHER_ARCHIVES = (".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar", ".zst", ".lz4", ".lzma", ".br", ".z")
 ENCRYPTED_MEMBER = 1
 """The bit of a zip's member that says so."""
@@ -273,8 +277,19 @@ def text_draft(content: bytes, name: str, library: str) -> ArticleDraft:
     """A text or Markdown file: what its head says, and the body as it is written."""
     text, guessed = decode_and_tell(content)
     head = read_head(text)
-    draft = draft_of({"id": name, **head.fields, "text": join_wrapped_lines(head.body)}, library, own_id=name)
+    fields = {"id": name, **head.fields, "text": join_wrapped_lines(head.body)}
+    draft = draft_of(fields, library, own_id=name)
+    if draft.article.published is None and not (head.remarks or draft.remarks) and (day := day_in_name(name)):
+        draft = draft_of({**fields, "published": day}, library, own_id=name, origins={"published": GUESSED})
     return ArticleDraft(draft.article, guessed + head.remarks + draft.remarks, draft.unknown_fields)
+
+
+def day_in_name(name: str) -> str:
+    """The day that the name of a file begins with, as those of Jekyll and of notes do; "" for none."""
+    found = DAY_IN_NAME.match(name.rpartition("/")[2])
+    with suppress(NoDate):
+        return found[0] if found and parse_published(found[0]) else ""
+    return ""
 
 
 def document_draft(document: DocumentFields, name: str, library: str) -> ArticleDraft:

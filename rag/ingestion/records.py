@@ -19,12 +19,14 @@ MAX_DOCUMENT_BYTES = 200_000_000
 """Largest file that has to be read as a whole, about a gigabyte in memory. A guess."""
 HEAD_BYTES_OF_RECORDS = 65_536
 ENVELOPES = in_order(
-    "articles items results entries posts stories news documents docs rows records hits data children response feed"
+    "articles items results entries posts stories news documents docs rows records hits data children edges nodes messages"
+    " orderedItems statuses tweets db response feed"
 )
 """What the list of articles is called where an object is wrapped around it."""
 SEARCH_HIT = "_source"
-INNER_RECORDS = (SEARCH_HIT, "fields", "attributes", "data")
-"""Where most fields of an article stand in an object of their own: Elasticsearch's, the Guardian's, JSON:API's, Reddit's."""
+INNER_RECORDS = (SEARCH_HIT, *in_order("fields attributes data node doc row record object tweet"))
+"""Where most fields of an article stand in an object of their own: Elasticsearch's, the Guardian's, JSON:API's, Reddit's,
+GraphQL's, CouchDB's, the Hub's data sets', Bluesky's, Mastodon's, X's."""
 BESIDE_THE_TEXT = in_order("metadata meta extra_info")
 """Where LangChain, Haystack and LlamaIndex keep all fields but the text."""
 BULK_ACTIONS = in_order("index create update")
@@ -199,7 +201,10 @@ def objects_in(value: object) -> Iterator[dict[str, object] | Unreadable]:
         yield from rows
     elif isinstance(value, list) and value:
         for member in value:
-            yield with_inner_record(member) if isinstance(member, dict) else not_an_object()
+            if isinstance(member, dict) and not has_field(member, FIELD_NAMES["text"]) and not inner_record(member):
+                yield from objects_in(member)
+            else:
+                yield with_inner_record(member) if isinstance(member, dict) else not_an_object()
     elif isinstance(value, dict) and not has_field(value, FULL_TEXT) and (inside := enveloped(value)) is not None:
         yield from objects_in(inside)
     elif isinstance(value, dict) and (named := named_records(value)):
@@ -247,13 +252,21 @@ def with_inner_record(value: dict[str, object]) -> dict[str, object]:
     if has_field(value, FULL_TEXT) or (has_field(value, FIELD_NAMES["text"]) and SEARCH_HIT not in value):
         beside = [inner for name in BESIDE_THE_TEXT if isinstance(inner := value.get(name), dict)]
         return {**beside[0], **{key: own for key, own in value.items() if own is not beside[0]}} if beside else value
-    for name in INNER_RECORDS:
-        inner = value.get(name)
-        if isinstance(inner, dict) and has_field(inner, FIELD_NAMES["text"]):
-            # What stands beside a search's hit is the search's, but for the id.
-            kept = {key: own for key, own in value.items() if key != name and (name != SEARCH_HIT or key == "_id")}
-            return {**kept, **inner}
-    return value
+    name = inner_record(value)
+    inner = value.get(name)
+    if not isinstance(inner, dict):
+        return value
+    # What stands beside a search's hit is the search's, but for the id.
+    return {**{key: own for key, own in value.items() if key != name and (name != SEARCH_HIT or key == "_id")}, **inner}
+
+
+def inner_record(value: dict[str, object]) -> str:
+    """The name of the object within that has the text, "" where there is none."""
+
+    def has_text(inner: object) -> bool:
+        return isinstance(inner, dict) and has_field(inner, FIELD_NAMES["text"])
+
+    return next((name for name in INNER_RECORDS if has_text(value.get(name))), "")
 
 
 def enveloped(value: dict[str, object]) -> object:
