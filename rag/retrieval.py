@@ -1,7 +1,7 @@
 """Step 2: dense and lexical search fused by rank, copies collapsed, several articles heard. Reads the store only."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
@@ -210,14 +210,23 @@ def numbers_and_words(sentence: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def spread(hits: Sequence[Hit], limits: HitLimits) -> list[Hit]:
-    """The best hits within the limits: no article crowds out the others."""
+    """The best hits within the limits: no article crowds out the others.
+
+    Of an article that has more to give, the passage that the words alone put first takes the last place: in a long one of
+    much the same sentences it is the only one with the name or number that is asked for.
+    """
     chosen: list[Hit] = []
-    per_article: Counter[tuple[str, str]] = Counter()
+    places: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for hit in hits:
-        article = (hit.chunk.library, hit.chunk.article_id)
-        if per_article[article] < limits.per_article and len(chosen) < limits.total:
-            per_article[article] += 1
+        of_article = places[hit.chunk.library, hit.chunk.article_id]
+        if len(of_article) < limits.per_article and len(chosen) < limits.total:
+            of_article.append(len(chosen))
             chosen.append(hit)
+    for article, of_article in places.items():
+        found = [hit for hit in hits if (hit.chunk.library, hit.chunk.article_id) == article and hit.lexical_rank]
+        by_words = min(found, key=lambda hit: hit.lexical_rank or 0, default=None)
+        if len(of_article) > 1 and by_words is not None and all(chosen[place] is not by_words for place in of_article):
+            chosen[of_article[-1]] = by_words
     return chosen
 
 

@@ -176,6 +176,13 @@ def test_a_short_question_for_a_name_is_answered(running: Running, question: str
     assert words in quotes(answer)
 
 
+@pytest.mark.parametrize(
+    "question", ["what did olof gill say about the meeting", "what does the EU say about the budapest meeting"]
+)
+def test_what_somebody_said_of_something_is_that_speakers_own_sentence(running: Running, question: str) -> None:
+    assert running.ask(question).citations[0].quote.startswith("European Commission spokesman Olof Gill told")
+
+
 def test_what_somebody_said_is_quoted_from_that_speaker(running: Running) -> None:
     answer = running.ask("What did Trump say about the Tomahawk?")
     check(running, answer)

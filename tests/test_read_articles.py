@@ -1,10 +1,14 @@
 """Reading files as tools and people write them; whatever cannot be read is named and the rest goes on."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import time
+import zipfile
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,11 +20,11 @@ from rag.ingestion.read_articles import (
     ArticleProblem,
     ReadArticle,
     Skipped,
-    UnpackedFile,
     read_paths,
     with_distinct_ids,
 )
 from rag.ingestion.tally import Tally
+from rag.ingestion.unpacking import BoundedFile
 from tests.conftest import SEED_ID, SEEDS
 from vectorstore.values import Article
 
@@ -184,6 +188,7 @@ DATES: list[tuple[object, datetime | None]] = [
     (20240315, DAY),
     ("2024-W11-5", DAY),
     ("Mar. 15, 2024", DAY),
+    ("2024\u201103\u201115", DAY),
     ("Friday, March 15th, 2024", DAY),
     ("15 March 2024", DAY),
     ("15. März 2024", DAY),
@@ -386,6 +391,61 @@ def test_the_field_names_of_exports(exported: dict[str, object], tmp_path: Path)
     assert remarks(tmp_path) == []
 
 
+def test_of_several_summaries_the_longest_is_the_text(tmp_path: Path) -> None:
+    write_json(tmp_path / "c.jsonl", {"id": "a", "excerpt": "Mill burns.", "summary": TEXT, "abstract": "A mill."})
+    assert articles(tmp_path)[0].text == TEXT
+
+
+OUTLETS: dict[str, dict[str, object]] = {
+    "Zotero": {"container-title": "Harbour Post", "issued": {"date-parts": [[2024, 3, 15]]}, "abstract": TEXT},
+    "Feedly": {
+        "origin": {"title": "Harbour Post"},
+        "published": 1710460800000,
+        "content": {"content": f"<p>{TEXT}</p>"},
+    },
+    "Wallabag": {
+        "domain_name": "Harbour Post",
+        "published_at": "2024-03-15",
+        "published_by": ["A. B."],
+        "content": TEXT,
+    },
+    "Substack": {"publication": "Harbour Post", "post_date": "2024-03-15T00:00:00.000Z", "body_html": f"<p>{TEXT}</p>"},
+    "Drupal": {"site": "Harbour Post", "created": "2024-03-15", "body": {"value": f"<p>{TEXT}</p>", "format": "html"}},
+}
+
+
+@pytest.mark.parametrize("exported", OUTLETS.values(), ids=OUTLETS.keys())
+def test_outlets_and_dates_of_other_exports(exported: dict[str, object], tmp_path: Path) -> None:
+    write_json(tmp_path / "c.jsonl", exported)
+    (article,) = articles(tmp_path)
+    assert (article.source, article.published, article.text) == ("Harbour Post", DAY, TEXT)
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "guessed"),
+    [
+        ("2024-03-15-mill.md", DAY, True),
+        ("2024-03-15.txt", DAY, True),
+        ("2024-13-45-mill.md", None, False),
+        ("mill-2024-03-15.md", None, False),
+        ("2024-03-150.md", None, False),
+    ],
+)
+def test_the_day_that_a_files_name_begins_with_is_a_guess(
+    name: str, published: datetime | None, guessed: bool, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(TEXT, "utf-8")
+    (article,) = articles(tmp_path)
+    assert (article.published, article.published_guessed) == (published, guessed)
+
+
+def test_a_date_that_is_given_is_not_guessed_by_the_files_name(tmp_path: Path) -> None:
+    (tmp_path / "2020-01-01-mill.md").write_text(f"---\ndate: 2024-03-15\n---\n{TEXT}", "utf-8")
+    (tmp_path / "2020-01-02-mill.md").write_text(f"---\ndate: soon\n---\n{TEXT}", "utf-8")
+    given, lost = articles(tmp_path)
+    assert (given.published, given.published_guessed, lost.published) == (DAY, False, None)
+
+
 def test_a_clipped_page_gets_its_address_and_outlet_from_its_source(tmp_path: Path) -> None:
     head = (
         'title: "Bridge opens"\nsource: "https://www.post.example/1"\nauthor:\n  - "[[A. B.]]"\npublished: 2024-03-15\n'
@@ -422,12 +482,16 @@ def test_values_as_exporters_write_them(field: str, title: str, tmp_path: Path) 
 def test_a_value_that_holds_no_words_is_remarked_on(tmp_path: Path) -> None:
     write_json(tmp_path / "c.jsonl", {"id": "a", "text": ["One.", "Two."], "title": {"size": 3}})
     assert articles(tmp_path)[0].text == "One.\n\nTwo."
-    assert remarks(tmp_path) == ["has a title that is no text; it is stored without."]
+    assert remarks(tmp_path) == ["has in its field title no text; it is stored without."]
 
 
 # Front matter
 
 HEADS = {
+    "Notion": "# Sold\n\nDate: March 15, 2024\nAuthor: A. B.\n\n",
+    "Hexo": "title: Sold\ndate: 2024/03/15 00:00:00\n---\n",
+    "MultiMarkdown with keywords": "Title: Sold  \nDate: 15 March 2024  \nKeywords: fire, mill\n\n",
+    "ProQuest": "Title: Sold\nAuthor: Holt, Ann\nPublication title: Post\nPublication date: Mar 15, 2024\n\n",
     "YAML": "---\ntitle: Sold\npublished: 2024-03-15\n---\n",
     "dots at the end": "---\ntitle: Sold\npublished: 2024-03-15\n...\n",
     "blank line before": "\n---\ntitle: Sold\npublished: 2024-03-15\n---\n",
@@ -636,6 +700,21 @@ DOCUMENTS = {
     "google.json": ')]}\'\n[{"id": "a", "text": "One."}, {"id": "b", "text": "Two."}]',
     "comments.jsonl": '// exported\n{"id": "a", "text": "One."}\n# more\n{"id": "b", "text": "Two."}\n',
     "pandas.json": '{"id": {"0": "a", "1": "b"}, "text": {"0": "One.", "1": "Two."}}',
+    "ghost.json": '{"db": [{"meta": {}, "data": {"posts": '
+    '[{"id": "a", "plaintext": "One."}, {"id": "b", "plaintext": "Two."}]}}]}',
+    "graphql.json": '{"data": {"news": {"edges": '
+    '[{"node": {"id": "a", "body": "One."}}, {"node": {"id": "b", "body": "Two."}}]}}}',
+    "couchdb.json": '{"total_rows": 2, "rows": [{"id": "a", "key": "a", "doc": {"_id": "a", "text": "One."}}, '
+    '{"id": "b", "key": "b", "doc": {"_id": "b", "text": "Two."}}]}',
+    "hub.json": '{"features": [], "rows": [{"row_idx": 0, "row": {"id": "a", "text": "One."}}, '
+    '{"row_idx": 1, "row": {"id": "b", "text": "Two."}}]}',
+    "bluesky.jsonl": '{"id": "a", "record": {"text": "One."}}\n{"id": "b", "record": {"text": "Two."}}\n',
+    "mastodon.json": '{"type": "OrderedCollection", "orderedItems": '
+    '[{"object": {"id": "a", "content": "<p>One.</p>"}}, {"object": {"id": "b", "content": "<p>Two.</p>"}}]}',
+    "telegram.json": '{"name": "News", "messages": [{"id": "a", "text": ["On", {"type": "bold", "text": "e"}, "."]}, '
+    '{"id": "b", "text": "Two."}]}',
+    "tweets.json": "window.YTD.tweets.part0 = "
+    '[{"tweet": {"id": "a", "full_text": "One."}}, {"tweet": {"id": "b", "full_text": "Two."}}]',
     "lists.json": '{"id": ["a", "b"], "text": ["One.", "Two."]}',
     "split.json": '{"columns": ["id", "text"], "index": [0, 1], "data": [["a", "One."], ["b", "Two."]]}',
     "rows.json": '[["id", "text"], ["a", "One."], ["b", "Two."]]',
@@ -683,37 +762,138 @@ def test_what_a_database_adds_is_no_field_that_was_not_used(tmp_path: Path) -> N
 
 
 PACKED_FILES = {
-    "a.jsonl.gz": b'{"id": "a", "text": "One."}\n',
-    "a.csv.GZ": b"id,text\na,One.\n",
-    "a.txt.gz": b"One.",
+    "a.jsonl": b'{"id": "a", "text": "One."}\n',
+    "a.json": b'[{"id": "a", "text": "One."}]',
+    "a.csv": b"id,text\na,One.\n",
+    "a.txt": b"One.",
 }
+PACKERS = {".gz": gzip.compress, ".BZ2": bz2.compress, ".xz": lzma.compress}
 
 
 @pytest.mark.parametrize("name", PACKED_FILES)
-def test_a_packed_file_is_read_like_the_one_within(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(gzip.compress(PACKED_FILES[name]))
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_packed_file_is_read_like_the_one_within(name: str, ending: str, tmp_path: Path) -> None:
+    (tmp_path / f"{name}{ending}").write_bytes(PACKERS[ending](PACKED_FILES[name]))
     assert [article.text for article in articles(tmp_path)] == ["One."]
 
 
+def test_a_packed_file_of_several_streams_is_one_text(tmp_path: Path) -> None:
+    lines = [b'{"id": "%d", "text": "One."}\n' % number for number in range(3)]
+    (tmp_path / "a.jsonl.xz").write_bytes(lzma.compress(lines[0]) + bytes(8) + lzma.compress(lines[1]))
+    (tmp_path / "b.jsonl.bz2").write_bytes(bz2.compress(lines[2]))
+    assert sorted(article.id for article in articles(tmp_path)) == ["0", "1", "2"]
+
+
+NOT_UNPACKED = "is damaged, or not packed as its name says: pack it again."
 DAMAGED = {
-    "no gzip": (b"One.", "is no gzip file, or a damaged one: pack it again."),
-    "cut": (gzip.compress(b"One. " * 999)[:-9], "is no gzip file, or a damaged one: pack it again."),
-    "garbage": (gzip.compress(b"")[:10] + b"\xff" * 99, "is no gzip file, or a damaged one: pack it again."),
-    "bomb": (gzip.compress(bytes(6_000_000)), "is longer than 5 MB: split it into its articles."),
+    "no gzip": ("a.txt.gz", b"One.", NOT_UNPACKED),
+    "no bzip2": ("a.txt.bz2", b"One.", NOT_UNPACKED),
+    "no xz": ("a.txt.xz", b"One.", NOT_UNPACKED),
+    "no zip": ("a.zip", b"One.", NOT_UNPACKED),
+    "cut": ("a.txt.gz", gzip.compress(b"One. " * 999)[:-9], NOT_UNPACKED),
+    "cut bzip2": ("a.txt.bz2", bz2.compress(b"One. " * 999)[:-9], NOT_UNPACKED),
+    "cut xz": ("a.txt.xz", lzma.compress(b"One. " * 999)[:-9], NOT_UNPACKED),
+    "garbage": ("a.txt.gz", gzip.compress(b"")[:10] + b"\xff" * 99, NOT_UNPACKED),
+    "bomb": ("a.txt.gz", gzip.compress(bytes(6_000_000)), "is longer than 5 MB: split it into its articles."),
+    "bzip2 bomb": ("a.txt.bz2", bz2.compress(bytes(6_000_000)), "is longer than 5 MB: split it into its articles."),
+    "xz bomb": ("a.txt.xz", lzma.compress(bytes(6_000_000)), "is longer than 5 MB: split it into its articles."),
 }
 
 
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_a_packed_file_that_cannot_be_unpacked_is_named(kind: str, tmp_path: Path) -> None:
-    content, reason = DAMAGED[kind]
-    (tmp_path / "a.txt.gz").write_bytes(content)
+    name, content, reason = DAMAGED[kind]
+    (tmp_path / name).write_bytes(content)
     assert [problem.reason for problem in problems(tmp_path)] == [reason]
 
 
+def test_xz_that_asks_for_gigabytes_of_memory_is_named(tmp_path: Path) -> None:
+    packed = bytearray(lzma.compress(b"One."))
+    # The size of the dictionary stands in the head of the block, the same head's checksum behind it.
+    place = packed.index(b"\x21\x01") + 2
+    packed[place] = 37
+    begin = 12
+    length = (packed[begin] + 1) * 4
+    packed[begin + length - 4 : begin + length] = zlib.crc32(packed[begin : begin + length - 4]).to_bytes(4, "little")
+    (tmp_path / "a.txt.xz").write_bytes(packed)
+    assert [problem.reason for problem in problems(tmp_path)] == [NOT_UNPACKED]
+
+
 def test_a_packed_file_is_not_unpacked_without_end() -> None:
-    packed = UnpackedFile(io.BytesIO(gzip.compress(b"ab\n" * 20)), most=30)
+    packed = BoundedFile(gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(b"ab\n" * 20))), most=30)
     with pytest.raises(Unreadable, match="unpacks to more than"):
-        list(packed)
+        list(iter(packed.readline, b""))
+
+
+def test_a_zip_is_read_like_a_folder(tmp_path: Path) -> None:
+    members = {
+        "news/1.txt": b"One.",
+        "2.jsonl.gz": gzip.compress(b'{"id": "two", "text": "Two."}\n'),
+        "../../3.md": b"Three.",
+        "big.txt": b"a " * 3_000_000,
+        "photo.jpg": b"x",
+        "inner.zip": b"x",
+        "__MACOSX/._1.txt": b"x",
+    }
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    told = list(read_paths([tmp_path / "a.zip"]))
+    folder = tmp_path.name
+    assert [one.article.id for one in told if isinstance(one, ReadArticle)] == [
+        f"{folder}/a.zip/3.md",
+        "two",
+        f"{folder}/a.zip/news/1.txt",
+    ]
+    assert {one.origin for one in told if isinstance(one, ReadArticle)} == {str(tmp_path / "a.zip")}
+    assert [one.kind for one in told if isinstance(one, Skipped)] == ["hidden file", ".zip archive", ".jpg file"]
+    assert [one.place for one in told if isinstance(one, ArticleProblem)] == [f"{tmp_path}/a.zip/big.txt"]
+
+
+def test_encrypted_members_and_zips_without_articles_are_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.txt", "One.")
+        archive.writestr("b.txt", "Two.")
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    # The bit of the first member that says so, in its own head and in the directory's.
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("photo.jpg", "x")
+    assert [article.text for article in articles(tmp_path)] == ["Two."]
+    encrypted, empty = problems(tmp_path)
+    assert encrypted.reason == "is encrypted: unpack it yourself."
+    assert empty.reason.startswith("holds no .txt")
+
+
+@pytest.mark.parametrize("name", ["a.7z", "a.tar", "a.tar.gz", "a.tgz", "a.rar", "a.txt.zst"])
+def test_other_archives_are_named_as_skipped(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    assert next(one.kind for one in read_paths([tmp_path]) if isinstance(one, Skipped)).endswith(" archive")
+    assert [one.reason for one in problems(tmp_path / name)] == ["is an archive: unpack it and give its folder."]
+
+
+POLISH = ["Władze Łodzi zamknęły młyn.", "Żółw ucieka z zoo.", "Most w Poznaniu.", "Pożar w Środzie."]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+def test_a_guessed_encoding_of_records_is_told_once(name: str, tmp_path: Path) -> None:
+    rows = [{"id": str(number), "text": text} for number, text in enumerate(POLISH)]
+    written = {
+        "a.jsonl": "\n".join(json.dumps(row, ensure_ascii=False) for row in rows),
+        "a.json": json.dumps(rows, ensure_ascii=False),
+        "a.csv": "id,text\n" + "\n".join(f"{row['id']},{row['text']}" for row in rows),
+    }
+    (tmp_path / name).write_bytes(written[name].encode("cp1250"))
+    assert [article.text for article in articles(tmp_path)] == POLISH
+    assert [remark.partition(",")[0] for remark in remarks(tmp_path)] == ["was read as cp1250"]
+
+
+def test_lines_in_two_encodings_are_each_read(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": text[:2], "text": text}, ensure_ascii=False) for text in (*POLISH, "Zürich, café.")]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join([*(line.encode("cp1250") for line in lines[:4]), lines[4].encode()]))
+    assert [article.text for article in articles(tmp_path)] == [*POLISH, "Zürich, café."]
 
 
 def test_strings_that_keep_their_line_ends_are_read(tmp_path: Path) -> None:

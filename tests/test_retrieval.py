@@ -60,6 +60,22 @@ def test_fusion_adds_reciprocal_ranks() -> None:
     assert fused["b"] == pytest.approx(1 / 12 + 1 / 11)
 
 
+def test_of_a_long_article_of_like_sentences_the_one_with_the_number_asked_for_is_found(tmp_path: Path) -> None:
+    told = " ".join(f"Witness {n} said that the barn at Hof {n} burned on day {n}." for n in range(600))
+    (tmp_path / "line.txt").write_text(f" date 2025-09-15 \n{told}\n", "utf-8")
+
+    async def ask() -> list[list[str]]:
+        async with open_engine(Settings(home=tmp_path / "home")) as engine:
+            await engine.library.ingest([tmp_path / "line.txt"])
+            asked = ("When did the barn at Hof 412 burn?", "Who said that the barn at Hof 3 burned?")
+            return [[one.quote for one in (await engine.ask(question)).citations] for question in asked]
+
+    assert asyncio.run(ask()) == [
+        ["Witness 412 said that the barn at Hof 412 burned on day 412."],
+        ["Witness 3 said that the barn at Hof 3 burned on day 3."],
+    ]
+
+
 def test_spread_keeps_the_order_and_the_limits() -> None:
     chunks = [Chunk(str(n), f"article {n % 2}", "shared", n, 0, 1, "x", "", "", "", None) for n in range(10)]
     kept = spread([Hit(chunk, 1.0) for chunk in chunks], HitLimits(3, 2))

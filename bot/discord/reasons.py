@@ -27,7 +27,7 @@ ENGLISH_REASONS = {
 GERMAN_REASONS = {
     # Files and their articles.
     "has no text among its fields ({}): call it `text`.": "hat unter den Feldern ({}) keinen Text: nenn das Feld `text`.",
-    "has a {} that is no text; it is stored without.": "hat im Feld {} keinen Text; der Artikel ist ohne das gespeichert.",
+    "has in its field {} no text; it is stored without.": "hat im Feld {} keinen Text; der Artikel ist ohne das gespeichert.",
     "has {}; it is stored without a date.": "hat {}; der Artikel ist ohne Datum gespeichert.",
     "has {}; it is stored without the date of its change.": "hat {}; der Artikel ist ohne Änderungsdatum gespeichert.",
     "the date {}, which cannot be read: write it as YYYY-MM-DD": "das Datum {}, das nicht lesbar ist: schreib es als JJJJ-MM-TT",
@@ -39,7 +39,12 @@ GERMAN_REASONS = {
     "is binary, or text in an encoding that is not recognised: save it as UTF-8.": (
         "ist kein Text oder hat eine unbekannte Zeichencodierung: speichere es als UTF-8."
     ),
-    "is no gzip file, or a damaged one: pack it again.": "ist keine gzip-Datei oder beschädigt: pack sie neu.",
+    "is damaged, or not packed as its name says: pack it again.": (
+        "ist beschädigt oder nicht so gepackt, wie ihr Name sagt: pack sie neu."
+    ),
+    "is an archive: unpack it and give its folder.": "ist ein Archiv: pack es aus und gib seinen Ordner an.",
+    "is encrypted: unpack it yourself.": "ist verschlüsselt: pack sie selbst aus.",
+    "holds more than {} files: divide it.": "enthält mehr als {} Dateien: teil es auf.",
     "unpacks to more than {} bytes: divide it.": "wird entpackt größer als {} Bytes: teil es auf.",
     "is nested deeper than any article: convert it to text.": "ist tiefer verschachtelt als jeder Artikel: wandle es in Text um.",
     "is a damaged {} file ({}): save it again, or convert it to text.": (

@@ -16,7 +16,7 @@ from bot.terminal.errors import ANSWERED, FAILED, notify
 from bot.terminal.render import count_words, safe
 from rag.factory import open_library
 from rag.ingestion.indexing import IngestReport, OnProgress, Progress
-from rag.ingestion.read_articles import ArticleProblem
+from rag.ingestion.read_articles import ARCHIVE_KIND, ArticleProblem
 from rag.settings import Settings
 
 PROBLEMS_SHOWN = 50
@@ -66,6 +66,8 @@ def reading_lines(report: IngestReport) -> list[str]:
         reasons.append(f"{count_words(read.unreadable, 'file')} that could not be read")
     skipped = f"{len(read.skipped) + read.unreadable:,} skipped" + (f": {', '.join(reasons)}" if reasons else "")
     lines = [f"{count_words(read.files, 'file')} read, {skipped}."]
+    if any(kind.endswith(ARCHIVE_KIND) for kind in kinds):
+        lines.append("Nothing in these archives was read: unpack them and ingest their folders.")
     if read.unknown_fields:
         names = ", ".join(safe(name) for name in read.unknown_fields[:UNKNOWN_FIELDS_SHOWN])
         more = len(read.unknown_fields) - UNKNOWN_FIELDS_SHOWN

@@ -12,7 +12,7 @@ from importlib.resources import files
 from rag.answering.features import Candidate, answer_type_of, candidates_of, content_stems, evidence_of
 from rag.answering.keywords import keywords_of, telling_most
 from rag.answering.reader import Reading
-from rag.answering.speakers import any_statement_answers, speaking
+from rag.answering.speakers import speaking_of_it
 from rag.logistic import Logistic, sigmoid
 from vectorstore.values import Hit
 
@@ -75,7 +75,7 @@ def score_answerability(
     probability = parameters.answer.probability(evidence) if evidence else 0.0
     if evidence and len(content_stems(question)) <= SHORT_QUESTION:
         probability = max(probability, sigmoid(evidence["read"] - SURE))
-    if any_statement_answers(question) and speaking(question, [candidate for candidate, _ in ranked], hits):
+    if speaking_of_it(question, [candidate for candidate, _ in ranked], hits):
         probability = max(probability, SPOKEN)
     if telling := telling_most(keywords_of(question), ranked, hits):
         ranked, probability = telling, max(probability, ALL_TOLD)

@@ -9,7 +9,8 @@ from rag.answer import Citation, Headline, headline_of
 from rag.answering.answerability import AnswerabilityScore
 from rag.answering.features import DATE, NAME, NUMBER_WORD, PURPOSE, REASON, Candidate, text_of
 from rag.answering.reader import Reading
-from rag.answering.speakers import asked_speaker, speaking
+from rag.answering.rows import of_the_row_asked_for
+from rag.answering.speakers import asked_speaker, speaking, speaking_of_it
 from rag.language import is_foreign
 from rag.outlets import named_outlets
 from rag.prompt_injection import flagged_sentences
@@ -100,7 +101,7 @@ def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Seq
     heard.
     """
     quotable = without_instructions(answerability.ranked, hits)[:MAX_CANDIDATES]
-    pool = statements_before_fragments(quotable)
+    pool = of_the_row_asked_for(question, statements_before_fragments(quotable), hits)
     if not pool:
         return []
     expected = EXPECTED.get(answerability.answer_type)
@@ -151,7 +152,8 @@ def leading_sentence(
     """The most probable; before it the asked speaker's own, the certain date or number, the reason asked for, or the newest."""
     best, probability = pool[0]
     if asked_speaker(question):
-        spoken = speaking(question, [candidate for candidate, own in pool if own >= probability * SPEAKER_SHARE], hits)
+        near = [candidate for candidate, own in pool if own >= probability * SPEAKER_SHARE]
+        spoken = speaking_of_it(question, near, hits) or speaking(question, near, hits)
         return spoken[0] if spoken else best
     if pattern is not None:
         certain = most_certain_span(pool, pattern, hits)

@@ -6,8 +6,8 @@ A rule beside the reader, which takes any statement near the name: of the senten
 import re
 from collections.abc import Sequence
 
-from rag.answering.features import Candidate, text_before, text_of
-from rag.text import STOP_WORDS, words_of
+from rag.answering.features import Candidate, content_stems, text_before, text_of
+from rag.text import STOP_WORDS, stems_of, words_of
 from vectorstore.values import Hit
 
 SAYING = (
@@ -27,6 +27,15 @@ PRONOUN_SPEAKS = re.compile(
     rf"\b(?:he|she|they)\b(?:\W+\w+)?\W+{SAYING}\b|\b{SAYING}\W+(?:he|she|they)\b", re.IGNORECASE
 )
 
+BODIES = {
+    "eu": ("european union", "european commission", "european council"),
+    "european union": ("eu", "european commission", "european council"),
+    "un": ("united nations",),
+    "russia": ("kremlin",),
+    "united states": ("white house", "state department", "pentagon"),
+    "uk": ("british government", "downing street"),
+}
+"""Who speaks for those that have no mouth: "European Commission spokesman Olof Gill told reporters"."""
 SENTENCES_BACK = 4
 """How far back a pronoun may have its name: several sentences of one speech. A guess."""
 OTHER_SPEAKS = re.compile(rf"\b[A-Z][\w’'-]+ {SAYING}\b|\b{SAYING} [A-Z][\w’'-]+")
@@ -41,18 +50,19 @@ def asked_speaker(question: str) -> tuple[str, ...]:
     return tuple(word for word in words_of(match["name"] or match["other"]) if word not in STOP_WORDS)
 
 
-def any_statement_answers(question: str) -> bool:
-    """True for "What did Peskov say?": a speaker is asked for and nothing else."""
+def asked_topic(question: str) -> frozenset[str]:
+    """The stems of what a speaker is asked about, none in "What did Peskov say?"."""
     match = ASKED_SPEAKER.search(question)
-    rest = question[match.end() :] if match else question
-    return match is not None and not [word for word in words_of(rest) if word not in STOP_WORDS]
+    return content_stems(question[match.end() :]) if match else frozenset()
 
 
 def speaks(name: tuple[str, ...], sentence: str, before: str = "") -> bool:
     """True if the sentence lets the named one speak, or a pronoun that goes on about the sentences before."""
     if not name:
         return False
-    last = re.escape(name[-1])
+    others = BODIES.get(" ".join(name), ())
+    last = "|".join(re.escape(one).replace(r"\ ", r"\W+") for one in (name[-1], *others))
+    last = f"(?:{last})"
     gap = rf"(?:\W+\w+){{0,{WORDS_BETWEEN}}}\W+"
     if re.search(rf"\b{last}\b{gap}{SAYING}\b|\b{SAYING}{gap}{last}\b", sentence, re.IGNORECASE):
         return True
@@ -70,3 +80,9 @@ def speaking(question: str, candidates: Sequence[Candidate], hits: Sequence[Hit]
     return [
         one for one in candidates if name and speaks(name, text_of(one, hits), text_before(one, hits, SENTENCES_BACK))
     ]
+
+
+def speaking_of_it(question: str, candidates: Sequence[Candidate], hits: Sequence[Hit]) -> list[Candidate]:
+    """Those of them that have all words of what the speaker is asked about: any statement answers "What did Peskov say?"."""
+    topic = asked_topic(question)
+    return [one for one in speaking(question, candidates, hits) if topic <= stems_of(text_of(one, hits))]

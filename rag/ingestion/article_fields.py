@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from rag.ingestion.dates import BLANK, NoDate, parse_published
 from rag.ingestion.decoding import Unreadable, repaired, storable
 from rag.ingestion.markup import is_markup, text_of_html, without_tags
+from rag.ingestion.tables import with_worded_tables
 from vectorstore.values import GIVEN, GUESSED, Article, Origin
 
 MAX_ID_BYTES, ID_BEGINNING_BYTES = 1_000, 200
@@ -42,19 +43,19 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "text": FULL_TEXT + SUMMARY,
     "source": in_order("""
         source sourcename publisher publishername sitename site outlet newsoutlet newspaper publication publicationname
-        provider sourcehostname hostname sourcedomain domain
+        provider containertitle publicationtitle origin sourcehostname hostname sourcedomain domain domainname cleanurl
     """),
     "url": in_order("url link canonicalurl canonical permalink weburl articleurl sourceurl href"),
     "published": in_order("""
         published date publishedat publisheddate publishedon publishedtime publishedutc datepublished publishdate publishtime
         publicationdate webpublicationdate firstpublished firstpublishedat datepublish pubdate datetime timestamp
-        publishedparsed seendate createdat createdutc
+        publishedparsed seendate postdate issued createdat createdutc created
     """),
     "updated": in_order("""
         updated updatedat updatedon modified modifiedat datemodified dateupdated lastmodified lastupdated modifiedtime updatedtime
         updatedparsed articlemodifiedtime
     """),
-    "author": in_order("author authors byline creator writer reporter"),
+    "author": in_order("author authors byline creator writer reporter publishedby"),
     "language": in_order("language lang"),
 }
 """Our field -> what trafilatura, NewsAPI, news-please, HuffPost, MultiHop-RAG, feedparser, JSON Feed, schema.org, WordPress,
@@ -106,11 +107,15 @@ def draft_of(
         # Clippers and trafilatura call the address of the page its source.
         first_address, source = source, ""
         outlet = next(words_of_names(fields, FIELD_NAMES["source"][1:]), "") or host_of(first_address)
-    text = next(words_of_names(fields, FIELD_NAMES["text"], "\n\n"), "")
+    # Of several summaries the longest says most.
+    text = next(words_of_names(fields, FULL_TEXT, "\n\n"), "") or max(
+        words_of_names(fields, SUMMARY, "\n\n"), key=len, default=""
+    )
     if own_id:
         text = without_tags(text)
     elif is_markup(text):
         text = text_of_html(text)
+    text = with_worded_tables(text)
     url = url or first_address
     identifier = first_words(fields, "id", remarks) or own_id or url or made_id(file, title, text)
     article = make_article(
@@ -154,7 +159,7 @@ def first_words(fields: Mapping[str, object], ours: str, remarks: list[str]) -> 
     if not found and any(
         isinstance(fields.get(name), dict | list | bool) and fields[name] for name in FIELD_NAMES[ours]
     ):
-        remarks.append(f"has a {ours} that is no text; it is stored without.")
+        remarks.append(f"has in its field {ours} no text; it is stored without.")
     return found
 
 
@@ -170,6 +175,9 @@ def words_in(value: object, between: str = ", ", depth: int = 0) -> str:
     if isinstance(value, str):
         words = value.strip()
         return "" if words.lower() in BLANK - {"0", "-"} or PLACEHOLDER.fullmatch(words) else words
+    if isinstance(value, list) and any(isinstance(one, str) for one in value) and any(map(is_marked_text, value)):
+        # Telegram's text, a piece for each change of its type.
+        return "".join(one if isinstance(one, str) else words_in(one, between, depth + 1) for one in value).strip()
     if isinstance(value, list):
         return between.join(words for one in value if (words := words_in(one, between, depth + 1)))
     if isinstance(value, Mapping):
@@ -177,6 +185,11 @@ def words_in(value: object, between: str = ", ", depth: int = 0) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return ""
     return str(value)
+
+
+def is_marked_text(value: object) -> bool:
+    """True for a piece of text with its kind: `{"type": "bold", "text": ...}`."""
+    return isinstance(value, Mapping) and "type" in value and isinstance(value.get("text"), str)
 
 
 def first_date(fields: Mapping[str, object], ours: str, remarks: list[str]) -> datetime | None:

@@ -48,6 +48,8 @@ ZONE_IN_WORDS = re.compile(r"(?:GMT|UTC)([+-]\d{4}) \([^()]*\)$")
 # The dates of .NET's JSON: "/Date(1760709900000+0200)/".
 DOTNET_DATE = re.compile(r"\\?/Date\((\d{8,19})(?:[+-]\d{4})?\)\\?/")
 PUBLISHED_ON = re.compile(r"(?:first )?(?:published|posted|publication date|date)\b(?: on| at)?\s*:?\s+", re.IGNORECASE)
+# Typesetters' hyphens and dashes, which no program that writes dates means by them.
+DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 # Epoch time that went through a column of decimals.
 EXPONENT = re.compile(r"\d\.\d+e\+?\d{1,2}", re.IGNORECASE)
 # The end of a day, which ISO 8601 allows and Python before 3.14 does not read.
@@ -126,6 +128,7 @@ def written_moment(text: str) -> datetime:
     """ISO 8601, epoch time, day and month in numbers, RFC 822, and then in words. Raises ValueError."""
     if dotnet := DOTNET_DATE.fullmatch(text):
         return day_or_epoch(dotnet[1])
+    text = text.translate(DASHES)
     text = " ".join(PUBLISHED_ON.sub("", text.strip("\"'“”‘’"), count=1).replace("|", " ").split())
     text = ZONE_IN_WORDS.sub(r"\1", OFFSET_AND_NAME.sub(r"\1", ZONE_ID.sub("", text)))
     if EXPONENT.fullmatch(text):

@@ -42,9 +42,14 @@ def decode_and_tell(content: bytes) -> tuple[str, tuple[str, ...]]:
     encoding = encoding_of(content)
     if encoding is None:
         raise Unreadable("is binary, or text in an encoding that is not recognised: save it as UTF-8.")
-    guessed = encoding not in WESTERN and not encoding.startswith("utf")
-    remark = f"was read as {encoding}, a guess by its letters: save it as UTF-8 if any of them are wrong."
-    return content.decode(encoding), (remark,) if guessed else ()
+    return content.decode(encoding), guess_of(encoding)
+
+
+def guess_of(encoding: str) -> tuple[str, ...]:
+    """The end of a sentence that says what a text was read as, where its letters alone told that."""
+    if encoding in WESTERN or encoding.startswith("utf"):
+        return ()
+    return (f"was read as {encoding}, a guess by its letters: save it as UTF-8 if any of them are wrong.",)
 
 
 def encoding_of(content: bytes) -> str | None:

@@ -16,6 +16,9 @@ JSON_RULES = re.compile(r"\A\s*;;;[ \t]*\n(\{.*?\})\s*\n;;;[ \t]*(?=\n)", re.DOT
 COMMENT = re.compile(r"\s+#\s.*\Z")
 LEAST_NAMED_LINES = 2
 """A single line is not enough: "Title: the word is older than the boxing ring"."""
+KNOWN_SHARE = 0.5
+"""Of the named lines so many must be fields of ours. A guess."""
+MARKDOWN_TITLE = re.compile(r"#[ \t]+([^\n]+)")
 DATE_LINE = re.compile(r"\A\s*date\b:?[ \t]+([^\n]*)(?:\n|\Z)", re.IGNORECASE)
 LOOKS_LIKE_A_DATE = re.compile(r"\d{4}[-./]\d")
 
@@ -88,15 +91,23 @@ def json_head(text: str) -> Headed | None:
 
 
 def lines_head(text: str) -> Headed | None:
-    """MultiMarkdown's kind: named lines (`Title: ...`) without a rule, or with one that never ends, a blank line, the text."""
-    written, blank, body = text.lstrip().removeprefix("---\n").lstrip().partition("\n\n")
+    """MultiMarkdown's kind: named lines (`Title: ...`) above a blank line or a lone rule; or Notion's, below a title."""
+    written, _, body = text.lstrip().removeprefix("---\n").lstrip().partition("\n\n")
+    heading: dict[str, object] = {}
+    if found := MARKDOWN_TITLE.fullmatch(written):
+        heading = {"title": found[1]}
+        written, _, body = body.lstrip().partition("\n\n")
+    above, rule, below = written.partition("\n---\n")
+    written, body = (above, f"{below}\n\n{body}") if rule else (written, body)
     lines = written.split("\n")
-    if not blank or len(lines) < LEAST_NAMED_LINES or not body.strip():
+    if len(lines) < LEAST_NAMED_LINES or not body.strip():
         return None
-    named = [NAMED_LINE.fullmatch(line.rstrip()) for line in lines]
-    if all(line is not None and plain_name(line[1]) in KNOWN_NAMES for line in named):
-        return Headed(body, named_lines(written))
-    return None
+    named = [found[1] if (found := NAMED_LINE.fullmatch(line.rstrip())) else "" for line in lines]
+    known = [name for name in named if plain_name(name) in KNOWN_NAMES]
+    # Keywords and the like may stand between, but a text that begins with one is no head.
+    if not all(named) or named[0] not in known or len(known) < max(LEAST_NAMED_LINES, KNOWN_SHARE * len(named)):
+        return None
+    return Headed(body, {**heading, **named_lines(written)})
 
 
 def date_head(text: str) -> Headed | None:

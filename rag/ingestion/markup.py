@@ -1,9 +1,12 @@
 """Markup in the fields of exports: what of it is text. Whole web pages are read elsewhere (pages.py)."""
 
 import re
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
 from rag.ingestion.decoding import Unreadable
+from rag.ingestion.tables import Cell, number_in, worded_table
 from rag.text import word_set
 
 MARKUP = re.compile(
@@ -22,6 +25,8 @@ ENCLOSED = (("<!--", "-->"), ("<script\\b", "</script\\s*>"), ("<style\\b", "</s
 DECLARATION = re.compile(r"<!\[CDATA\[|\]\]>|<!--|<[!?][^<>]*>?", re.IGNORECASE)
 # A tag that does not end makes it search to the end of the page, once for every such tag.
 ENDLESS_TAG = re.compile(r"<(?=[A-Za-z/][^<>]*(?:<|\Z))")
+TABLE = re.compile(r"<table\b(?:(?!<table\b).)*?</table\s*>", re.IGNORECASE | re.DOTALL)
+"""Without another in it: of an endless one only the part before the next is looked through."""
 LINE_BREAK = re.compile(r"<br\s*/?>\n?", re.IGNORECASE)
 BLANK_LINE = re.compile(r"\n[ \t\r]*\n\s*")
 SOURCE_LINE_END = re.compile(r"\r?\n")
@@ -39,6 +44,41 @@ PLACES = ("article", "main", EVERYWHERE)
 """Where the text may stand, the best place first: exports of whole pages have menus around it."""
 
 
+@dataclass(slots=True)
+class OpenTable:
+    """A table while its tags come: its cells by rows, the words of the last one in pieces, and how long the text was before.
+
+    holds_another: it is a layout, as in newsletters.
+    """
+
+    before: dict[str, int]
+    rows: list[list[Cell]] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
+    cell: Cell | None = None
+    holds_another: bool = False
+
+    def begin_cell(self, tag: str, attributes: dict[str, str | None]) -> None:
+        self.end_cell()
+        self.cell = Cell("", tag == "th", number_in(attributes.get("colspan")), number_in(attributes.get("rowspan")))
+
+    def end_cell(self) -> None:
+        if self.cell is not None:
+            self.rows = self.rows or [[]]
+            self.rows[-1].append(replace(self.cell, words=" ".join("".join(self.words).split())))
+        self.cell, self.words = None, []
+
+    def begin_row(self) -> None:
+        self.end_cell()
+        self.rows.append([])
+
+    def lines(self) -> list[str]:
+        """Its caption and rows, where they can be quoted by themselves; else []."""
+        self.end_cell()
+        told = [] if self.holds_another else worded_table(self.rows)
+        return ["".join(self.beside), *told] if told else []
+
+
 class TextParser(HTMLParser):
     """Collects the text for readers by where it stands, a line end between blocks."""
 
@@ -46,17 +86,43 @@ class TextParser(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.pieces: dict[str, list[str]] = {place: [] for place in PLACES}
         self.open: list[str] = []
+        self.tables: list[OpenTable] = []
+        self.has_worded_table = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if len(self.open) < DEEPEST_FIELD and (tag in NOT_READ or tag in PLACES):
             self.open.append(tag)
+        if tag == "table":
+            self.begin_table()
+        elif self.tables and tag == "tr":
+            self.tables[-1].begin_row()
+        elif self.tables and tag in ("td", "th"):
+            self.tables[-1].begin_cell(tag, dict(attrs))
         self.end_block(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self.open:
             # Whatever was left open inside ends with it.
             del self.open[len(self.open) - 1 - self.open[::-1].index(tag) :]
+        if tag == "table" and self.tables:
+            self.end_table(self.tables.pop())
+        elif self.tables and tag in ("td", "th", "tr"):
+            self.tables[-1].end_cell()
         self.end_block(tag)
+
+    def begin_table(self) -> None:
+        for around in self.tables:
+            around.holds_another = True
+        if len(self.tables) < DEEPEST_FIELD:
+            self.tables.append(OpenTable({place: len(pieces) for place, pieces in self.pieces.items()}))
+
+    def end_table(self, table: OpenTable) -> None:
+        """Put its rows, where they can be quoted by themselves, in place of its cells."""
+        if lines := table.lines():
+            self.has_worded_table = True
+            for place, pieces in self.pieces.items():
+                del pieces[table.before[place] :]
+            self.add("\n" + "\n".join(lines) + "\n")
 
     def handle_data(self, data: str) -> None:
         if NOT_READ.isdisjoint(self.open):
@@ -67,6 +133,9 @@ class TextParser(HTMLParser):
             self.add("\n")
 
     def add(self, text: str) -> None:
+        if self.tables:
+            table = self.tables[-1]
+            (table.beside if table.cell is None else table.words).append(text)
         for place, pieces in self.pieces.items():
             if place == EVERYWHERE or place in self.open:
                 pieces.append(text)
@@ -89,7 +158,16 @@ def without_tags(text: str) -> str:
     """Text or Markdown without the HTML that stands in it; its lines stay, and an address in <> is no tag."""
     for opening, closing in ENCLOSED:
         text = without_enclosed(text, opening, closing)
+    text = TABLE.sub(worded_table_tag, text)
     return TAGS_IN_TEXT.sub("", LINE_BREAK.sub("\n", text))
+
+
+def worded_table_tag(found: re.Match[str]) -> str:
+    """A table within Markdown as its rows, where they can be quoted by themselves; else as it is."""
+    parser = TextParser()
+    with suppress(AssertionError):
+        parser.feed(ENDLESS_TAG.sub("&lt;", found[0]))
+    return f"\n\n{parser.text()}\n\n" if parser.has_worded_table else found[0]
 
 
 def without_enclosed(text: str, opening: str, closing: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from copy import deepcopy
 from datetime import datetime
 
+from lxml.etree import SubElement
 from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 
@@ -19,7 +20,7 @@ from rag.ingestion.linked_data import LIVE_BLOG, has_type, same_words
 from rag.ingestion.markup import is_markup, text_of_html
 from rag.ingestion.openings import MAX_BYLINE_WORDS, SENTENCE_END, without_opening
 from rag.ingestion.page_metadata import PageMetadata, class_parts, in_site_header, one_line_of
-from rag.ingestion.word import BETWEEN_CELLS
+from rag.ingestion.tables import Cell, beside, number_in, worded_table
 from rag.text import moment_words, word_set
 from vectorstore.values import GUESSED
 
@@ -71,6 +72,7 @@ def main_text(tree: HtmlElement, about: PageMetadata) -> str:
 def extracted_text(tree: HtmlElement) -> str:
     page = deepcopy(tree)
     cut_out(page)
+    word_tables(page)
     for section in page.iter("section"):
         # trafilatura would join sections that hold words and no paragraph, end to end.
         if not any(child.tag in BLOCKS_OF_TEXT for child in section.iterdescendants()):
@@ -84,11 +86,35 @@ def extracted_text(tree: HtmlElement) -> str:
     return "\n\n".join(line for line in lines if line and not is_label(line))
 
 
+def word_tables(page: HtmlElement) -> None:
+    """Put the rows of tables, where they can be quoted by themselves, in place of their cells, as paragraphs."""
+    for table in list(page.iter("table")):
+        if (
+            table.getparent() is None
+            or table.find(".//table") is not None
+            or next(table.iterancestors("table"), None) is not None
+        ):
+            continue
+        lines = worded_table([[page_cell(one) for one in row if one.tag in ("td", "th")] for row in table.iter("tr")])
+        if not lines:
+            continue
+        caption = one_line_of(" ".join(one.text_content() for one in table.iter("caption")))
+        rows = HtmlElement()
+        rows.tag, rows.tail = "div", table.tail
+        for line in filter(None, (caption, *lines)):
+            SubElement(rows, "p").text = line
+        table.getparent().replace(table, rows)
+
+
+def page_cell(element: HtmlElement) -> Cell:
+    columns, rows = number_in(element.get("colspan")), number_in(element.get("rowspan"))
+    return Cell(one_line_of(" ".join(element.itertext())), element.tag == "th", columns, rows)
+
+
 def collect(element: HtmlElement, pieces: list[str]) -> None:
     """The words under an element of trafilatura's, a line end around blocks; its own text has marks where lists are."""
     if element.tag == "row":
-        cells = (one_line_of("".join(cell.itertext())) for cell in element)
-        pieces.append("\n" + BETWEEN_CELLS.join(filter(None, cells)) + "\n")
+        pieces.append("\n" + beside([Cell(one_line_of("".join(cell.itertext()))) for cell in element]) + "\n")
     else:
         inline = element.tag in INLINE
         pieces.append(("" if inline else "\n") + one_line_within(element.text or ""))

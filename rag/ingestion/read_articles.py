@@ -4,38 +4,51 @@ What cannot be read is yielded as an ArticleProblem naming the file (and line), 
 reading goes on. Which bytes, names and dates are understood: decoding.py, article_fields.py, dates.py.
 """
 
-import gzip
 import os
-import zlib
+import re
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from rag.ingestion.article_fields import ArticleDraft, draft_of
+from rag.ingestion.dates import NoDate, parse_published
 from rag.ingestion.decoding import Unreadable, decode_and_tell
 from rag.ingestion.document import DocumentFields
 from rag.ingestion.documents import DOCUMENT_SUFFIXES, PAGE_SUFFIXES, Documents
 from rag.ingestion.front_matter import read_head
 from rag.ingestion.records import records
+from rag.ingestion.unpacking import (
+    ARCHIVE,
+    MAX_MEMBERS,
+    MAX_UNPACKED,
+    NOT_UNPACKED,
+    PACKED,
+    UNPACKING_ERRORS,
+    BoundedFile,
+    opened,
+    unpacked_name,
+)
 from rag.ingestion.wrapped_lines import join_wrapped_lines
-from vectorstore.values import SHARED_LIBRARY, Article
+from vectorstore.values import GUESSED, SHARED_LIBRARY, Article
 
 TEXT_SUFFIXES = (".txt", ".md", ".markdown")
 RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 """Files that hold many articles, which name themselves."""
 SUFFIXES = TEXT_SUFFIXES + RECORD_SUFFIXES + DOCUMENT_SUFFIXES
-PACKED = ".gz"
-"""At the end of the name of any of these."""
-MAX_UNPACKED = 2_000_000_000
-"""Bytes that one packed file is unpacked to: a thousand times what the largest newspapers print in a month. A guess."""
 MAX_BYTES = 5_000_000
 """Largest text or page of a single article. Larger ones are reported: no newspaper prints them."""
 MAX_FILE_BYTES = 50_000_000
 """Largest PDF, Word document or mail, which bring their pictures along."""
-REPEATED = "repeated article"
-LEFT_OUT = ("node_modules", "__pycache__")
+REPEATED, ARCHIVE_KIND = "repeated article", "archive"
+LEFT_OUT = ("node_modules", "__pycache__", "__MACOSX")
 """Folders of programs, left out like all that are hidden (.git, .obsidian)."""
+DAY_IN_NAME = re.compile(r"(?:19|20)\d\d-\d\d-\d\d(?![0-9])")
+OTHER_ARCHIVES = (".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar", ".zst", ".lz4", ".lzma", ".br", ".z")
+ENCRYPTED_MEMBER = 1
+"""The bit of a zip's member that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +95,10 @@ def read_paths(paths: Sequence[Path], library: str = SHARED_LIBRARY) -> ReadResu
         for path in paths:
             if path.is_dir():
                 yield from read_folder(path, library, documents)
-            elif suffix_of(path.name) in SUFFIXES or not path.exists():
+            elif is_read(path.name) or path.name.lower().endswith(ARCHIVE) or not path.exists():
                 yield from read_file(path, f"{path.resolve().parent.name}/{path.name}", library, documents)
+            elif kind_by_name(path.name).endswith(ARCHIVE_KIND):
+                yield ArticleProblem(path_text(path), "is an archive: unpack it and give its folder.")
             else:
                 yield ArticleProblem(
                     path_text(path), f"is not a {', '.join(SUFFIXES)} file: convert it, or give its folder."
@@ -124,18 +139,27 @@ def kind_left_out(path: Path) -> str:
         return "hidden file"
     if not path.is_file():
         return "broken link" if path.is_symlink() else "device"
-    if suffix_of(path.name) in SUFFIXES:
+    return "" if path.name.lower().endswith(ARCHIVE) else kind_by_name(path.name)
+
+
+def kind_by_name(name: str) -> str:
+    """What a file is that is not read, by its name; "" for one that is."""
+    if is_read(name):
         return ""
-    return f"{path.suffix.lower()} file" if path.suffix else "suffixless file"
+    suffix = os.path.splitext(unpacked_name(name))[1].lower() or os.path.splitext(name)[1].lower()
+    if suffix in (*OTHER_ARCHIVES, ARCHIVE, *PACKED):
+        return f"{suffix} {ARCHIVE_KIND}"
+    return f"{suffix} file" if suffix else "suffixless file"
+
+
+def is_read(name: str) -> bool:
+    """True for the name of a file that holds articles, packed or not; an archive is none."""
+    return suffix_of(name) in SUFFIXES
 
 
 def suffix_of(name: str) -> str:
     """The suffix of a file's name that says how it is read: ".txt" of "a.TXT.gz"."""
     return os.path.splitext(unpacked_name(name))[1].lower()
-
-
-def unpacked_name(name: str) -> str:
-    return name[: -len(PACKED)] if name.lower().endswith(PACKED) else name
 
 
 def path_text(path: Path) -> str:
@@ -161,37 +185,56 @@ def unlisted_folders(paths: Sequence[Path]) -> list[ArticleProblem]:
 
 def read_file(path: Path, name: str, library: str, documents: Documents) -> ReadResults:
     """The articles of one file; `name` becomes the id of an article that does not bring its own."""
-    place, name = path_text(path), path_text(Path(name))
+    place, name, origin = path_text(path), path_text(Path(name)), path_text(path.resolve())
     try:
         with path.open("rb") as file:
-            unpacked = unpacked_name(name)
-            content = file if unpacked == name else cast("BinaryIO", UnpackedFile(file))
-            yield from read_open_file(content, unpacked, library, path_text(path.resolve()), place, documents)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        yield ArticleProblem(place, "is no gzip file, or a damaged one: pack it again.")
+            if name.lower().endswith(ARCHIVE):
+                yield from read_archive(file, name, library, origin, place, documents)
+            else:
+                content = opened(file, name)
+                yield from read_open_file(content, unpacked_name(name), library, origin, place, documents)
+    except UNPACKING_ERRORS:
+        yield ArticleProblem(place, NOT_UNPACKED)
     except Unreadable as error:
         yield ArticleProblem(place, str(error))
     except OSError as error:
-        yield ArticleProblem(place, f"cannot be read ({error.strerror}).")
+        yield ArticleProblem(place, f"cannot be read ({error.strerror})." if error.errno else NOT_UNPACKED)
 
 
-class UnpackedFile(gzip.GzipFile):
-    """A packed file that is read unpacked, up to so many bytes. Raises Unreadable beyond them."""
+def read_archive(file: BinaryIO, name: str, library: str, origin: str, place: str, documents: Documents) -> ReadResults:
+    """The articles of the files within a zip, each named like a file of a folder."""
+    with zipfile.ZipFile(file) as archive:
+        members = sorted((one for one in archive.infolist() if not one.is_dir()), key=lambda one: one.filename)
+        if len(members) > MAX_MEMBERS:
+            raise Unreadable(f"holds more than {MAX_MEMBERS:,} files: divide it.")
+        if not any(is_read(member.filename) for member in members):
+            raise Unreadable(f"holds no {', '.join(SUFFIXES)} file.")
+        left = MAX_UNPACKED
+        for member in members:
+            within = "/".join(part for part in member.filename.split("/") if part.strip("."))
+            inner, member_place = f"{name}/{within}", f"{place}/{within}"
+            if kind := kind_within(within):
+                yield Skipped(member_place, kind)
+            elif member.flag_bits & ENCRYPTED_MEMBER:
+                yield ArticleProblem(member_place, "is encrypted: unpack it yourself.")
+            else:
+                try:
+                    with archive.open(member) as packed:
+                        bounded = cast("BinaryIO", BoundedFile(cast("BinaryIO", packed), left))
+                        content = opened(bounded, inner)
+                        yield from read_open_file(
+                            content, unpacked_name(inner), library, origin, member_place, documents
+                        )
+                        left -= packed.tell()
+                except (*UNPACKING_ERRORS, NotImplementedError, OSError):
+                    yield ArticleProblem(member_place, NOT_UNPACKED)
 
-    def __init__(self, fileobj: BinaryIO, most: int = MAX_UNPACKED) -> None:
-        super().__init__(fileobj=fileobj)
-        self.most = most
 
-    def read(self, size: int | None = -1) -> bytes:
-        return self.within_bounds(super().read(size))
-
-    def readline(self, size: int | None = -1) -> bytes:
-        return self.within_bounds(super().readline(size))
-
-    def within_bounds(self, content: bytes) -> bytes:
-        if self.tell() > self.most:
-            raise Unreadable(f"unpacks to more than {self.most:,} bytes: divide it.")
-        return content
+def kind_within(name: str) -> str:
+    """What a file in an archive is that is not read, "" for one that is."""
+    if any(part.startswith(".") or part in LEFT_OUT for part in name.split("/")):
+        return "hidden file"
+    return kind_by_name(name)
 
 
 def read_open_file(
@@ -218,11 +261,14 @@ def read_open_file(
 
 def read_records(file: BinaryIO, name: str, library: str, origin: str, place: str) -> ReadResults:
     """The articles of a file of many."""
-    for number, record in records(file, name):
+    remarks: list[str] = []
+    for number, record in records(file, name, remarks):
         try:
             if isinstance(record, Unreadable):
                 raise record
-            yield ReadArticle(draft_of(record, library, file=name), origin, f"{place}:{number}", name)
+            draft = draft_of(record, library, file=name)
+            yield ReadArticle(replace(draft, remarks=(*remarks, *draft.remarks)), origin, f"{place}:{number}", name)
+            remarks.clear()
         except Unreadable as error:
             yield ArticleProblem(f"{place}:{number}", str(error))
 
@@ -231,8 +277,19 @@ def text_draft(content: bytes, name: str, library: str) -> ArticleDraft:
     """A text or Markdown file: what its head says, and the body as it is written."""
     text, guessed = decode_and_tell(content)
     head = read_head(text)
-    draft = draft_of({"id": name, **head.fields, "text": join_wrapped_lines(head.body)}, library, own_id=name)
+    fields = {"id": name, **head.fields, "text": join_wrapped_lines(head.body)}
+    draft = draft_of(fields, library, own_id=name)
+    if draft.article.published is None and not (head.remarks or draft.remarks) and (day := day_in_name(name)):
+        draft = draft_of({**fields, "published": day}, library, own_id=name, origins={"published": GUESSED})
     return ArticleDraft(draft.article, guessed + head.remarks + draft.remarks, draft.unknown_fields)
+
+
+def day_in_name(name: str) -> str:
+    """The day that the name of a file begins with, as those of Jekyll and of notes do; "" for none."""
+    found = DAY_IN_NAME.match(name.rpartition("/")[2])
+    with suppress(NoDate):
+        return found[0] if found and parse_published(found[0]) else ""
+    return ""
 
 
 def document_draft(document: DocumentFields, name: str, library: str) -> ArticleDraft:

@@ -9,20 +9,24 @@ from itertools import count
 from typing import BinaryIO
 
 from rag.ingestion.article_fields import FIELD_NAMES, FULL_TEXT, has_field, in_order
-from rag.ingestion.decoding import Unreadable, decode, wide_encoding_of
+from rag.ingestion.decoding import Unreadable, decode, decode_and_tell, decodes, encoding_of, guess_of, wide_encoding_of
 
 MAX_LINE_BYTES = 5_000_000
 """Longest line of JSON: one article. No newspaper prints a longer one."""
+MAX_LINES_JUDGED = 50
+"""Lines that are looked at for what encoding a file is in. A guess."""
 MAX_DOCUMENT_BYTES = 200_000_000
 """Largest file that has to be read as a whole, about a gigabyte in memory. A guess."""
 HEAD_BYTES_OF_RECORDS = 65_536
 ENVELOPES = in_order(
-    "articles items results entries posts stories news documents docs rows records hits data children response feed"
+    "articles items results entries posts stories news documents docs rows records hits data children edges nodes messages"
+    " orderedItems statuses tweets db response feed"
 )
 """What the list of articles is called where an object is wrapped around it."""
 SEARCH_HIT = "_source"
-INNER_RECORDS = (SEARCH_HIT, "fields", "attributes", "data")
-"""Where most fields of an article stand in an object of their own: Elasticsearch's, the Guardian's, JSON:API's, Reddit's."""
+INNER_RECORDS = (SEARCH_HIT, *in_order("fields attributes data node doc row record object tweet"))
+"""Where most fields of an article stand in an object of their own: Elasticsearch's, the Guardian's, JSON:API's, Reddit's,
+GraphQL's, CouchDB's, the Hub's data sets', Bluesky's, Mastodon's, X's."""
 BESIDE_THE_TEXT = in_order("metadata meta extra_info")
 """Where LangChain, Haystack and LlamaIndex keep all fields but the text."""
 BULK_ACTIONS = in_order("index create update")
@@ -48,22 +52,25 @@ Record = tuple[int, dict[str, object] | Unreadable]
 """The line (or, in one JSON document, the number) of an article, and its fields or why there are none."""
 
 
-def records(file: BinaryIO, name: str) -> Iterator[Record]:
-    """Every record of an open file, by its name's suffix. Raises Unreadable when it is none of these as a whole."""
-    return csv_records(file) if name.lower().endswith(TABLE_SUFFIXES) else json_records(file)
+def records(file: BinaryIO, name: str, remarks: list[str]) -> Iterator[Record]:
+    """Every record of an open file, by its name's suffix. Raises Unreadable when it is none of these as a whole.
+
+    remarks: gets what is to be told of the file from the next record on.
+    """
+    return csv_records(file, remarks) if name.lower().endswith(TABLE_SUFFIXES) else json_records(file, remarks)
 
 
-def json_records(file: BinaryIO) -> Iterator[Record]:
+def json_records(file: BinaryIO, remarks: list[str]) -> Iterator[Record]:
     """JSON lines, or JSON over several lines; which of the two, its beginning says and not its name."""
     if wide_encoding_of(head_of(file)):
         file = io.BytesIO(decode(whole(file)).encode("utf-8", "replace"))
     if is_document(head_of(file)):
-        values = document(file)
+        values = document(file, remarks)
         if values is not None:
             yield from zip(count(1), (found for value in values for found in objects_in(value)))
             return
         file.seek(0)
-    yield from line_records(file)
+    yield from line_records(file, remarks)
 
 
 def head_of(file: BinaryIO) -> bytes:
@@ -81,12 +88,15 @@ def is_document(head: bytes) -> bool:
     return bool(newline) and start.startswith(b"{") and not first.rstrip().endswith((b"}", b"},"))
 
 
-def document(file: BinaryIO) -> list[object] | None:
+def document(file: BinaryIO, remarks: list[str]) -> list[object] | None:
     """The values of a file that is JSON as a whole: one, or several after each other, as jq writes them; None for others."""
     try:
-        return values_in(bare_json(decode(whole(file))))
+        text, guess = decode_and_tell(whole(file))
+        values = values_in(bare_json(text))
     except (ValueError, RecursionError, Unreadable):
         return None
+    remarks += guess
+    return values
 
 
 def values_in(text: str) -> list[object]:
@@ -107,9 +117,10 @@ def whole(file: BinaryIO) -> bytes:
     return content
 
 
-def line_records(file: BinaryIO) -> Iterator[Record]:
+def line_records(file: BinaryIO, remarks: list[str]) -> Iterator[Record]:
     """The articles of each line; a line in error is named and the next one read."""
     given: dict[str, object] = {}
+    old_encoding = ""
     for number in count(1):
         line = file.readline(MAX_LINE_BYTES + 1)
         if not line:
@@ -119,7 +130,12 @@ def line_records(file: BinaryIO) -> Iterator[Record]:
             yield number, Unreadable(f"is longer than {MAX_LINE_BYTES // 1_000_000} MB.")
         elif line.strip() and not line.lstrip().startswith(COMMENT_LINE):
             try:
-                values = json_line(line)
+                if not decodes(line, "utf-8") and not (old_encoding and decodes(line, old_encoding)):
+                    old_encoding = encoding_of(line + like_lines_ahead(file)) or ""
+                    remarks += guess_of(old_encoding or "utf-8")
+                values = json_line(
+                    line if decodes(line, "utf-8") or not old_encoding else line.decode(old_encoding).encode()
+                )
             except Unreadable as error:
                 yield number, error
                 continue
@@ -128,6 +144,19 @@ def line_records(file: BinaryIO) -> Iterator[Record]:
                 continue
             yield from ((number, with_id(found, given)) for value in values for found in objects_in(value))
             given = {}
+
+
+def like_lines_ahead(file: BinaryIO) -> bytes:
+    """Further lines that are not UTF-8: one line alone has few letters to judge by, and all are of one program."""
+    here, found = file.tell(), []
+    for _ in range(MAX_LINES_JUDGED):
+        line = file.readline(MAX_LINE_BYTES)
+        if not line:
+            break
+        if not decodes(line, "utf-8"):
+            found.append(line)
+    file.seek(here)
+    return b"".join(found)
 
 
 def json_line(line: bytes) -> list[object]:
@@ -172,7 +201,10 @@ def objects_in(value: object) -> Iterator[dict[str, object] | Unreadable]:
         yield from rows
     elif isinstance(value, list) and value:
         for member in value:
-            yield with_inner_record(member) if isinstance(member, dict) else not_an_object()
+            if isinstance(member, dict) and not has_field(member, FIELD_NAMES["text"]) and not inner_record(member):
+                yield from objects_in(member)
+            else:
+                yield with_inner_record(member) if isinstance(member, dict) else not_an_object()
     elif isinstance(value, dict) and not has_field(value, FULL_TEXT) and (inside := enveloped(value)) is not None:
         yield from objects_in(inside)
     elif isinstance(value, dict) and (named := named_records(value)):
@@ -220,13 +252,21 @@ def with_inner_record(value: dict[str, object]) -> dict[str, object]:
     if has_field(value, FULL_TEXT) or (has_field(value, FIELD_NAMES["text"]) and SEARCH_HIT not in value):
         beside = [inner for name in BESIDE_THE_TEXT if isinstance(inner := value.get(name), dict)]
         return {**beside[0], **{key: own for key, own in value.items() if own is not beside[0]}} if beside else value
-    for name in INNER_RECORDS:
-        inner = value.get(name)
-        if isinstance(inner, dict) and has_field(inner, FIELD_NAMES["text"]):
-            # What stands beside a search's hit is the search's, but for the id.
-            kept = {key: own for key, own in value.items() if key != name and (name != SEARCH_HIT or key == "_id")}
-            return {**kept, **inner}
-    return value
+    name = inner_record(value)
+    inner = value.get(name)
+    if not isinstance(inner, dict):
+        return value
+    # What stands beside a search's hit is the search's, but for the id.
+    return {**{key: own for key, own in value.items() if key != name and (name != SEARCH_HIT or key == "_id")}, **inner}
+
+
+def inner_record(value: dict[str, object]) -> str:
+    """The name of the object within that has the text, "" where there is none."""
+
+    def has_text(inner: object) -> bool:
+        return isinstance(inner, dict) and has_field(inner, FIELD_NAMES["text"])
+
+    return next((name for name in INNER_RECORDS if has_text(value.get(name))), "")
 
 
 def enveloped(value: dict[str, object]) -> object:
@@ -238,9 +278,11 @@ def not_an_object() -> Unreadable:
     return Unreadable("is not a JSON object with id, title, source, url, published and text.")
 
 
-def csv_records(file: BinaryIO) -> Iterator[Record]:
+def csv_records(file: BinaryIO, remarks: list[str]) -> Iterator[Record]:
     """Rows under a line of names, separated by commas, semicolons, tabs or bars. Raises Unreadable."""
-    text = decode(whole(file)).lstrip("\ufeff")
+    text, guess = decode_and_tell(whole(file))
+    remarks += guess
+    text = text.lstrip("\ufeff")
     separator = SEPARATOR_LINE.match(text)
     text = text[separator.end() :] if separator else text
     header = text.lstrip().partition("\n")[0]

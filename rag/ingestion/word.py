@@ -18,6 +18,7 @@ from defusedxml.ElementTree import fromstring
 from rag.ingestion.dates import written_moment
 from rag.ingestion.decoding import Unreadable
 from rag.ingestion.document import DocumentFields, FieldsFound
+from rag.ingestion.tables import Cell, beside, number_in, worded_table
 from vectorstore.values import GIVEN, GUESSED
 
 BODY_PART = "word/document.xml"
@@ -30,7 +31,6 @@ FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallbac
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 TERMS = "{http://purl.org/dc/terms/}"
 DELETED = ("del", "moveFrom", "delText", "instrText")
-BETWEEN_CELLS = " | "
 DATE_WITHIN = 4
 """Paragraphs below the title that may be the line with the date: title, subtitle and byline where no style says so."""
 BESIDE_A_DATE = re.compile(r"\s*[|·•–—]\s*|\n")
@@ -105,10 +105,36 @@ def word_paragraphs(element: Element) -> Iterator[tuple[str, str]]:
         name = word_name(child)
         if name == "p":
             yield style_of(child), one_line_a_break(words_under(child))
-        elif name == "tr":
-            yield "", BETWEEN_CELLS.join(cell for cell in map(cell_text, child) if cell)
+        elif name == "tbl":
+            yield from (("", line) for line in table_lines(child))
         elif child.tag != FALLBACK and name not in DELETED:
             yield from word_paragraphs(child)
+
+
+def table_lines(table: Element) -> list[str]:
+    """A table row by row, each cell under the name of its column where the table has any."""
+    rows = [[word_cell(cell, heads(row)) for cell in outermost(row, "tc")] for row in outermost(table, "tr")]
+    return worded_table(rows) or [line for row in rows if (line := beside(row))]
+
+
+def outermost(element: Element, name: str) -> Iterator[Element]:
+    """The elements of Word's of this name, but for those within each other and what is deleted."""
+    for child in element:
+        if word_name(child) == name:
+            yield child
+        elif child.tag != FALLBACK and word_name(child) not in DELETED:
+            yield from outermost(child, name)
+
+
+def heads(row: Element) -> bool:
+    """True for a row that is repeated above the table's part on each page: the names of its columns."""
+    return any(row.find(f"{space}trPr/{space}tblHeader") is not None for space in (WORD_SPACE, STRICT_WORD_SPACE))
+
+
+def word_cell(cell: Element, is_heading: bool) -> Cell:
+    spans = (cell.find(f"{space}tcPr/{space}gridSpan") for space in (WORD_SPACE, STRICT_WORD_SPACE))
+    columns = next((span.get(f"{span.tag.partition('}')[0]}}}val") for span in spans if span is not None), None)
+    return Cell(cell_text(cell), is_heading, number_in(columns))
 
 
 def cell_text(cell: Element) -> str:
