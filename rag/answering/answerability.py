@@ -12,7 +12,7 @@ from importlib.resources import files
 from rag.answering.features import Candidate, answer_type_of, candidates_of, content_stems, evidence_of
 from rag.answering.keywords import keywords_of, telling_most
 from rag.answering.reader import Reading
-from rag.answering.speakers import any_statement_answers, speaking
+from rag.answering.speakers import says_of_it
 from rag.logistic import Logistic, sigmoid
 from vectorstore.values import Hit
 
@@ -20,9 +20,12 @@ SHORT_QUESTION, SURE = 3, 1.0
 """On a question of at most so many words of content the reader alone is believed from these log-odds on: "Who is Steve
 Witkoff?" has too few words to be very similar to any sentence. Measured: docs/quality.md."""
 SPOKEN = 0.9
-"""That a sentence in which the asked one speaks answers "What did Peskov say?": it does, whatever is said."""
+"""That a sentence in which the asked one speaks of what was asked answers "What did Peskov say about the summit?"."""
 ALL_TOLD = 0.8
 """That sentences with all keywords tell of them: they do, but nobody asked a question."""
+MEASURED_AT, MEASURED_RATES = 0.41, (0.93, 0.62)
+"""At this threshold, of the own question set, on which nothing is fitted: the answerable questions that are answered, the others
+that are refused (`answer_rate` and `refusal_recall` of tests/cases/baseline.json)."""
 MAX_LEADING = 3
 """Sentences of a summary."""
 
@@ -75,7 +78,7 @@ def score_answerability(
     probability = parameters.answer.probability(evidence) if evidence else 0.0
     if evidence and len(content_stems(question)) <= SHORT_QUESTION:
         probability = max(probability, sigmoid(evidence["read"] - SURE))
-    if any_statement_answers(question) and speaking(question, [candidate for candidate, _ in ranked], hits):
+    if says_of_it(question, [candidate for candidate, _ in ranked], hits):
         probability = max(probability, SPOKEN)
     if telling := telling_most(keywords_of(question), ranked, hits):
         ranked, probability = telling, max(probability, ALL_TOLD)
