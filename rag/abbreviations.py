@@ -13,6 +13,16 @@ CAPITALISED = re.compile(rf"\b[A-Z][\w’'-]+(?:\s+(?:{SMALL_WORDS}\s+){{0,2}}[A
 SHORT_WORD = re.compile(r"\b[A-Za-z]{2,6}\b")
 MIN_LOWERCASE = 3
 """ "icc" is an abbreviation where the articles have such a name; "us" and "it" would be words."""
+OFFICES = {
+    "ceo": "chief executive",
+    "fm": "foreign minister",
+    "mp": "member of parliament",
+    "pm": "prime minister",
+    "vp": "vice president",
+}
+"""Offices that are asked for in letters and written out, seldom with capitals: no name in the articles gives them away."""
+TIME_OF_DAY = re.compile(r"\d\s*$")
+"""Before "pm": half past seven has no prime minister."""
 
 
 def initials_of(name: str) -> str:
@@ -36,12 +46,16 @@ def in_the_articles_words(question: str, texts: Iterable[str]) -> str:
     question does stays.
     """
     text = "\n".join(texts)
+    lowered = text.lower()
     full_names: dict[str, str] = {}
     for name in full_names_in(text):
         full_names.setdefault(initials_of(name), name)
 
     def spelled(match: re.Match[str]) -> str:
         word = match[0]
+        office = OFFICES.get(word.lower())
+        if office is not None and not TIME_OF_DAY.search(question[: match.start()]):
+            return office if office in lowered and not re.search(rf"\b{word.upper()}s?\b", text) else word
         name = full_names.get(word.upper())
         is_word = word.islower() and (len(word) < MIN_LOWERCASE or word in STOP_WORDS)
         if name is None or is_word or not (word.isupper() or word.islower()) or name.lower() in question.lower():

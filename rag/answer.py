@@ -113,6 +113,8 @@ class Explanation:
     time: what was understood of time words, "" when there were none.
     probability: P(the hits hold an answer), None when not judged; threshold: answered at or above it.
     features: the judged numbers by name.
+    rates: at this threshold, on questions that nothing was fitted on, the share of the answerable that is answered and of the
+    others that is refused; None where the settings set a threshold of their own.
     sources: the only outlets that were looked at, () for all. since, until: bounds on the publication, as in Scope.
     """
 
@@ -122,6 +124,7 @@ class Explanation:
     probability: float | None = None
     threshold: float | None = None
     features: Mapping[str, float] = field(default_factory=dict)
+    rates: tuple[float, float] | None = None
     sources: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None

@@ -44,7 +44,14 @@ from rag.answer import (
     day_words,
     headline_of,
 )
-from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
+from rag.answering.answerability import (
+    MEASURED_AT,
+    MEASURED_RATES,
+    AnswerabilityScore,
+    Parameters,
+    leading_sentences,
+    score_answerability,
+)
 from rag.answering.days import begins_with, preferring, sentences_naming
 from rag.answering.disagreement import disagreement
 from rag.answering.extractive import closest_passage, lacks_name, write_extract
@@ -426,6 +433,7 @@ class Engine:
                 probability=answerability.probability,
                 threshold=self.threshold,
                 features=answerability.features,
+                rates=MEASURED_RATES if self.threshold == MEASURED_AT else None,
                 sources=standalone.scope.sources,
                 since=standalone.scope.since,
                 until=standalone.scope.until,

@@ -102,15 +102,28 @@ def within_time(standalone: StandaloneQuestion, asked_at: datetime) -> Standalon
 JOINED = re.compile(r"^(?:and|but|so|or|ok(?:ay)?|also)\b[,:]?\s*", re.IGNORECASE)
 WHAT_ABOUT = re.compile(r"^(?:what|how) about\s+", re.IGNORECASE)
 BARE_WORD = re.compile(
-    r"^(why|when|where|who|how|how many|how much|since when|says who|by whom)"
-    r"(?:\s+(?:is|was|were|did|does|do)?\s*(?:that|this|it|so|not|they|happen|happened|he|she|be)*)*\s*\?*$",
+    r"^(why|when|where|who|how|how many|how much|says who|by whom)"
+    r"(?:\s+(?:is|was|were|did|does|do)?\s*(?:that|this|it|so|not|they|happen|happened|he|she|be|there|then|now|him|her|exactly)*)*"
+    r"\s*\?*$",
     re.IGNORECASE,
 )
-ASKED_WITH_AUXILIARY = re.compile(
-    r"(?:(?:why|when|where|how):?\s+)*"
-    r"(?P<rest>(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|may|might|should|must)\b.+)",
-    re.IGNORECASE | re.DOTALL,
+AUXILIARIES = r"(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|may|might|should|must)"
+AMOUNT = r"how (?:long|much|many|often|far|soon|late|old|big|large|high|deep|fast)"
+TIME_ASKED = r"(?:what|which) (?:time|day|date|week|month|year|season)"
+ELLIPTICAL = re.compile(
+    rf"(?:(?P<adverbial>(?:for|by|since|until|till|from|at|in|to|with|about|of|on|against|after|before|under) "
+    rf"(?:{AMOUNT}|what|which|who|whom|whose|when|where)(?: (?!{AUXILIARIES}\b)[\w'’-]+){{0,2}}"
+    rf"|{TIME_ASKED}|how (?:long|often|far|soon|late)(?: ago)?)"
+    rf"|(?:how (?:much|many)|which|whose)(?: (?!{AUXILIARIES}\b)[\w'’-]+)?)(?: exactly)?[\s?!.]*",
+    re.IGNORECASE,
 )
+"""A follow-up that says nothing but what it wants to know of the question before: "For how long?", "By how many votes?"."""
+ASKED_WITH_AUXILIARY = re.compile(
+    rf"(?:(?:why|when|where|how):?\s+)*(?P<rest>{AUXILIARIES}\b.+)", re.IGNORECASE | re.DOTALL
+)
+NAMING = re.compile(r"(?:who|what|which|whose|whom)\b", re.IGNORECASE)
+"""Begins a question that goes on after its verb: "Who won by how many votes?"."""
+WORDS_OF_NOTHING = 3
 LEADING_WORD = re.compile(r"^(?:why|when|where|how): ", re.IGNORECASE)
 ASSENT = re.compile(r"^(?:yes|yeah|yep|sure|ok(?:ay)?|please|really)[\s.!?]*(?:please)?[.!?]*$", re.IGNORECASE)
 MORE = re.compile(
@@ -143,6 +156,8 @@ def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
         return earlier, f"{question!r} repeats the question before"
     if word := bare_word(question):
         return ask_instead(word, earlier), f"{question!r} asks {word} of the question before"
+    if ELLIPTICAL.fullmatch(bare) and not names_in(bare):
+        return ask_also(bare, earlier), f"{question!r} goes on with the question before"
     joined = len(bare) < len(question.strip())
     about = WHAT_ABOUT.sub("", bare)
     if (joined or len(about) < len(bare)) and len(words_of(about)) <= 5 and not starts_like_question(about):
@@ -154,6 +169,12 @@ def bare_word(question: str) -> str:
     """The question word of a follow-up that is hardly more than one ("And why is that?"), else ""."""
     match = BARE_WORD.match(JOINED.sub("", question.strip()))
     return match.group(1).lower() if match else ""
+
+
+def names_nothing(question: str) -> bool:
+    """True for "For how long?" and "In what year?": nothing in it can be searched for."""
+    elliptical = ELLIPTICAL.fullmatch(JOINED.sub("", question.strip()))
+    return bool(elliptical and elliptical["adverbial"] and len(words_of(question)) <= WORDS_OF_NOTHING)
 
 
 def wants_more(question: str) -> bool:
@@ -181,11 +202,23 @@ def ask_instead(word: str, earlier: str) -> str:
     return f"{word.capitalize()} {match['rest'][0].lower()}{match['rest'][1:]}"
 
 
+def ask_also(asked: str, earlier: str) -> str:
+    """The question before with what a follow-up asks of it: "For how long is it shut?" of "Why is it shut?"."""
+    bare, known = asked.rstrip("?! "), earlier.rstrip("?! ")
+    match = ASKED_WITH_AUXILIARY.match(known)
+    elliptical = ELLIPTICAL.fullmatch(bare)
+    if match is not None and elliptical is not None and elliptical["adverbial"]:
+        return f"{bare[0].upper()}{bare[1:]} {match['rest'][0].lower()}{match['rest'][1:]}?"
+    return f"{known} {bare[0].lower()}{bare[1:]}?" if NAMING.match(known) else f"{bare} ({known})?"
+
+
 def readings_beside(question: str, history: Sequence[Turn], chosen: str) -> tuple[str, ...]:
     """What a follow-up may mean beside the chosen reading: its pronouns as other names, or asked of the question before."""
     bare = JOINED.sub("", question.strip())
     joined = len(bare) < len(question.strip())
-    points = any(pattern.search(bare) for pattern in (PERSON, POSSESSIVE, THING, WHAT_ABOUT))
+    points = any(pattern.search(bare) for pattern in (PERSON, POSSESSIVE, THING, WHAT_ABOUT)) or ELLIPTICAL.fullmatch(
+        bare
+    )
     if not history or bare_word(question) or not (joined or points):
         return ()
     before = history[-1]
@@ -284,6 +317,6 @@ def checked_question(question: str, limit: int, follows: bool = True) -> str:
         )
     if not any(character.isalnum() for character in question):
         raise QuestionError("The question holds no word: ask it in words.")
-    if not follows and (bare_word(question) or asks_again(question)):
+    if not follows and (bare_word(question) or asks_again(question) or names_nothing(question)):
         raise QuestionError(f"Nothing was asked before {question!r}: ask with the name or thing in it.")
     return question

@@ -6,6 +6,7 @@ In a process of its own where the process is what matters, else in this one: eac
 import json
 import os
 import pty
+import re
 import sqlite3
 import subprocess
 import sys
@@ -119,6 +120,31 @@ def test_explain_shows_the_operating_point(home: Path) -> None:
     assert "P(answered)" in shown
     assert "answers from" in shown
     assert "timings" in shown
+    baseline = json.loads((REPOSITORY / "tests/cases/baseline.json").read_text("utf-8"))["metrics"]
+    rates = re.search(r"(\d+)% of answerable questions are answered, (\d+)% of others refused", shown)
+    assert rates is not None
+    # Measured again, the set's rates move by a question or two.
+    assert int(rates[1]) / 100 == pytest.approx(baseline["answer_rate"]["value"], abs=0.03)
+    assert int(rates[2]) / 100 == pytest.approx(baseline["refusal_recall"]["value"], abs=0.03)
+    by_hand = typed("ask", "--explain", "Will Hungary arrest Putin?", home=home, DATELINE_ANSWER_THRESHOLD="0.2").stdout
+    assert "answers from 0.200" in by_hand
+    assert "of answerable questions" not in by_hand
+
+
+def test_the_closest_passage_of_a_refusal_is_quoted_and_never_as_an_answer(home: Path) -> None:
+    question = "What did Macron say about the Budapest summit?"
+    shown = typed("ask", question, home=home)
+    assert shown.returncode == 3
+    reason, warning, quote = shown.stdout.splitlines()[:3]
+    assert (reason, warning) == ("The articles do not say.", "Closest, but it may not answer this:")
+    asked = typed("ask", "--json", question, home=home)
+    answer = json.loads(asked.stdout)
+    assert asked.returncode == 3
+    assert (answer["refused"], answer["citations"], answer["text"]) == (True, [], "")
+    nearest = answer["refusal"]["nearest"][0]
+    assert quote.strip(' “”"…')[:30] in nearest["quote"]
+    assert nearest["published"].startswith("2025-10-17")
+    assert {"title", "source", "start", "end"} <= set(nearest)
 
 
 WRONG_USE = {

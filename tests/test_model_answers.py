@@ -162,6 +162,43 @@ def test_a_model_may_vouch_for_wording_and_for_nothing_else(
         assert_quoted(given)
 
 
+SECOND = "Brussels would be glad of whatever brings a fair end to the fighting"
+BOTH = f"{REWORDED} {SECOND} [1]."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "shown", "requests"),
+    [
+        pytest.param(answer("1 yes\n2 yes"), ("1", "2"), 2, id="one call for both"),
+        pytest.param(answer("2 yes"), ("2",), 3, id="too few lines"),
+        pytest.param(answer("1 no\n2 yes\n3 yes\n99 yes\n0 yes"), ("2",), 3, id="too many lines"),
+        pytest.param(answer("maybe yes, 12 yes-men said so"), (), 3, id="nonsense"),
+        pytest.param(answer(""), (), 3, id="nothing"),
+        pytest.param(failure(500, "down"), (), 3, id="the server fails"),
+    ],
+)
+def test_all_doubtful_sentences_are_checked_in_one_call_and_only_those_agreed_to_are_shown(
+    own_home: Path, verdict: Reply, shown: tuple[str, ...], requests: int
+) -> None:
+    async def run(base_url: str) -> Answer:
+        given = Settings(
+            home=own_home, model="small", openai_base_url=base_url, model_retries=0, verify_with_model=True
+        )
+        async with open_engine(given) as engine:
+            await engine.library.ingest([SEEDS])
+            return await engine.ask(QUESTION)
+
+    with serving(answer(BOTH), verdict, answer("-")) as standin:
+        given = asyncio.run(run(standin.base_url))
+    assert len(standin.requests) == requests
+    assert "leave Putin at liberty" in standin.prompt(1)
+    assert SECOND in standin.prompt(1)
+    sentences = {"1": "leave Putin at liberty", "2": SECOND}
+    assert {number for number, words in sentences.items() if words in given.text} == set(shown)
+    if not shown:
+        assert_quoted(given)
+
+
 def test_without_the_setting_no_model_vouches_for_anything(own_home: Path) -> None:
     _, given = asked(own_home, answer(REWORDED), answer("1 yes"))
     assert_quoted(given)
@@ -194,6 +231,15 @@ def test_a_model_that_declines_where_the_reader_is_sure_leaves_the_quoted_answer
     assert_quoted(given)
     assert given.note == "small saw no answer in these passages, so this is quoted without it."
     assert given.draft is not None
+
+
+@pytest.mark.parametrize(
+    "translation", [pytest.param(failure(500, "down"), id="fails"), pytest.param(answer("???"), id="no question")]
+)
+def test_a_foreign_question_that_no_model_translated_is_asked_as_it_is(own_home: Path, translation: Reply) -> None:
+    _, given = asked(own_home, translation, answer(PROVABLE), failure(500, "down"), question=GERMAN)
+    assert (given.standalone_question, given.explanation.rewritten) == (GERMAN, "")
+    assert (given.model, given.text) == ("small", "Hungary would not seek to arrest Putin. [1]")
 
 
 NOT_THERE = "What did Macron say about the Budapest summit?"

@@ -121,6 +121,9 @@ def test_the_latest_is_a_preference_not_a_filter(question: str) -> None:
     assert standalone.scope == Scope()
 
 
+SHUT = Turn("Why is the bridge shut?", "Because of a crack. [1]")
+
+
 @pytest.mark.parametrize(
     ("question", "before", "standalone"),
     [
@@ -135,6 +138,13 @@ def test_the_latest_is_a_preference_not_a_filter(question: str) -> None:
         ("What is his job?", SPOKESMAN, "What is Dmitry Peskov's job?"),
         ("Who is the president of France?", ARREST, "Who is the president of France?"),
         ("How high is the harbour bridge?", ARREST, "How high is the harbour bridge?"),
+        ("For how long?", SHUT, "For how long is the bridge shut?"),
+        ("and since when", SHUT, "Since when is the bridge shut?"),
+        ("why there?", SHUT, "Why is the bridge shut?"),
+        ("By how many votes?", Turn("Who won in Zell?", "Holt did. [1]"), "Who won in Zell by how many votes?"),
+        ("which lorries?", SHUT, "which lorries (Why is the bridge shut)?"),
+        ("How many people died?", SHUT, "How many people died?"),
+        ("In what year did Zell fall?", SHUT, "In what year did Zell fall?"),
     ],
 )
 def test_follow_ups_stand_alone(question: str, before: Turn, standalone: str) -> None:

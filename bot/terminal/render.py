@@ -130,6 +130,11 @@ def explanation_lines(answer: Answer) -> list[Text]:
         lines.append(
             f"judged       P(answered) {explanation.probability:.3f}, answers from {explanation.threshold:.3f} on: {verdict}"
         )
+    if explanation.rates is not None:
+        answered, refused = explanation.rates
+        lines.append(
+            f"measured     at that point {answered:.0%} of answerable questions are answered, {refused:.0%} of others refused"
+        )
     lines += [f"  {name:<20} {value:8.3f}" for name, value in explanation.features.items()]
     lines.append("hits         score  cosine  dense  BM25  chunk")
     for hit in answer.hits[:SHOWN_HITS]:
