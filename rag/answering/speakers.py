@@ -114,7 +114,7 @@ def speaking(question: str, candidates: Sequence[Candidate], hits: Sequence[Hit]
 
 
 def speaking_of_it(question: str, candidates: Sequence[Candidate], hits: Sequence[Hit]) -> list[Candidate]:
-    """Those of them that have, with their title, all that the speaker is asked about, which may be nothing: any statement will do."""
+    """Those of them that have, with their title, all that the speaker is asked about, which may be nothing."""
     wanted = subject_of_statement(question)
     found = []
     for one in speaking(question, candidates, hits):
