@@ -340,7 +340,9 @@ def test_a_change_says_where_the_articles_disagree_now() -> None:
     assert "disagree" not in before
 
 
-def test_by_setting_the_asker_hears_of_it_in_private_while_a_member(tmp_path: Path) -> None:
+def test_by_setting_the_asker_hears_of_it_in_private_while_a_member(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def check() -> None:
         async with running(tmp_path, **OFTEN, discord_watch_tells="asker") as parts:
             assert "write to you" in await watch(parts, user=11)
@@ -351,8 +353,7 @@ def test_by_setting_the_asker_hears_of_it_in_private_while_a_member(tmp_path: Pa
             parts.engine.library.arrived.append(1.0)
             await parts.discord.until(lambda: parts.discord.private_channels)
             ((channel, user),) = parts.discord.private_channels.items()
-            await parts.discord.until(lambda: changes(parts, channel))
-            await asyncio.sleep(0.3)
+            await parts.discord.until(lambda: changes(parts, channel) and "watch stopped" in caplog.text)
             assert (user, len(changes(parts, channel)), changes(parts)) == (11, 1, [])
             listed = await parts.discord.slash("watch list", user=13, permissions=MANAGE)
             assert "And then?" not in await told(parts, listed)

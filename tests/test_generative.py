@@ -284,7 +284,10 @@ def test_ten_megabytes_are_not_read() -> None:
     assert len(proven.draft.text) <= 300 * 8 + 40
 
 
-@pytest.mark.parametrize("article", INJECTED, ids=[article["id"] for article in INJECTED])
+@pytest.mark.parametrize(
+    "article",
+    [pytest.param(one, id=one["id"], marks=pytest.mark.slow if at % 4 else ()) for at, one in enumerate(INJECTED)],
+)
 def test_model_that_obeys_an_injected_article_shows_none_of_it(article: dict[str, str]) -> None:
     fields = {"title": article["title"], "source": article["source"], "url": article["url"]}
     hostile = Article(

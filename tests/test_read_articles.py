@@ -648,10 +648,10 @@ opened,&nbsp;the mayor said.<p>Nobody was hurt.<aside>Read more</aside></article
 @pytest.mark.parametrize("name", ["a.html", "a.md"])
 def test_a_malformed_page_takes_no_longer_than_its_length(name: str, piece: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("<p>It rained.</p>" + piece * 50_000, "utf-8")
-    started = time.monotonic()
+    started = time.process_time()
     assert len(list(read_paths([tmp_path]))) == 1
     # Quadratic, it takes minutes; linear, 0.2 seconds.
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_leftovers_of_word_and_feeds_do_not_stop_a_page_from_being_read(tmp_path: Path) -> None:
