@@ -10,8 +10,12 @@ import pytest
 
 from bot.discord.admission import Rejected
 from bot.discord.state import AsyncState, GuildSettingsCache
+from rag.settings import Settings
+from rag.stored_answers import StoredAnswers
 from vectorstore.answers import AnswerStore, StoredAnswer
-from vectorstore.database import open_database
+from vectorstore.database import open_database, put, transaction
+from vectorstore.expiry import FACT, ExpiryClock
+from vectorstore.schema import facts
 from vectorstore.values import ArticleKey
 
 DAY, YEAR = 86_400.0, 365 * 86_400.0
@@ -82,3 +86,41 @@ def test_a_day_gets_its_budget_once_whatever_the_clock_shows_meanwhile(tmp_path:
         await state.close()
 
     asyncio.run(check())
+
+
+def test_a_clock_that_leaps_ahead_makes_nothing_old_for_a_day(answers: AnswerStore) -> None:
+    now = time.time()
+    steps = [
+        (0.0, 0.0, "the first look is believed"),
+        (5 * DAY, 5 * DAY, "some days without a look, too"),
+        (YEAR, 5 * DAY, "a leap is not"),
+        (YEAR + DAY / 2, 5 * DAY, "nor half a day later"),
+        (5 * DAY + 60, 5 * DAY + 60, "set right, all is as before"),
+        (4 * DAY, 4 * DAY, "set back, too"),
+        (YEAR, 4 * DAY, "a second leap is a new one"),
+        (YEAR + DAY, YEAR + DAY, "after a day it is the clock"),
+        (YEAR + 40 * DAY, YEAR + DAY, "away for a month"),
+        (YEAR + 80 * DAY, YEAR + 40 * DAY, "and again: a month behind"),
+        (YEAR + 81 * DAY, YEAR + 81 * DAY, "and no longer"),
+    ]
+    for moment, believed, why in steps:
+        # Another process each time.
+        assert ExpiryClock(answers.database).believed(now + moment) == now + believed, why
+
+
+def test_answers_outlive_a_clock_that_was_a_year_ahead(answers: AnswerStore) -> None:
+    kept = StoredAnswers(answers, Settings(_env_file=None, answer_retention_days=30))
+    now = time.time()
+    store(answers, "today", now)
+    kept.delete_expired(now)
+    kept.delete_expired(now + YEAR)
+    assert answers.load("today") is not None
+    kept.delete_expired(now + YEAR + DAY)
+    assert answers.load("today") is None
+
+
+def test_a_damaged_note_of_the_clock_is_none(answers: AnswerStore) -> None:
+    for damaged in ("", "?", "[1]", '["noon", null]', "null"):
+        with transaction(answers.database) as connection:
+            put(connection, facts, {"name": FACT, "value": damaged})
+        assert ExpiryClock(answers.database).believed(DAY) == DAY
