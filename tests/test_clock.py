@@ -1,6 +1,7 @@
 """The machine's clock is set back a day, or was ahead and is set right: the order of what was said stands, budgets hold."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,13 +11,18 @@ import pytest
 
 from bot.discord.admission import Rejected
 from bot.discord.state import AsyncState, GuildSettingsCache
+from rag.ingestion.indexing import Storage
+from rag.library import Library
+from rag.models.embedder import Embedder
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
 from vectorstore.answers import AnswerStore, StoredAnswer
 from vectorstore.database import open_database, put, transaction
 from vectorstore.expiry import FACT, ExpiryClock
+from vectorstore.ledger import Ledger, News
 from vectorstore.schema import facts
-from vectorstore.values import ArticleKey
+from vectorstore.values import SHARED_LIBRARY, ArticleKey
+from vectorstore.vectors import VectorStore
 
 DAY, YEAR = 86_400.0, 365 * 86_400.0
 NOTHING_NAMED: frozenset[ArticleKey] = frozenset()
@@ -124,3 +130,24 @@ def test_a_damaged_note_of_the_clock_is_none(answers: AnswerStore) -> None:
         with transaction(answers.database) as connection:
             put(connection, facts, {"name": FACT, "value": damaged})
         assert ExpiryClock(answers.database).believed(DAY) == DAY
+
+
+@pytest.mark.parametrize("ahead", [DAY, YEAR], ids=["set back a day", "was a year ahead"])
+def test_what_arrives_is_new_whatever_the_clock_shows(tmp_path: Path, embedder: Embedder, ahead: float) -> None:
+    """By this watched questions and the daily digest know what they have not seen."""
+    database, store = open_database(tmp_path / "ledger.sqlite3"), VectorStore(tmp_path / "vectors")
+    now, corpus = time.time(), tmp_path / "c.jsonl"
+    shown = [now + 60, now, now + ahead]
+    ledger = Ledger(database, lambda: shown[-1])
+    library = Library(Storage(tmp_path, ledger, store, embedder, 220))
+    seen = 0.0
+    for name in ("ferry", "mill", "pier"):
+        corpus.write_text(json.dumps({"id": name, "text": f"The {name} of Tesk is open again."}))
+        asyncio.run(library.ingest([corpus]))
+        (new,) = ledger.new_chunks(News((SHARED_LIBRARY,), None, seen), 10)
+        assert new.chunk.article_id == name
+        assert len(ledger.arrivals(seen, 10)) == 1
+        seen = ledger.latest_arrival()
+        shown.pop()
+    store.close()
+    database.dispose()
