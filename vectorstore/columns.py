@@ -7,8 +7,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from vectorstore.errors import StoreUnavailable
 
-FIRST_MOMENT, LAST_MOMENT = -62_135_596_800, 253_402_300_799
-"""The calendar's ends, in epoch seconds."""
+FIRST_MOMENT, LAST_MOMENT = -62_135_510_400, 253_402_214_399
+"""Epoch seconds a day within the calendar's ends: moments that every zone has."""
 FURTHEST_ZONE = 86_399
 """Seconds by which a zone may be ahead of UTC, or behind it, in Python."""
 VALUE_SHOWN = 40
