@@ -15,6 +15,7 @@ from rag.protocols import HISTORY_TURNS
 from rag.question import ask_instead, bare_word
 from rag.settings import Settings
 from vectorstore.answers import TERMINAL, AnswerStore, StoredAnswer
+from vectorstore.expiry import ExpiryClock
 from vectorstore.values import ArticleKey
 
 log = logging.getLogger("dateline.engine")
@@ -45,7 +46,11 @@ class StoredAnswers:
             return replace(stored, standalone_question=kept.standalone_question, record=answer_to_record(kept))
 
         await asyncio.to_thread(self.store.save_while_standing, stored, articles_of(answer), without)
-        await asyncio.to_thread(self.store.delete_before, now - self.retention_seconds)
+        await asyncio.to_thread(self.delete_expired, now)
+
+    def delete_expired(self, now: float) -> None:
+        """Delete what is older than answers are kept."""
+        self.store.delete_before(ExpiryClock(self.store.database).believed(now) - self.retention_seconds)
 
     async def conversation(self, conversation: str, limit: int = HISTORY_TURNS) -> list[Turn]:
         """The last turns of a conversation, oldest first."""

@@ -1,6 +1,7 @@
 """The machine's clock is set back a day, or was ahead and is set right: the order of what was said stands, budgets hold."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +11,18 @@ import pytest
 
 from bot.discord.admission import Rejected
 from bot.discord.state import AsyncState, GuildSettingsCache
+from rag.ingestion.indexing import Storage
+from rag.library import Library
+from rag.models.embedder import Embedder
+from rag.settings import Settings
+from rag.stored_answers import StoredAnswers
 from vectorstore.answers import AnswerStore, StoredAnswer
-from vectorstore.database import open_database
-from vectorstore.values import ArticleKey
+from vectorstore.database import open_database, put, transaction
+from vectorstore.expiry import FACT, ExpiryClock
+from vectorstore.ledger import Ledger, News
+from vectorstore.schema import facts
+from vectorstore.values import SHARED_LIBRARY, ArticleKey
+from vectorstore.vectors import VectorStore
 
 DAY, YEAR = 86_400.0, 365 * 86_400.0
 NOTHING_NAMED: frozenset[ArticleKey] = frozenset()
@@ -82,3 +92,62 @@ def test_a_day_gets_its_budget_once_whatever_the_clock_shows_meanwhile(tmp_path:
         await state.close()
 
     asyncio.run(check())
+
+
+def test_a_clock_that_leaps_ahead_makes_nothing_old_for_a_day(answers: AnswerStore) -> None:
+    now = time.time()
+    steps = [
+        (0.0, 0.0, "the first look is believed"),
+        (5 * DAY, 5 * DAY, "some days without a look, too"),
+        (YEAR, 5 * DAY, "a leap is not"),
+        (YEAR + DAY / 2, 5 * DAY, "nor half a day later"),
+        (5 * DAY + 60, 5 * DAY + 60, "set right, all is as before"),
+        (4 * DAY, 4 * DAY, "set back, too"),
+        (YEAR, 4 * DAY, "a second leap is a new one"),
+        (YEAR + DAY, YEAR + DAY, "after a day it is the clock"),
+        (YEAR + 40 * DAY, YEAR + DAY, "away for a month"),
+        (YEAR + 80 * DAY, YEAR + 40 * DAY, "and again: a month behind"),
+        (YEAR + 81 * DAY, YEAR + 81 * DAY, "and no longer"),
+    ]
+    for moment, believed, why in steps:
+        # Another process each time.
+        assert ExpiryClock(answers.database).believed(now + moment) == now + believed, why
+
+
+def test_answers_outlive_a_clock_that_was_a_year_ahead(answers: AnswerStore) -> None:
+    kept = StoredAnswers(answers, Settings(_env_file=None, answer_retention_days=30))
+    now = time.time()
+    store(answers, "today", now)
+    kept.delete_expired(now)
+    kept.delete_expired(now + YEAR)
+    assert answers.load("today") is not None
+    kept.delete_expired(now + YEAR + DAY)
+    assert answers.load("today") is None
+
+
+def test_a_damaged_note_of_the_clock_is_none(answers: AnswerStore) -> None:
+    for damaged in ("", "?", "[1]", '["noon", null]', "null"):
+        with transaction(answers.database) as connection:
+            put(connection, facts, {"name": FACT, "value": damaged})
+        assert ExpiryClock(answers.database).believed(DAY) == DAY
+
+
+@pytest.mark.parametrize("ahead", [DAY, YEAR], ids=["set back a day", "was a year ahead"])
+def test_what_arrives_is_new_whatever_the_clock_shows(tmp_path: Path, embedder: Embedder, ahead: float) -> None:
+    """By this watched questions and the daily digest know what they have not seen."""
+    database, store = open_database(tmp_path / "ledger.sqlite3"), VectorStore(tmp_path / "vectors")
+    now, corpus = time.time(), tmp_path / "c.jsonl"
+    shown = [now + 60, now, now + ahead]
+    ledger = Ledger(database, lambda: shown[-1])
+    library = Library(Storage(tmp_path, ledger, store, embedder, 220))
+    seen = 0.0
+    for name in ("ferry", "mill", "pier"):
+        corpus.write_text(json.dumps({"id": name, "text": f"The {name} of Tesk is open again."}))
+        asyncio.run(library.ingest([corpus]))
+        (new,) = ledger.new_chunks(News((SHARED_LIBRARY,), None, seen), 10)
+        assert new.chunk.article_id == name
+        assert len(ledger.arrivals(seen, 10)) == 1
+        seen = ledger.latest_arrival()
+        shown.pop()
+    store.close()
+    database.dispose()

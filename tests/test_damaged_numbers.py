@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,11 @@ from rag.checkup import check_up
 from rag.factory import open_engine
 from rag.settings import Settings
 from vectorstore.bot_state import BotState, Vote
-from vectorstore.columns import BoundedNumber
+from vectorstore.columns import FIRST_MOMENT, FURTHEST_ZONE, LAST_MOMENT, BoundedNumber
 from vectorstore.database import open_database, transaction
 from vectorstore.errors import StoreUnavailable
 from vectorstore.integrity import impossible_numbers
-from vectorstore.ledger import Ledger
+from vectorstore.ledger import Ledger, moment
 from vectorstore.schema import chunks, metadata
 
 QUESTION = "How often does the ferry sail?"
@@ -140,3 +141,9 @@ def test_no_command_ends_in_anything_but_its_answer_or_one_sentence(home: Path, 
         if said.exit_code:
             (sentence,) = said.stderr.splitlines()
             assert "dateline doctor" in sentence, (words, column)
+
+
+@pytest.mark.parametrize("value", [FIRST_MOMENT, LAST_MOMENT, -1.0, 0.0])
+@pytest.mark.parametrize("offset", [-FURTHEST_ZONE, 0, FURTHEST_ZONE])
+def test_whatever_lies_within_the_bounds_is_a_moment_in_any_zone(value: float, offset: int) -> None:
+    assert moment(value, offset) == datetime.fromtimestamp(value, UTC)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from test_discord_process import bot_process, finished, start
 
 from bot.discord import digests
-from bot.discord.digests import fact_name, read_last
+from bot.discord.digests import LastDigest, fact_name, read_last
 from bot.discord.render_digest import digest_page
 from bot.discord.translations import ENGLISH
 from rag.answer import Citation, Headline
@@ -233,6 +233,33 @@ def test_a_digest_is_posted_once_when_the_bot_dies_while_posting_it(
                 stored = await parts.bot.digests.last_of(50)
                 (message,) = posted(discord)
                 assert (stored.arrived, stored.begun, stored.message) == (last, None, int(message["id"]))
+                await asyncio.sleep(0.2)
+                assert len(posted(discord)) == 1
+
+    asyncio.run(check())
+
+
+@pytest.mark.usefixtures("often")
+def test_a_digest_that_was_begun_by_a_clock_ahead_is_found_once_the_clock_is_right(tmp_path: Path) -> None:
+    async def check() -> None:
+        engine = FakeEngine()
+        engine.library.arrived.append(5.0)
+        engine.library.digests += [digest_of("First")] * 2
+        async with fake_discord() as discord:
+            async with connected(discord, engine, tmp_path, discord_digest_hour=0) as parts:
+                fault = Fault("POST", "/channels/502/messages", 503, 99, after_doing=True)
+                discord.faults.append(fault)
+                await discord.slash("settings", {"digest": True}, channel=502, permissions=MANAGE)
+                await discord.until(lambda: fault.hits)
+                begun = (await parts.bot.digests.last_of(50)).begun
+                assert begun is not None
+                year = timedelta(days=365).total_seconds()
+                await parts.bot.digests.note(50, LastDigest(begun=replace(begun, at=begun.at + year)))
+            discord.faults.clear()
+            discord.nonces.clear()
+            async with connected(discord, engine, tmp_path, discord_digest_hour=0) as parts:
+                blocking = parts.bot.digests.state.blocking
+                await discord.until(lambda: read_last(blocking.metadata(fact_name(50))).day)
                 await asyncio.sleep(0.2)
                 assert len(posted(discord)) == 1
 

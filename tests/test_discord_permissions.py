@@ -208,7 +208,8 @@ def test_an_engine_that_fails_costs_one_question_only(
             engine.script = None
             unhurried = parts.bot.answers.settings.model_copy(update={"discord_answer_seconds": 240.0})
             parts.bot.answers = replace(parts.bot.answers, settings=unhurried)
-            asked = await parts.discord.slash("ask", {"question": "q"})
+            # Somebody else: an asker's slot is free a moment after the answer is seen.
+            asked = await parts.discord.slash("ask", {"question": "q"}, user=12)
             assert "It would not" in texts_of(await parts.discord.answered(asked))
 
     with caplog.at_level(logging.INFO):

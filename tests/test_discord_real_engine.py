@@ -179,7 +179,7 @@ def test_why_of_what_has_no_answer_is_told_to_the_asker_and_only_whole_questions
             refused = await asked(discord, "How many gulls nest in Quellmoor?", 501, 15)
             assert refused["embeds"][0]["description"].startswith("**The articles do not say.**")
             sent = await discord.submit(pressed(refused, "follow").replace("follow", "question"), {"text": "Why?"}, 16)
-            assert "“Why?” has nothing to ask of" in texts_of(await discord.answered(sent, 60))
+            assert "nothing to ask “Why?” of" in texts_of(await discord.answered(sent, 60))
             assert sent.ephemeral
             await follow(refused, "When?", 17)
             (gap,) = [line for line in (await gaps()).splitlines() if "×" in line]

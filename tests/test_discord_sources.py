@@ -73,11 +73,11 @@ def test_why_an_address_cannot_be_followed_is_said_in_the_servers_language(tmp_p
             address = f"{site.address}/none_such.xml"
             shown = escape(address)
             told = await add(parts, address)
-            assert told.strip() == f"{shown} cannot be followed: it is not there (404): check the address."
+            assert told.strip() == f"{shown} cannot be followed. It is not there (404): check the address."
             assert "Sprache: Deutsch" in await run_command(parts, "settings", {"language": "de"})
             told = await add(parts, address)
             assert (
-                told.strip() == f"{shown} kann nicht verfolgt werden: die Adresse ist nicht da (404): prüf die Adresse."
+                told.strip() == f"{shown} kann nicht verfolgt werden. Die Adresse ist nicht da (404): prüf die Adresse."
             )
 
     asyncio.run(check())

@@ -447,6 +447,10 @@ def test_what_is_too_old_is_forgotten_within_the_hour_and_does_not_come_back(
         await room.pass_time(2 * HOUR)
         assert "old" not in room.stored(), "the folder still holds it"
         room.clock.time += 40 * DAY
+        assert await room.follower.forget_expired() == Forgotten(), "a clock that leaps may be wrong"
+        await room.pass_time(2 * HOUR)
+        assert "new" in room.stored()
+        room.clock.time += DAY
         assert (await room.follower.forget_expired()).articles == 3, "the undated one is here for 40 days"
         assert await room.follower.forget_expired() == Forgotten(), "not twice within the hour"
         await room.pass_time(2 * HOUR)

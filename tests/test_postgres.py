@@ -47,10 +47,12 @@ from tests.test_watching import (
 )
 from vectorstore.answers import AnswerStore, StoredAnswer
 from vectorstore.backup import LEDGER, PARTS, restore_backup, write_backup
+from vectorstore.bot_state import BotState
 from vectorstore.copying import TABLES
 from vectorstore.database import open_database
 from vectorstore.errors import StoreBusy, StoreMismatch, StoreUnavailable
 from vectorstore.followed import FollowedStore
+from vectorstore.integrity import impossible_numbers
 from vectorstore.ledger import IncomingArticle, Ledger
 from vectorstore.lock import database_lock
 from vectorstore.schema import MIGRATIONS, audit_log, watch_changes
@@ -121,6 +123,21 @@ def test_many_open_a_new_database_at_once(settings: Settings) -> None:
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_a_number_that_is_none_is_found_there_too(settings: Settings) -> None:
+    database = open_database(settings.ledger_url)
+    with database.begin() as connection:
+        entry = {"server": 50, "user": 11, "happened_at": 1.0, "action": "settings", "details": ""}
+        connection.execute(insert(audit_log).values(entry))
+    assert impossible_numbers(Ledger(database)) == []
+    for value in ("'NaN'", "1e300", "'-Infinity'"):
+        with database.begin() as connection:
+            connection.execute(text(f"UPDATE audit_log SET happened_at = {value}"))
+        assert impossible_numbers(Ledger(database)) == ["happened_at of audit_log 1"]
+        with pytest.raises(StoreUnavailable, match="dateline doctor"):
+            BotState(database).audit(50, 10)
+    database.dispose()
 
 
 def test_answers_are_found_by_the_beginning_of_their_id(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Engine, Table, delete, func, insert, selec
 from sqlalchemy.engine import RowMapping
 
 from vectorstore.database import put, transaction
+from vectorstore.expiry import ExpiryClock
 from vectorstore.schema import audit_log, daily_questions, facts, server_settings, shown_answers, votes, watches
 from vectorstore.watches import delete_watches
 
@@ -165,6 +166,10 @@ class BotState:
             delete_watches(connection, watches.c.user == user)
             connection.execute(delete(shown_answers).where(shown_answers.c.user == user))
             return connection.execute(delete(votes).where(votes.c.user == user)).rowcount
+
+    def believed_clock(self, now: float) -> float:
+        """How late it is for what deletes by age."""
+        return ExpiryClock(self.database).believed(now)
 
     def forget_before(self, moment: float, day: str) -> None:
         """Delete links shown before `moment` (epoch seconds) and counts of days before `day`."""

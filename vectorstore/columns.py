@@ -7,8 +7,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from vectorstore.errors import StoreUnavailable
 
-FIRST_MOMENT, LAST_MOMENT = -62_135_596_800, 253_402_300_799
-"""The calendar's ends, in epoch seconds."""
+FIRST_MOMENT, LAST_MOMENT = -62_135_510_400, 253_402_214_399
+"""Epoch seconds a day within the calendar's ends: moments that every zone has."""
 FURTHEST_ZONE = 86_399
 """Seconds by which a zone may be ahead of UTC, or behind it, in Python."""
 VALUE_SHOWN = 40
@@ -19,6 +19,7 @@ class BoundedNumber(TypeDecorator[float]):
 
     impl: type[TypeEngine[Any]] = Float
     cache_ok = True
+    kinds: tuple[type, ...] = (float, int)
 
     def __init__(self, low: float, high: float) -> None:
         super().__init__()
@@ -28,9 +29,9 @@ class BoundedNumber(TypeDecorator[float]):
     def python_type(self) -> type[Any]:
         return self.impl_instance.python_type
 
-    def process_result_value(self, value: object, dialect: Dialect) -> float | None:
-        """The value as it is stored."""
-        if value is None or (isinstance(value, float | int) and self.low <= value <= self.high):
+    def process_result_value(self, value: float | None, dialect: Dialect) -> float | None:
+        """The value as it is stored. A question reads some hundred of them."""
+        if value is None or (isinstance(value, self.kinds) and self.low <= value <= self.high):
             return value
         raise StoreUnavailable(
             f"The ledger is damaged, {repr(value)[:VALUE_SHOWN]} stands in the place of a number: "
@@ -52,13 +53,10 @@ class Whole(BoundedNumber):
 
     impl = Integer
     cache_ok = True
+    kinds = (int,)
 
     def __init__(self, low: float = -(2**31), high: float = 2**31 - 1) -> None:
         super().__init__(low, high)
-
-    def process_result_value(self, value: object, dialect: Dialect) -> float | None:
-        """The value as it is stored; half a place in a text is none."""
-        return super().process_result_value(value if isinstance(value, int | None) else str(value), dialect)
 
 
 class BigWhole(Whole):

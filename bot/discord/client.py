@@ -167,9 +167,10 @@ class DatelineBot(commands.AutoShardedBot):
     async def forget_old(self) -> None:
         """Once a day, delete what is older than the settings keep."""
         while True:
-            oldest = time.time() - self.settings.answer_retention_days * 86_400
-            day = time.strftime("%Y-%m-%d", time.gmtime(oldest))
             try:
+                now = await self.state.run(BotState.believed_clock, time.time())
+                oldest = now - self.settings.answer_retention_days * 86_400
+                day = time.strftime("%Y-%m-%d", time.gmtime(oldest))
                 await self.state.run(BotState.forget_before, oldest, day)
             except DatelineError as error:
                 log.error("what is old not deleted, tried again in a day", extra={"failure": type(error).__name__})

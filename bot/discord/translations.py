@@ -130,8 +130,8 @@ class Translations:
         "For instance: What’s new? Below an answer you can ask on. /help says more."
     )
     nothing_answered: str = (
-        "“{question}” has nothing to ask of: the articles do not answer the question before it. Ask another way, in a whole "
-        "sentence."
+        "There is nothing to ask “{question}” of: the articles do not answer the question before it. Ask that another way, in a "
+        "whole sentence."
     )
     nothing_before: str = (
         "“{question}” alone points back to nothing here: name the person or thing in it, or ask below one of my answers "
@@ -190,7 +190,7 @@ class Translations:
         "At most {count} source can be followed here: remove it first.",
         "At most {count} sources can be followed here: remove one first.",
     )
-    not_followable: str = "{address} cannot be followed: it {words}."
+    not_followable: str = "{address} cannot be followed. It {words}."
     kind_feed: str = "feed"
     kind_sitemap: str = "sitemap"
     kind_page: str = "page"
@@ -411,8 +411,8 @@ GERMAN = Translations(
         "Zum Beispiel: What’s new? Unter einer Antwort kannst du weiterfragen. /help sagt mehr."
     ),
     nothing_answered=(
-        "„{question}“ fragt hier nach nichts: schon auf die Frage davor geben die Artikel keine Antwort. Frag anders, in einem "
-        "ganzen Satz."
+        "„{question}“ hat hier keinen Bezug: die Frage davor beantworten die Artikel nicht. Stell sie anders, in einem ganzen "
+        "Satz."
     ),
     nothing_before=(
         "„{question}“ allein bezieht sich hier auf nichts: nenn die Person oder Sache darin, oder frag unter einer meiner "
@@ -471,7 +471,7 @@ GERMAN = Translations(
         "Höchstens {count} Quelle kann hier verfolgt werden: bitte sie erst entfernen.",
         "Höchstens {count} Quellen können hier verfolgt werden: bitte erst eine entfernen.",
     ),
-    not_followable="{address} kann nicht verfolgt werden: die Adresse {words}.",
+    not_followable="{address} kann nicht verfolgt werden. Die Adresse {words}.",
     kind_feed="Feed",
     kind_sitemap="Sitemap",
     kind_page="Seite",

@@ -25,6 +25,7 @@ from rag.ingestion.documents import Documents
 from rag.ingestion.forgetting import Forgotten
 from rag.library import Library
 from rag.settings import Settings
+from vectorstore.expiry import ExpiryClock
 from vectorstore.followed import FollowedStore, ListedEntry, Source
 
 SOURCES_AT_ONCE = 4
@@ -120,14 +121,18 @@ class Follower:
             return Forgotten()
         self.next_forgetting = self.clock.steady() + HOUR
         async with self.pages.writing:
-            moment = datetime.fromtimestamp(self.clock.now(), UTC)
-            return await self.library.forget_expired(self.retention_days, moment, self.pages.stopped)
+            now = await asyncio.to_thread(self.believed_now)
+            return await self.library.forget_expired(self.retention_days, now, self.pages.stopped)
+
+    def believed_now(self) -> datetime:
+        """How late it is for what deletes by age."""
+        return datetime.fromtimestamp(ExpiryClock(self.store.database).believed(self.clock.now()), UTC)
 
     def oldest_kept(self) -> datetime | None:
         """What is older is forgotten; None where everything is kept."""
         if not self.retention_days:
             return None
-        return datetime.fromtimestamp(self.clock.now(), UTC) - timedelta(days=self.retention_days)
+        return self.believed_now() - timedelta(days=self.retention_days)
 
     # Lists
 
@@ -149,7 +154,9 @@ class Follower:
     async def read_folder(self, report: SourceReport) -> None:
         source = report.source
         async with self.pages.writing:
-            ingested = await self.library.ingest([Path(source.address)], source.library, newer_than=self.oldest_kept())
+            ingested = await self.library.ingest(
+                [Path(source.address)], source.library, newer_than=await asyncio.to_thread(self.oldest_kept)
+            )
         report.added, report.changed, report.unchanged = ingested.added, ingested.changed, ingested.unchanged
         report.failed += [(problem.place, problem.reason) for problem in ingested.problems]
         stored = ingested.added + ingested.changed + ingested.unchanged

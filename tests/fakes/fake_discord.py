@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import itertools
 import json
 import re
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +19,8 @@ BOT = 900
 OWNER = 1
 PERMISSIONS = 309237763072
 EVERYTHING = (1 << 46) - 1
+DISCORD_EPOCH = 1_420_070_400_000
+"""Milliseconds from which ids count: the beginning of 2015."""
 
 
 def number(value: object) -> int:
@@ -216,7 +218,7 @@ class FakeDiscord:
         self.application_flags = 0
         self.files: dict[str, bytes] = {}
         self.changed = asyncio.Condition()
-        self.ids = itertools.count(1_000_000_000_000_000_000)
+        self.last_id = 0
         self.nonces: dict[str, int] = {}
         self.typing: defaultdict[int, int] = defaultdict(int)
         self.keep_requests = True
@@ -250,7 +252,9 @@ class FakeDiscord:
     # What a test sets up
 
     def new_id(self) -> int:
-        return next(self.ids)
+        """Later ids are larger, and tell when they were given, as Discord's do."""
+        self.last_id = max(self.last_id + 1, (time.time_ns() // 1_000_000 - DISCORD_EPOCH) << 22)
+        return self.last_id
 
     def add_guild(self, guild_id: int, channels: Sequence[int], permissions: int = PERMISSIONS) -> Guild:
         guild = Guild(guild_id, permissions=permissions)
@@ -627,6 +631,8 @@ class FakeDiscord:
     async def rest(self, request: web.Request) -> web.Response:
         path = "/" + request.match_info["path"]
         payload, files = await read_body(request)
+        if request.method == "GET":
+            payload = dict(request.query)
         seen = Request(request.method, path, payload, files, asyncio.get_running_loop().time())
         if self.keep_requests:
             self.requests.append(seen)
@@ -690,7 +696,11 @@ class FakeDiscord:
                     return reply({"code": 10003, "message": "Unknown Channel"}, 404)
                 return reply(self.find_channel(int(channel)))
             case ("GET", "channels", channel, "messages"):
-                return reply([message for message in self.messages.values() if message["channel_id"] == channel][::-1])
+                after = number(payload.get("after") or 0)
+                found = [
+                    one for one in self.messages.values() if one["channel_id"] == channel and number(one["id"]) > after
+                ]
+                return reply(found[::-1])
         return reply({"code": 0, "message": f"404: Not Found {method} {path}"}, 404)
 
     def application_json(self) -> Json:

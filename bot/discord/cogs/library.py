@@ -69,7 +69,8 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
         library = guild_library(interaction.guild_id or 0)
         report = await self.bot.engine.library.add(upload.name, upload.content, library, upload.url, should_stop)
         titles = ", ".join(one_line(title) for title in report.titles[:5])
-        details = f"{upload.name[:200]}: {counts_line(report, self.translations(interaction))} {titles}"
+        done = f"{upload.name[:200]}: {counts_line(report, self.translations(interaction))}"
+        details = " · ".join(filter(None, (done, titles)))
         await self.record(interaction, "library add", details[:500])
         return report_page(report, self.translations(interaction))
 
