@@ -23,7 +23,7 @@ from sqlalchemy import text
 
 from rag.answer import iso
 from rag.errors import ArticleError
-from rag.ingestion.chunking import chunk_splitter, chunks_of
+from rag.ingestion.chunking import MAX_CHARACTERS_PER_TOKEN, chunk_splitter, chunks_of, fewest_tokens
 from rag.ingestion.indexing import IngestReport, check_embedder
 from rag.ingestion.read_articles import unlisted_folders
 from rag.library import Library
@@ -650,3 +650,24 @@ def test_another_text_under_the_same_name_is_an_article_of_its_own(library: Libr
     lines = b'{"id": "a", "text": "One."}\n'
     add("many.jsonl", lines)
     assert add("many.jsonl", lines.replace(b"One", b"Two")).changed == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "A ferry.",
+        "a\u200bb c",
+        "na\u00efve caf\u00e9s",
+        "x\x0by \x1c z",
+        "1,234.5 @home _a_ --",
+        "\u65e5\u672c\u8a9e ab",
+        "a" * 400,
+    ],
+)
+def test_the_fewest_tokens_of_a_text_are_never_more_than_it_has(text: str) -> None:
+    """Texts are cut where they would be if all their tokens were counted."""
+    counted = len(bert_tokenizer().encode(text, add_special_tokens=False).ids)
+    assert fewest_tokens(text) <= max(counted, len(text) // MAX_CHARACTERS_PER_TOKEN)
+    long = f"{text} " * 300
+    assert not text or fewest_tokens(long) >= 300 * fewest_tokens(text)

@@ -1,6 +1,7 @@
 """Cut articles into chunks with exact character offsets, by LlamaIndex's SentenceSplitter. Pure."""
 
 import hashlib
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -19,6 +20,7 @@ CHUNKING = "1"
 
 MAX_CHARACTERS_PER_TOKEN = 8
 """WordPiece calls a word of any length one [UNK]; a megabyte without a space must not become one chunk."""
+WORD_BETWEEN_SPACES = re.compile(r"[A-Za-z0-9][^ ]*")
 
 Splitter = Callable[[str], list[str]]
 
@@ -29,8 +31,11 @@ def chunk_splitter(tokenizer: "Tokenizer", chunk_tokens: int) -> "SentenceSplitt
 
     @lru_cache(maxsize=65_536)
     def tokens(text: str) -> Sequence[int]:
+        if (fewest := fewest_tokens(text)) > chunk_tokens:
+            # It is cut in any case; how much too long it is, nobody asks.
+            return range(fewest)
         count = len(tokenizer.encode(text, add_special_tokens=False).ids)
-        return range(max(count, len(text) // MAX_CHARACTERS_PER_TOKEN))
+        return range(max(count, fewest))
 
     return SentenceSplitter(
         chunk_size=chunk_tokens,
@@ -41,6 +46,12 @@ def chunk_splitter(tokenizer: "Tokenizer", chunk_tokens: int) -> "SentenceSplitt
         include_metadata=False,
         include_prev_next_rel=False,
     )
+
+
+def fewest_tokens(text: str) -> int:
+    """So many tokens a text has at least, found in a hundredth of the time of counting them: one for each word between spaces
+    with a Latin letter or digit."""
+    return max(len(WORD_BETWEEN_SPACES.findall(text)), len(text) // MAX_CHARACTERS_PER_TOKEN)
 
 
 def sentence_pieces(text: str) -> list[str]:

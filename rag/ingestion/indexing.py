@@ -7,6 +7,7 @@ deleted, and only then its chunks with the mark that they are whole, in one tran
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 EmbeddedArticle: TypeAlias = tuple[Article, list[tuple[IndexedChunk, np.ndarray]]]
 """An article with its chunks and the vector of each."""
+ChunkedArticle: TypeAlias = tuple[Article, str, list[Chunk]]
+"""An article with its duplicate group and its chunks."""
 ARTICLES_AT_ONCE = 32
 CHUNKS_WRITTEN_AT_ONCE = 256
 """Chroma takes 1.7 times as long for vectors that come in forties. A kill loses some four seconds of embedding."""
@@ -274,16 +277,13 @@ def index_unfinished(
 ) -> MadeChunks:
     """Chunk, embed and store every unfinished article of a library; returns what was made.
 
-    `was_there`: ids that may have left vectors behind. Embedding runs in its own thread, in parallel with writing.
+    `was_there`: ids that may have left vectors behind.
     """
     unfinished = storage.ledger.unfinished_ids(library, storage.index_key)
     done = unsaved = 0
     made = MadeChunks()
-    with ThreadPoolExecutor(1, "embed") as embedding:
-        work = (
-            embedding.submit(chunk_and_embed, storage, library, batch, stopped)
-            for batch in batches(unfinished, ARTICLES_AT_ONCE)
-        )
+    with embedding_pipeline(storage, stopped) as embed:
+        work = (embed(library, batch) for batch in batches(unfinished, ARTICLES_AT_ONCE))
         for articles in gathered(ahead(work)):
             write_chunks(storage, library, articles, [article.id for article, _ in articles if article.id in was_there])
             chunks = [entry.chunk for _, entries in articles for entry, _ in entries]
@@ -313,18 +313,36 @@ def gathered(embedded: Iterable[Future[list[EmbeddedArticle]]]) -> Iterator[list
         yield waiting
 
 
-def chunk_and_embed(
-    storage: Storage, library: str, article_ids: Sequence[str], stopped: ShouldStop
-) -> list[EmbeddedArticle]:
-    """These articles with their chunks, sentence vectors and chunk vectors. Raises StoreStopped between passages."""
+@contextmanager
+def embedding_pipeline(
+    storage: Storage, stopped: ShouldStop
+) -> Iterator[Callable[[str, Sequence[str]], Future[list[EmbeddedArticle]]]]:
+    """Yields what begins to chunk and embed articles of a library. Each step has a thread: one batch is cut while the one before
+    it is embedded and the one before that is written."""
+    with ThreadPoolExecutor(1, "chunk") as chunking, ThreadPoolExecutor(1, "embed") as embedding:
+
+        def begin(library: str, article_ids: Sequence[str]) -> Future[list[EmbeddedArticle]]:
+            cut = chunking.submit(chunked, storage, library, article_ids)
+            return embedding.submit(with_vectors, storage.embedder, cut, stopped)
+
+        yield begin
+
+
+def chunked(storage: Storage, library: str, article_ids: Sequence[str]) -> list[ChunkedArticle]:
+    """These articles with their groups and chunks."""
     articles = storage.ledger.articles_with_groups(library, article_ids)
-    chunks = [chunks_of(article, storage.splitter.split_text) for article, _ in articles]
-    passages = [Passage(chunk.text, chunk.spans_within()) for article_chunks in chunks for chunk in article_chunks]
-    vectors = iter(embedded(storage.embedder, passages, stopped))
+    return [(article, group, chunks_of(article, storage.splitter.split_text)) for article, group in articles]
+
+
+def with_vectors(embedder: Embedder, cut: Future[list[ChunkedArticle]], stopped: ShouldStop) -> list[EmbeddedArticle]:
+    """Articles with their chunks, sentence vectors and chunk vectors. Raises StoreStopped between passages."""
+    articles = cut.result()
+    passages = [Passage(chunk.text, chunk.spans_within()) for _, _, chunks in articles for chunk in chunks]
+    vectors = iter(embedded(embedder, passages, stopped))
     made = []
-    for (article, group), article_chunks in zip(articles, chunks, strict=True):
+    for article, group, chunks in articles:
         indexed = []
-        for chunk in article_chunks:
+        for chunk in chunks:
             made_of = next(vectors)
             indexed.append((IndexedChunk(chunk, made_of.sentences, group), made_of.vector))
         made.append((article, indexed))

@@ -5,7 +5,6 @@ transaction of the ledger makes them the library. This is also how the embedding
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from rag.ingestion.indexing import (
     Storage,
     ahead,
     batches,
-    chunk_and_embed,
+    embedding_pipeline,
     raise_if_stopped,
 )
 from vectorstore.errors import StoreUnavailable
@@ -65,9 +64,9 @@ def make_missing(
     missing = {library: staging.missing(library) for library in storage.ledger.libraries()}
     total = sum(len(storage.ledger.known(library)) for library in missing)
     done = total - sum(len(article_ids) for article_ids in missing.values())
-    with ThreadPoolExecutor(1, "embed") as embedding:
+    with embedding_pipeline(storage, stopped) as embed:
         work = (
-            (library, batch, embedding.submit(chunk_and_embed, storage, library, batch, stopped))
+            (library, batch, embed(library, batch))
             for library, article_ids in missing.items()
             for batch in batches(article_ids, ARTICLES_AT_ONCE)
         )
