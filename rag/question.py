@@ -110,11 +110,17 @@ BARE_WORD = re.compile(
 AUXILIARIES = r"(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|may|might|should|must)"
 AMOUNT = r"how (?:long|much|many|often|far|soon|late|old|big|large|high|deep|fast)"
 TIME_ASKED = r"(?:what|which) (?:time|day|date|week|month|year|season)"
+PREPOSITIONS = (
+    r"(?:for|by|since|until|till|from|at|in|to|with|about|of|on|against|after|before|under|within|during|through"
+    r"|between|over)"
+)
+FURTHER_WORDS = rf"(?: (?!{AUXILIARIES}\b)[\w'’-]+)"
 ELLIPTICAL = re.compile(
-    rf"(?:(?P<adverbial>(?:for|by|since|until|till|from|at|in|to|with|about|of|on|against|after|before|under) "
-    rf"(?:{AMOUNT}|what|which|who|whom|whose|when|where)(?: (?!{AUXILIARIES}\b)[\w'’-]+){{0,2}}"
+    rf"(?:(?P<adverbial>(?:(?:up|out|because|instead|as) )?{PREPOSITIONS} "
+    rf"(?:{AMOUNT}|what|which|who|whom|whose|when|where){FURTHER_WORDS}{{0,2}}"
+    r"|(?P<asked>what|who|where) (?P<preposition>for|with|to|from|against|by|of|about)"
     rf"|{TIME_ASKED}|how (?:long|often|far|soon|late)(?: ago)?)"
-    rf"|(?:how (?:much|many)|which|whose)(?: (?!{AUXILIARIES}\b)[\w'’-]+)?)(?: exactly)?[\s?!.]*",
+    rf"|(?:how (?:much|many)|which|whose){FURTHER_WORDS}?)(?: exactly)?[\s?!.]*",
     re.IGNORECASE,
 )
 """A follow-up that says nothing but what it wants to know of the question before: "For how long?", "By how many votes?"."""
@@ -207,6 +213,8 @@ def ask_also(asked: str, earlier: str) -> str:
     bare, known = asked.rstrip("?! "), earlier.rstrip("?! ")
     match = ASKED_WITH_AUXILIARY.match(known)
     elliptical = ELLIPTICAL.fullmatch(bare)
+    if elliptical is not None and elliptical["preposition"]:
+        bare = f"{elliptical['preposition']} {elliptical['asked']}".lower()
     if match is not None and elliptical is not None and elliptical["adverbial"]:
         return f"{bare[0].upper()}{bare[1:]} {match['rest'][0].lower()}{match['rest'][1:]}?"
     return f"{known} {bare[0].lower()}{bare[1:]}?" if NAMING.match(known) else f"{bare} ({known})?"
