@@ -127,6 +127,7 @@ ELLIPTICAL = re.compile(
 ASKED_WITH_AUXILIARY = re.compile(
     rf"(?:(?:why|when|where|how):?\s+)*(?P<rest>{AUXILIARIES}\b.+)", re.IGNORECASE | re.DOTALL
 )
+ASKS_WHO = re.compile(r"\bwho(?:m|se)?\b", re.IGNORECASE)
 NAMING = re.compile(r"(?:who|what|which|whose|whom)\b", re.IGNORECASE)
 """Begins a question that goes on after its verb: "Who won by how many votes?"."""
 WORDS_OF_NOTHING = 3
@@ -143,6 +144,8 @@ PERSON = re.compile(r"\b(he|she|him|they|them)\b", re.IGNORECASE)
 POSSESSIVE = re.compile(r"\b(his|her|hers|their|theirs|its)\b", re.IGNORECASE)
 THING = re.compile(r"\b(it|this|that|these|those|there)\b(?!\s+(?:is|are|was|were)\s+(?:no|any|a)\b)", re.IGNORECASE)
 NAMES = re.compile(r"\b[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*(?:\s+(?:of\s+|de\s+|van\s+|the\s+)?[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*)*")
+PLACE_LINE = re.compile(r"(?:^|(?<=[“\"\n]))\s*[A-ZÀ-Þ][A-ZÀ-Þ .'’-]+(?: \([^()\n]*\))? (?:[—–]|--?) ")
+"""Where a report was written: "DUNMARROW — ", "VARNHAVEN (Coast Wire) — ". Nobody whom "he" could mean."""
 MONTHS = "january february march april june july august september october november december"
 MOST_NAMES, MOST_READINGS = 3, 4
 """Names that a pronoun may stand for, and readings of a follow-up beside the first: each costs a search and a reading."""
@@ -168,7 +171,7 @@ def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
     about = WHAT_ABOUT.sub("", bare)
     if (joined or len(about) < len(bare)) and len(words_of(about)) <= 5 and not starts_like_question(about):
         return swap_subject(earlier, about.rstrip("?!. "), question)
-    return replace_pronouns(bare, before, earlier, question)
+    return replace_pronouns(bare, last_whole(history), earlier, question)
 
 
 def bare_word(question: str) -> str:
@@ -194,10 +197,22 @@ def told_before(history: Sequence[Turn]) -> tuple[tuple[str, ...], tuple[str, ..
     told: list[Turn] = []
     for turn in reversed(history):
         told += [turn] if turn.answer else []
-        if not bare_word(turn.question) and not wants_more(turn.question):
+        if not goes_on(turn.question):
             break
     ids = dict.fromkeys(article_id for turn in reversed(told) for article_id in turn.article_ids)
     return tuple(turn.answer for turn in reversed(told)), tuple(ids)
+
+
+def goes_on(question: str) -> bool:
+    """True for what is asked of the question before and names nobody: "Why?", "Tell me more", "For how long?"."""
+    asked = JOINED.sub("", question.strip())
+    elliptical = ELLIPTICAL.fullmatch(asked) is not None and not ASKS_WHO.search(asked)
+    return bool(bare_word(question)) or wants_more(question) or elliptical
+
+
+def last_whole(history: Sequence[Turn]) -> Turn:
+    """The turn whose answer says whom a pronoun means: the last one that did not only go on with another."""
+    return next((turn for turn in reversed(history) if turn.answer and not goes_on(turn.question)), history[-1])
 
 
 def ask_instead(word: str, earlier: str) -> str:
@@ -268,7 +283,7 @@ def replace_pronouns(bare: str, before: Turn, earlier: str, question: str) -> tu
     asked, answered = names_in(earlier), names_in(before.answer)
     # "Who is the spokesman?" is answered by a name that the question does not hold; that is whom "he" means next.
     new = [name for name in answered if not any(shares_word(name, other) for other in asked)]
-    asks_who = earlier.lower().lstrip().startswith(("who", "which"))
+    asks_who = LEADING_WORD.sub("", earlier.strip()).lower().startswith(("who", "which"))
     name = next(iter(new if asks_who and new else asked or new), "")
     if not name:
         return (
@@ -284,7 +299,7 @@ def replace_pronouns(bare: str, before: Turn, earlier: str, question: str) -> tu
 def names_in(text: str) -> list[str]:
     """Runs of capitalised words, without those that are capitalised because a sentence begins or a month is named."""
     found = []
-    for match in NAMES.finditer(text):
+    for match in NAMES.finditer(PLACE_LINE.sub("", text)):
         words = match.group().split()
         while words and words[0].lower() in NOT_NAMES:
             words.pop(0)

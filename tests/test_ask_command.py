@@ -182,6 +182,7 @@ WRONG_USE = {
     "only punctuation": (["?!"], "holds no word"),
     "nobody named": (["who is he?"], "Nothing was asked before 'who is he?': ask with the name or thing in it."),
     "nothing asked before": (["Why?"], "Nothing was asked before 'Why?'"),
+    "nothing to go on with": (["For how long?"], "Nothing was asked before 'For how long?'"),
     "too long": (["x" * 3_000], "2,000 are the most"),
     "bad date": (["--since", "soonish", "Will Hungary arrest Putin?"], "is no date"),
     "swapped dates": (["--since", "2025-02-01", "--until", "2025-01-01", "Will Hungary arrest Putin?"], "swap them"),
