@@ -165,8 +165,11 @@ def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
         return earlier, f"{question!r} repeats the question before"
     if word := bare_word(question):
         return ask_instead(word, earlier), f"{question!r} asks {word} of the question before"
-    if ELLIPTICAL.fullmatch(bare) and not names_in(bare):
-        return ask_also(bare, earlier), f"{question!r} goes on with the question before"
+    if is_elliptical(bare) and not names_in(bare):
+        # "By how many votes?", then "On what day?": each is asked of the whole question, not of the other.
+        whole = next((turn for turn in reversed(history) if not is_elliptical(turn.question)), before)
+        asked_before = (whole.standalone_question or whole.question).strip()
+        return ask_also(bare, asked_before), f"{question!r} goes on with the question before"
     joined = len(bare) < len(question.strip())
     about = WHAT_ABOUT.sub("", bare)
     if (joined or len(about) < len(bare)) and len(words_of(about)) <= 5 and not starts_like_question(about):
@@ -203,11 +206,15 @@ def told_before(history: Sequence[Turn]) -> tuple[tuple[str, ...], tuple[str, ..
     return tuple(turn.answer for turn in reversed(told)), tuple(ids)
 
 
+def is_elliptical(question: str) -> bool:
+    """True for "And for how long?"."""
+    return ELLIPTICAL.fullmatch(JOINED.sub("", question.strip())) is not None
+
+
 def goes_on(question: str) -> bool:
     """True for what is asked of the question before and names nobody: "Why?", "Tell me more", "For how long?"."""
-    asked = JOINED.sub("", question.strip())
-    elliptical = ELLIPTICAL.fullmatch(asked) is not None and not ASKS_WHO.search(asked)
-    return bool(bare_word(question)) or wants_more(question) or elliptical
+    names_somebody = ASKS_WHO.search(question)
+    return bool(bare_word(question)) or wants_more(question) or (is_elliptical(question) and not names_somebody)
 
 
 def last_whole(history: Sequence[Turn]) -> Turn:

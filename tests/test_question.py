@@ -177,6 +177,14 @@ def test_a_pronoun_means_whom_the_last_whole_answer_names(between: Turn, named: 
     assert stand_alone("When does she begin?", [WON, between])[0] == f"When does {named} begin?"
 
 
+def test_each_of_several_follow_ups_is_asked_of_the_whole_question() -> None:
+    first = Turn("for how long?", "Three weeks. [1]", "For how long is the bridge shut?")
+    second = Turn("And since when?", "Since May. [1]", "Since when is the bridge shut?")
+    assert stand_alone("At what cost?", [SHUT, first, second])[0] == "At what cost is the bridge shut?"
+    won = Turn("By how many votes?", "By 11. [1]", "Who won in Zell by how many votes?")
+    assert stand_alone("in what year?", [WON, won])[0] == "Who won in Zell in what year?"
+
+
 def test_a_bare_follow_up_knows_what_was_told_of_its_question_and_no_other() -> None:
     history = [Turn("Who is he?", "A man. [1]"), ARREST, Turn("Why?", "", "Why will Poland arrest Putin?")]
     asked = understand("And when?", history, Scope(), NOW)
