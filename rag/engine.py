@@ -54,7 +54,7 @@ from rag.answering.answerability import (
 )
 from rag.answering.days import begins_with, preferring, sentences_naming
 from rag.answering.disagreement import disagreement
-from rag.answering.extractive import closest_passage, lacks_name, write_extract
+from rag.answering.extractive import closest_passage, lacks_age, lacks_name, write_extract
 from rag.answering.features import is_about
 from rag.answering.follow_up import not_told_yet, passages_quoted, quote_what_is_asked
 from rag.answering.identifiers import lacks_identifier, lacks_numbered_name, of_what_is_named, without_lookalikes
@@ -378,7 +378,7 @@ class Engine:
         return replace(quoted, refusal=ENGLISH_ONLY if english_only else NOT_SAID)
 
     def misses(self, evidence: Evidence, citations: Sequence[Citation]) -> bool:
-        """True if the question names a thing that was not found: a number, an identifier, a name."""
+        """True if what the question names was not found (a number, an identifier, a name), or the age that it asks for."""
         asked = evidence.standalone
         if asked.asks_no_question:
             return False
@@ -388,6 +388,7 @@ class Engine:
             lacks_number
             or lacks_numbered_name(asked.question, evidence.hits)
             or lacks_name(asked.question, evidence.hits)
+            or lacks_age(asked.question, citations)
         )
 
     def quote_follow_up(self, evidence: Evidence, quoted: Written) -> Written:

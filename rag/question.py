@@ -110,17 +110,24 @@ BARE_WORD = re.compile(
 AUXILIARIES = r"(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|may|might|should|must)"
 AMOUNT = r"how (?:long|much|many|often|far|soon|late|old|big|large|high|deep|fast)"
 TIME_ASKED = r"(?:what|which) (?:time|day|date|week|month|year|season)"
+PREPOSITIONS = (
+    r"(?:for|by|since|until|till|from|at|in|to|with|about|of|on|against|after|before|under|within|during|through"
+    r"|between|over)"
+)
+FURTHER_WORDS = rf"(?: (?!{AUXILIARIES}\b)[\w'’-]+)"
 ELLIPTICAL = re.compile(
-    rf"(?:(?P<adverbial>(?:for|by|since|until|till|from|at|in|to|with|about|of|on|against|after|before|under) "
-    rf"(?:{AMOUNT}|what|which|who|whom|whose|when|where)(?: (?!{AUXILIARIES}\b)[\w'’-]+){{0,2}}"
+    rf"(?:(?P<adverbial>(?:(?:up|out|because|instead|as) )?{PREPOSITIONS} "
+    rf"(?:{AMOUNT}|what|which|who|whom|whose|when|where){FURTHER_WORDS}{{0,2}}"
+    r"|(?P<asked>what|who|where) (?P<preposition>for|with|to|from|against|by|of|about)"
     rf"|{TIME_ASKED}|how (?:long|often|far|soon|late)(?: ago)?)"
-    rf"|(?:how (?:much|many)|which|whose)(?: (?!{AUXILIARIES}\b)[\w'’-]+)?)(?: exactly)?[\s?!.]*",
+    rf"|(?:how (?:much|many)|which|whose){FURTHER_WORDS}?)(?: exactly)?[\s?!.]*",
     re.IGNORECASE,
 )
 """A follow-up that says nothing but what it wants to know of the question before: "For how long?", "By how many votes?"."""
 ASKED_WITH_AUXILIARY = re.compile(
     rf"(?:(?:why|when|where|how):?\s+)*(?P<rest>{AUXILIARIES}\b.+)", re.IGNORECASE | re.DOTALL
 )
+ASKS_WHO = re.compile(r"\bwho(?:m|se)?\b", re.IGNORECASE)
 NAMING = re.compile(r"(?:who|what|which|whose|whom)\b", re.IGNORECASE)
 """Begins a question that goes on after its verb: "Who won by how many votes?"."""
 WORDS_OF_NOTHING = 3
@@ -137,6 +144,8 @@ PERSON = re.compile(r"\b(he|she|him|they|them)\b", re.IGNORECASE)
 POSSESSIVE = re.compile(r"\b(his|her|hers|their|theirs|its)\b", re.IGNORECASE)
 THING = re.compile(r"\b(it|this|that|these|those|there)\b(?!\s+(?:is|are|was|were)\s+(?:no|any|a)\b)", re.IGNORECASE)
 NAMES = re.compile(r"\b[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*(?:\s+(?:of\s+|de\s+|van\s+|the\s+)?[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*)*")
+PLACE_LINE = re.compile(r"(?:^|(?<=[“\"\n]))\s*[A-ZÀ-Þ][A-ZÀ-Þ .'’-]+(?: \([^()\n]*\))? (?:[—–]|--?) ")
+"""Where a report was written: "DUNMARROW — ", "VARNHAVEN (Coast Wire) — ". Nobody whom "he" could mean."""
 MONTHS = "january february march april june july august september october november december"
 MOST_NAMES, MOST_READINGS = 3, 4
 """Names that a pronoun may stand for, and readings of a follow-up beside the first: each costs a search and a reading."""
@@ -156,13 +165,16 @@ def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
         return earlier, f"{question!r} repeats the question before"
     if word := bare_word(question):
         return ask_instead(word, earlier), f"{question!r} asks {word} of the question before"
-    if ELLIPTICAL.fullmatch(bare) and not names_in(bare):
-        return ask_also(bare, earlier), f"{question!r} goes on with the question before"
+    if is_elliptical(bare) and not names_in(bare):
+        # "By how many votes?", then "On what day?": each is asked of the whole question, not of the other.
+        whole = next((turn for turn in reversed(history) if not is_elliptical(turn.question)), before)
+        asked_before = (whole.standalone_question or whole.question).strip()
+        return ask_also(bare, asked_before), f"{question!r} goes on with the question before"
     joined = len(bare) < len(question.strip())
     about = WHAT_ABOUT.sub("", bare)
     if (joined or len(about) < len(bare)) and len(words_of(about)) <= 5 and not starts_like_question(about):
         return swap_subject(earlier, about.rstrip("?!. "), question)
-    return replace_pronouns(bare, before, earlier, question)
+    return replace_pronouns(bare, last_whole(history), earlier, question)
 
 
 def bare_word(question: str) -> str:
@@ -188,10 +200,26 @@ def told_before(history: Sequence[Turn]) -> tuple[tuple[str, ...], tuple[str, ..
     told: list[Turn] = []
     for turn in reversed(history):
         told += [turn] if turn.answer else []
-        if not bare_word(turn.question) and not wants_more(turn.question):
+        if not goes_on(turn.question):
             break
     ids = dict.fromkeys(article_id for turn in reversed(told) for article_id in turn.article_ids)
     return tuple(turn.answer for turn in reversed(told)), tuple(ids)
+
+
+def is_elliptical(question: str) -> bool:
+    """True for "And for how long?"."""
+    return ELLIPTICAL.fullmatch(JOINED.sub("", question.strip())) is not None
+
+
+def goes_on(question: str) -> bool:
+    """True for what is asked of the question before and names nobody: "Why?", "Tell me more", "For how long?"."""
+    names_somebody = ASKS_WHO.search(question)
+    return bool(bare_word(question)) or wants_more(question) or (is_elliptical(question) and not names_somebody)
+
+
+def last_whole(history: Sequence[Turn]) -> Turn:
+    """The turn whose answer says whom a pronoun means: the last one that did not only go on with another."""
+    return next((turn for turn in reversed(history) if turn.answer and not goes_on(turn.question)), history[-1])
 
 
 def ask_instead(word: str, earlier: str) -> str:
@@ -207,6 +235,8 @@ def ask_also(asked: str, earlier: str) -> str:
     bare, known = asked.rstrip("?! "), earlier.rstrip("?! ")
     match = ASKED_WITH_AUXILIARY.match(known)
     elliptical = ELLIPTICAL.fullmatch(bare)
+    if elliptical is not None and elliptical["preposition"]:
+        bare = f"{elliptical['preposition']} {elliptical['asked']}".lower()
     if match is not None and elliptical is not None and elliptical["adverbial"]:
         return f"{bare[0].upper()}{bare[1:]} {match['rest'][0].lower()}{match['rest'][1:]}?"
     return f"{known} {bare[0].lower()}{bare[1:]}?" if NAMING.match(known) else f"{bare} ({known})?"
@@ -260,7 +290,7 @@ def replace_pronouns(bare: str, before: Turn, earlier: str, question: str) -> tu
     asked, answered = names_in(earlier), names_in(before.answer)
     # "Who is the spokesman?" is answered by a name that the question does not hold; that is whom "he" means next.
     new = [name for name in answered if not any(shares_word(name, other) for other in asked)]
-    asks_who = earlier.lower().lstrip().startswith(("who", "which"))
+    asks_who = LEADING_WORD.sub("", earlier.strip()).lower().startswith(("who", "which"))
     name = next(iter(new if asks_who and new else asked or new), "")
     if not name:
         return (
@@ -276,7 +306,7 @@ def replace_pronouns(bare: str, before: Turn, earlier: str, question: str) -> tu
 def names_in(text: str) -> list[str]:
     """Runs of capitalised words, without those that are capitalised because a sentence begins or a month is named."""
     found = []
-    for match in NAMES.finditer(text):
+    for match in NAMES.finditer(PLACE_LINE.sub("", text)):
         words = match.group().split()
         while words and words[0].lower() in NOT_NAMES:
             words.pop(0)

@@ -131,6 +131,36 @@ def test_explain_shows_the_operating_point(home: Path) -> None:
     assert "of answerable questions" not in by_hand
 
 
+def damage(kind: str, weights: Path) -> None:
+    """What happens to a file of an installation: it is gone, or not all of it is there."""
+    content = weights.read_bytes()
+    weights.unlink()
+    if kind == "damaged":
+        weights.write_bytes(content[: len(content) // 2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["reader.onnx", "verifier.onnx"])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("missing", "cannot be read (No such file or directory)"), ("damaged", "is damaged or of another")],
+)
+def test_weights_that_are_not_whole_are_one_sentence(
+    kind: str, said: str, network: str, home: Path, tmp_path: Path
+) -> None:
+    for package in ("bot", "rag", "rag/data", "vectorstore"):
+        (tmp_path / package).mkdir()
+        for file in (REPOSITORY / package).iterdir():
+            if not (tmp_path / package / file.name).exists() and file.name != "data":
+                (tmp_path / package / file.name).symlink_to(file)
+    damage(kind, tmp_path / "rag/data" / network)
+    asked = run("ask", "Will Hungary arrest Putin?", home=home, PYTHONPATH=str(tmp_path))
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert asked.stderr.count("\n") == 1
+    assert f"{network} {said}" in asked.stderr
+    assert asked.stderr.endswith("install dateline again.\n")
+
+
 def test_the_closest_passage_of_a_refusal_is_quoted_and_never_as_an_answer(home: Path) -> None:
     question = "What did Macron say about the Budapest summit?"
     shown = typed("ask", question, home=home)
@@ -152,6 +182,7 @@ WRONG_USE = {
     "only punctuation": (["?!"], "holds no word"),
     "nobody named": (["who is he?"], "Nothing was asked before 'who is he?': ask with the name or thing in it."),
     "nothing asked before": (["Why?"], "Nothing was asked before 'Why?'"),
+    "nothing to go on with": (["For how long?"], "Nothing was asked before 'For how long?'"),
     "too long": (["x" * 3_000], "2,000 are the most"),
     "bad date": (["--since", "soonish", "Will Hungary arrest Putin?"], "is no date"),
     "swapped dates": (["--since", "2025-02-01", "--until", "2025-01-01", "Will Hungary arrest Putin?"], "swap them"),

@@ -121,6 +121,10 @@ def test_the_latest_is_a_preference_not_a_filter(question: str) -> None:
     assert standalone.scope == Scope()
 
 
+SIGNED = Turn(
+    "Who signed for them?",
+    "“ZELL (Coast Wire) — After four days Tom Okere has signed.” [1]\n“OXMERE — He has not.” [2]",
+)
 SHUT = Turn("Why is the bridge shut?", "Because of a crack. [1]")
 
 
@@ -138,10 +142,14 @@ SHUT = Turn("Why is the bridge shut?", "Because of a crack. [1]")
         ("What is his job?", SPOKESMAN, "What is Dmitry Peskov's job?"),
         ("Who is the president of France?", ARREST, "Who is the president of France?"),
         ("How high is the harbour bridge?", ARREST, "How high is the harbour bridge?"),
+        ("How old is he?", SIGNED, "How old is Tom Okere?"),
         ("For how long?", SHUT, "For how long is the bridge shut?"),
         ("and since when", SHUT, "Since when is the bridge shut?"),
         ("why there?", SHUT, "Why is the bridge shut?"),
         ("By how many votes?", Turn("Who won in Zell?", "Holt did. [1]"), "Who won in Zell by how many votes?"),
+        ("what for?", SHUT, "For what is the bridge shut?"),
+        ("Up to what weight", SHUT, "Up to what weight is the bridge shut?"),
+        ("within what time?", SHUT, "Within what time is the bridge shut?"),
         ("which lorries?", SHUT, "which lorries (Why is the bridge shut)?"),
         ("How many people died?", SHUT, "How many people died?"),
         ("In what year did Zell fall?", SHUT, "In what year did Zell fall?"),
@@ -151,6 +159,30 @@ def test_follow_ups_stand_alone(question: str, before: Turn, standalone: str) ->
     made, how = stand_alone(question, [before])
     assert made == standalone
     assert bool(how) == (made != question)
+
+
+WON = Turn("Who won in Zell?", "Holt won in Zell. [1]")
+
+
+@pytest.mark.parametrize(
+    ("between", "named"),
+    [
+        (Turn("By how many votes?", "Berg lost by 11 votes. [1]", "Who won in Zell by how many votes?"), "Holt"),
+        (Turn("Why?", "Berg had angered many. [1]", "Why: Who won in Zell?"), "Holt"),
+        (Turn("Against whom?", "It was Berg. [1]", "Who won in Zell against whom?"), "Berg"),
+        (Turn("Who is Berg?", "Berg is a pilot. [1]"), "Berg"),
+    ],
+)
+def test_a_pronoun_means_whom_the_last_whole_answer_names(between: Turn, named: str) -> None:
+    assert stand_alone("When does she begin?", [WON, between])[0] == f"When does {named} begin?"
+
+
+def test_each_of_several_follow_ups_is_asked_of_the_whole_question() -> None:
+    first = Turn("for how long?", "Three weeks. [1]", "For how long is the bridge shut?")
+    second = Turn("And since when?", "Since May. [1]", "Since when is the bridge shut?")
+    assert stand_alone("At what cost?", [SHUT, first, second])[0] == "At what cost is the bridge shut?"
+    won = Turn("By how many votes?", "By 11. [1]", "Who won in Zell by how many votes?")
+    assert stand_alone("in what year?", [WON, won])[0] == "Who won in Zell in what year?"
 
 
 def test_a_bare_follow_up_knows_what_was_told_of_its_question_and_no_other() -> None:

@@ -13,7 +13,7 @@ from rag.errors import SettingsError
 from rag.factory import open_engine, open_reranker
 from rag.library import Library
 from rag.question import StandaloneQuestion
-from rag.retrieval import HitLimits, HybridRetriever, fuse, spread
+from rag.retrieval import WINNER_PLACE, HitLimits, HybridRetriever, fuse, spread, with_winner_early
 from rag.settings import Settings
 from tests.conftest import SEEDS
 from vectorstore.values import Chunk, Hit, Scope
@@ -80,6 +80,43 @@ def test_spread_keeps_the_order_and_the_limits() -> None:
     chunks = [Chunk(str(n), f"article {n % 2}", "shared", n, 0, 1, "x", "", "", "", None) for n in range(10)]
     kept = spread([Hit(chunk, 1.0) for chunk in chunks], HitLimits(3, 2))
     assert [hit.chunk.id for hit in kept] == ["0", "1", "2"]
+
+
+def test_of_many_passages_that_are_alike_the_one_with_the_number_asked_for_is_read(
+    library: Library, tmp_path: Path
+) -> None:
+    streets = ("Rope Street", "Herring Quay", "Mill Lane", "Station Road")
+    lines = [
+        {
+            "id": f"d{number}",
+            "title": f"Depot {number}",
+            "text": f"Depot {number} in Zell lies in {streets[number % 4]}. It holds {10 + number % 70} buses.",
+        }
+        for number in range(14_000, 14_960, 12)
+    ]
+    (tmp_path / "c.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    asyncio.run(library.ingest([tmp_path / "c.jsonl"]))
+    search = retriever(library)
+    for line in lines[::8]:
+        hits = search.find(f"How many buses does {line['title'].lower()} hold?")
+        assert str(line["id"]) in [hit.chunk.article_id.split("#")[-1] for hit in hits[: WINNER_PLACE + 1]]
+
+
+def test_a_winner_by_words_is_moved_only_where_it_is_clear() -> None:
+    def hits(*scores: float) -> list[Hit]:
+        chunks = [Chunk(str(n), f"a{n}", "shared", 0, 0, 1, f"text {n}", "", "", "", None) for n in range(len(scores))]
+        return [Hit(chunk, 1.0, lexical_score=score) for chunk, score in zip(chunks, scores, strict=True)]
+
+    def order(*scores: float) -> str:
+        found = hits(*scores)
+        groups = {hit.chunk.id: hit.chunk.id for hit in found}
+        return "".join(hit.chunk.id for hit in with_winner_early(found, groups))
+
+    assert order(1, 1, 0, 0, 0, 3) == "012534"
+    assert order(1, 2.5, 0, 0, 0, 3) == "012345"
+    assert order(1, 3, 0, 0, 0, 1) == "012345"
+    assert order(0, 0, 0, 0, 0, 0) == "012345"
+    assert order() == ""
 
 
 def test_the_same_words_in_the_title_are_found(library: Library, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from rag.answer import Citation, Headline, headline_of
 from rag.answering.answerability import AnswerabilityScore
-from rag.answering.features import DATE, NAME, NUMBER_WORD, PURPOSE, REASON, Candidate, text_of
+from rag.answering.features import AGE, DATE, NAME, NUMBER_WORD, PURPOSE, REASON, Candidate, text_of
 from rag.answering.reader import Reading
 from rag.answering.rows import of_the_row_asked_for
 from rag.answering.speakers import asked_speaker, speaking, speaking_of_it
@@ -27,9 +27,12 @@ WORTH_ADDING = 0.6
 NEAR_TIE = 0.9
 """Of sentences at least this probable, relative to the best one, the newest leads."""
 SPEAKER_SHARE = 0.02
-"""Where a speaker is asked for, its own sentences lead from this probability on, relative to the best one. A guess."""
+"""Where a speaker is asked for, its own sentences lead from this probability on, relative to the best one, what they say of the
+subject first. A guess."""
 VOICE_SHARE = 0.1
 """The same, of an outlet that the question names beside another."""
+AGE_SHARE = 0.2
+"""The same, of a sentence with an age where one is asked for. A guess."""
 STATEMENT_SHARE = 0.1
 """A heading or a question is an answer only where no whole sentence is at least this probable, relative to it: below that
 sentences are of something else. Measured: docs/quality.md."""
@@ -42,6 +45,7 @@ MAX_WORDS_NAMED = 24
 """Words of a question whose names are all looked for. Measured: docs/quality.md."""
 SAME_STATEMENT = 0.7
 """Jaccard similarity of words from which a second sentence says nothing new."""
+HOW_OLD = re.compile(r"\bhow old\b", re.IGNORECASE)
 WHY = re.compile(r"\bwhy\b", re.IGNORECASE)
 EXPECTED = {"when": DATE, "count": NUMBER_WORD}
 """What the answer to such a question must hold."""
@@ -81,6 +85,11 @@ def lacks_name(question: str, hits: Sequence[Hit]) -> bool:
     return has_unknown_name(asked, found)
 
 
+def lacks_age(question: str, citations: Sequence[Citation]) -> bool:
+    """True if "How old is she?" is answered with no age."""
+    return HOW_OLD.search(question) is not None and not any(AGE.search(citation.quote) for citation in citations)
+
+
 def closest_passage(
     answerability: AnswerabilityScore, hits: Sequence[Hit], readings: Sequence[Reading]
 ) -> Citation | None:
@@ -105,6 +114,8 @@ def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Seq
     if not pool:
         return []
     expected = EXPECTED.get(answerability.answer_type)
+    if HOW_OLD.search(question):
+        pool = giving_age(pool, hits) or pool
     lead = leading_sentence(question, pool, expected, hits)
     by_place = {(candidate.hit, candidate.sentence): candidate for candidate, _ in quotable}
     chosen = with_antecedent([lead], lead, by_place, hits)
@@ -117,6 +128,9 @@ def choose_sentences(question: str, answerability: AnswerabilityScore, hits: Seq
     further = [*voices(question, pool, chosen, hits), *worth_adding]
     # "When was the harbour of Kell dredged?" Rell's has a day, too.
     lacking = {number for number in {one.hit for one in (lead, *further)} if lacks_name(question, [hits[number]])}
+    if speaking_of_it(question, [lead], hits):
+        # What others say of it is not what was asked for.
+        further = speaking(question, further, hits)
     for candidate in further:
         if candidate in chosen or (candidate.hit in lacking and lead.hit not in lacking):
             continue
@@ -132,6 +146,12 @@ def statements_before_fragments(quotable: Sequence[tuple[Candidate, float]]) -> 
     if statements and statements[0][1] >= quotable[0][1] * STATEMENT_SHARE:
         return statements
     return list(quotable[:1])
+
+
+def giving_age(pool: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[tuple[Candidate, float]]:
+    """The sentences with an age that are not far less probable than the best: the reader takes any number near the name."""
+    floor = pool[0][1] * AGE_SHARE
+    return [pair for pair in pool if pair[1] >= floor and AGE.search(text_of(pair[0], hits))]
 
 
 def voices(

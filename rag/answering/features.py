@@ -32,6 +32,13 @@ REASON = re.compile(
 """Where a sentence begins to give a reason. "Closed after inspectors found a crack" does, "five weeks after" does not."""
 PURPOSE = re.compile(r"(?:--|[—–,;])\s+to\s+[a-z]+|\b(?:in order|so as|aim(?:s|ed|ing)?|hop(?:es?|ed|ing)) to\b")
 """Where a sentence says what for: an infinitive that is set apart, as in "asks for boats -- to reach the islands"."""
+AGE = re.compile(
+    r"\b\d{1,3}-year-old|\b(?:aged?|turn(?:s|ed|ing)?) \d|, \d{1,3}[,.;)]|\(\d{1,3}\)|\b\w+ (?:years?|months?|weeks?) old"
+    r"|\bborn\b|birthday|\bin (?:his|her|their) (?:early |mid-?|late )?(?:teens|\w+ties)\b|\bcentur(?:y|ies)\b"
+    r"|\b(?:built|founded|opened|established|created|introduced|made|dat(?:es?|ing))\b[^.]*\b(?:1\d|20)\d\d\b",
+    re.IGNORECASE,
+)
+"""How old somebody or something is, or since when there is such a thing."""
 NAME = re.compile(r"(?<![.!?:\"“”'‘’]\s)(?<!^)\b[A-ZÀ-ÖØ-ÞА-Я][\w'’-]+")
 LOWEST = -6.0
 """Log-odds below this say the same: no answer here. What the reader did not read gets it too."""

@@ -22,13 +22,13 @@ ASKED_SPEAKER = re.compile(
     r"|\bhow (?:did|does|do|has|have) (?P<other>[\w'’. -]+?) (?:respond|reply|react|comment|feel)(?:e?d)?\b",
     re.IGNORECASE,
 )
-ABOUT = r"(?: (?:about|on|regarding) .+)?[\s?.!]*"
+ON_WHAT = r"(?: (?:about|on|regarding) .+)?[\s?.!]*"
 SPEECH = frozenset({"comment", "comments", "quote", "quotes", "remark", "remarks", "statement", "statements"})
 LEADING_WORDS = frozenset({"any", "some", "the"})
 STATEMENTS = r"(?:quotes?|statements?|comments?|remarks?)"
 ASKED_STATEMENT = re.compile(
-    rf"(?:(?:any|the|some|latest|show me) )*{STATEMENTS} (?:by|from) (?P<by>[\w'’. -]+?){ABOUT}"
-    rf"|(?P<of>(?!(?:any|the|some|no)\b)[\w.-]+(?: [\w.-]+){{0,2}}?)(?:['’]s?)? {STATEMENTS}{ABOUT}",
+    rf"(?:(?:any|the|some|latest|show me) )*{STATEMENTS} (?:by|from) (?P<by>[\w'’. -]+?){ON_WHAT}"
+    rf"|(?P<of>(?!(?:any|the|some|no)\b)[\w.-]+(?: [\w.-]+){{0,2}}?)(?:['’]s?)? {STATEMENTS}{ON_WHAT}",
     re.IGNORECASE,
 )
 """Keywords for what somebody said: "Peskov statement", "quotes by Orban on peace"."""
