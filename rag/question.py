@@ -200,7 +200,7 @@ def told_before(history: Sequence[Turn]) -> tuple[tuple[str, ...], tuple[str, ..
     told: list[Turn] = []
     for turn in reversed(history):
         told += [turn] if turn.answer else []
-        if not goes_on(turn.question):
+        if not depends_on_the_one_before(turn.question):
             break
     ids = dict.fromkeys(article_id for turn in reversed(told) for article_id in turn.article_ids)
     return tuple(turn.answer for turn in reversed(told)), tuple(ids)
@@ -211,7 +211,7 @@ def is_elliptical(question: str) -> bool:
     return ELLIPTICAL.fullmatch(JOINED.sub("", question.strip())) is not None
 
 
-def goes_on(question: str) -> bool:
+def depends_on_the_one_before(question: str) -> bool:
     """True for what is asked of the question before and names nobody: "Why?", "Tell me more", "For how long?"."""
     names_somebody = ASKS_WHO.search(question)
     return bool(bare_word(question)) or wants_more(question) or (is_elliptical(question) and not names_somebody)
@@ -219,7 +219,10 @@ def goes_on(question: str) -> bool:
 
 def last_whole(history: Sequence[Turn]) -> Turn:
     """The turn whose answer says whom a pronoun means: the last one that did not only go on with another."""
-    return next((turn for turn in reversed(history) if turn.answer and not goes_on(turn.question)), history[-1])
+    return next(
+        (turn for turn in reversed(history) if turn.answer and not depends_on_the_one_before(turn.question)),
+        history[-1],
+    )
 
 
 def ask_instead(word: str, earlier: str) -> str:
