@@ -18,7 +18,7 @@ from threading import Event, Thread
 import pytest
 
 from rag.errors import SettingsError
-from rag.ingestion.indexing import Progress, Storage
+from rag.ingestion.indexing import CHUNKS_WRITTEN_AT_ONCE, Progress, Storage
 from rag.library import Library
 from rag.models.embedder import Embedder
 from rag.retrieval import HitLimits, HybridRetriever
@@ -33,7 +33,7 @@ from vectorstore.ledger import Ledger
 from vectorstore.values import Hit, Scope
 from vectorstore.vectors import VectorStore
 
-COUNT, MORE = 20, 70
+COUNT, MORE = 20, 300
 """Articles of the library, and of a corpus that takes two batches more."""
 QUESTION = "How many crates did the ship Alba 7 bring?"
 DATABASE = "tenants/default_tenant/databases/default_database/collections"
@@ -232,7 +232,7 @@ def test_a_server_that_is_killed_in_mid_ingest_is_one_sentence_and_the_next_inge
     library: Library, chroma: RunningChroma, tmp_path: Path
 ) -> None:
     def kill_once(progress: Progress) -> None:
-        if progress.step == "Indexing" and progress.done == 32:
+        if progress.step == "Indexing" and progress.done == CHUNKS_WRITTEN_AT_ONCE:
             chroma.kill()
 
     corpus = ships(tmp_path, MORE)
@@ -278,7 +278,7 @@ def test_a_server_that_is_emptied_in_mid_ingest_is_heard_of_at_its_end(
     library: Library, chroma: RunningChroma, tmp_path: Path
 ) -> None:
     def empty_once(progress: Progress) -> None:
-        if progress.step == "Indexing" and progress.done == 32:
+        if progress.step == "Indexing" and progress.done == CHUNKS_WRITTEN_AT_ONCE:
             chroma.empty()
 
     with pytest.raises(StoreMismatch, match="run `dateline rebuild`"):

@@ -22,7 +22,7 @@ from bot.terminal.backup import back_up, restore
 from rag.checkup import check_up
 from rag.errors import SettingsError
 from rag.factory import open_engine
-from rag.ingestion.indexing import Progress
+from rag.ingestion.indexing import CHUNKS_WRITTEN_AT_ONCE, Progress
 from rag.library import Library
 from rag.models.embedder import Embedder
 from rag.settings import Settings
@@ -198,18 +198,18 @@ def test_a_restart_in_mid_ingest_is_one_sentence_and_the_next_ingest_finishes_it
     library: Library, postgres: RunningPostgres, tmp_path: Path
 ) -> None:
     def restart_once(progress: Progress) -> None:
-        if progress.step == "Indexing" and progress.done == 32:
+        if progress.step == "Indexing" and progress.done == CHUNKS_WRITTEN_AT_ONCE:
             postgres.stop()
             postgres.start()
 
-    corpus = ships(tmp_path, 100)
+    corpus = ships(tmp_path, 300)
     with pytest.raises(StoreUnavailable, match="do the same again; what was stored is safe") as failure:
         asyncio.run(library.ingest([corpus], progress=restart_once))
     assert "\n" not in str(failure.value)
-    assert 0 < asyncio.run(library.status()).unfinished < 100
-    assert asyncio.run(library.ingest([corpus])).unchanged == 100
+    assert 0 < asyncio.run(library.status()).unfinished < 300
+    assert asyncio.run(library.ingest([corpus])).unchanged == 300
     assert asyncio.run(library.status()).unfinished == 0
-    assert library.storage.store.count() == 100
+    assert library.storage.store.count() == 300
 
 
 def test_a_server_that_is_not_there_is_one_sentence_without_the_password(tmp_path: Path) -> None:
