@@ -36,7 +36,7 @@ TOO_MANY_TOKENS_ASKED = re.compile(
     r"max_(?:completion_)?tokens.{0,80}(?:too (?:large|high|big)|at most|less than|maximum|exceed|between|<=)",
     re.IGNORECASE,
 )
-LONGEST_WAIT = 30 * 86_400
+MOST_WAITED = 30 * 86_400
 """Seconds. A server that names more counts in other units, or means never."""
 SHORTEST_SECRET = 10
 """Characters. Local servers take any key, and people give them "x", "none" or "lm-studio": words that a sentence needs."""
@@ -139,7 +139,7 @@ def explain_complaint(complaint: ServerComplaint, server: Server, proxy: Proxy |
 
 def wait_words(seconds: float) -> str:
     """A wait in the unit in which it is short; "a while" where a server names no day that anybody will wait for."""
-    if seconds > LONGEST_WAIT:
+    if seconds > MOST_WAITED:
         return "a while"
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
