@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.terminal.errors import WrongUse, cli_errors, notify, run_command
+from bot.terminal.errors import WrongUse, begin_command, cli_errors, notify, run_command
 from bot.terminal.text_io import as_typed, piped
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def in_utc(day: datetime | None) -> datetime | None:
 @click.version_option(package_name="dateline")
 def dateline() -> None:
     """Answers from a library of news articles, every one proven by verbatim, dated quotes."""
+    begin_command()
 
 
 @click.command(context_settings=HELP_OPTIONS)
@@ -92,6 +93,7 @@ def ask(
 
     Without a question on a terminal it is a chat with follow-ups; a question on stdin is answered once.
     """
+    begin_command()
     question = as_typed(" ".join(words)) if words else None
     if question is None and not sys.stdin.isatty():
         question = piped()

@@ -122,7 +122,9 @@ class Library:
         self, paths: Sequence[Path], library: str, seen: dict[str, str], problems: Sequence[ArticleProblem]
     ) -> list[str]:
         """Articles that these paths held before and no longer do. A file that could not be read has lost nothing."""
-        roots = [path_text(path.resolve()) for path in paths]
+        # Where a folder was and a file is now, nothing says what became of the folder's files.
+        roots = [path_text(path.resolve()) for path in paths if path.is_dir()]
+        files = {path_text(path.resolve()) for path in paths}
         unreadable = {str(Path(file_of(problem.place)).resolve()) for problem in problems}
         unreadable |= {str(Path(problem.place).resolve()) for problem in problems}
         return [
@@ -131,7 +133,7 @@ class Library:
             if article.id not in seen
             and article.origin not in unreadable
             and not article.origin.startswith(UPLOAD)
-            and any(Path(article.origin).is_relative_to(root) for root in roots)
+            and (article.origin in files or any(Path(article.origin).is_relative_to(root) for root in roots))
         ]
 
     async def add(

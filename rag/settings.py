@@ -21,6 +21,8 @@ from rag.ingestion.decoding import encoding_of
 from vectorstore.chroma import ChromaServer, VectorPlace
 
 PREFIX = "DATELINE_"
+MAX_ENV_BYTES = 1_000_000
+"""Of a .env; every line of a larger one would be parsed. A guess."""
 EARLIER_PRIVATE_ADDRESSES = f"{PREFIX}DISCORD_PRIVATE_ADDRESSES"
 """What `private_addresses` was called while only the bot fetched; still read."""
 
@@ -284,9 +286,12 @@ def read_env_file(path: Path) -> EnvFile:
     if not path.is_file():
         return EnvFile(path)
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_ENV_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{path} cannot be read ({error.strerror}): correct its permissions, or move it.") from None
+    if len(content) > MAX_ENV_BYTES:
+        raise SettingsError(f"{path} is longer than {MAX_ENV_BYTES // 1_000_000} MB and no file of settings: move it.")
     encoding = encoding_of(content)
     if encoding is None:
         foreign = content.count(b"\n", 0, first_foreign_byte(content)) + 1
@@ -334,10 +339,14 @@ def variable_name(field_name: str) -> str:
 
 
 def refuse_unknown_names(names: set[str], env: EnvFile) -> None:
-    """Raises SettingsError for the first DATELINE_ name that is no setting: a typo must not pass silently."""
+    """Raises SettingsError for the first DATELINE_ name that is no setting: a typo must not pass silently.
+
+    In a .env nobody else's names have ours in them: `DATELINE-HITS`, or PowerShell's `$env:DATELINE_HITS`.
+    """
     known = [variable_name(field_name) for field_name in Settings.model_fields]
     for name in sorted(names):
-        if name.upper().startswith(PREFIX) and name.upper() not in (*known, EARLIER_PRIVATE_ADDRESSES):
+        is_meant = name.upper().startswith(PREFIX) or (name in env.lines and PREFIX.strip("_") in name.upper())
+        if is_meant and name.upper() not in (*known, EARLIER_PRIVATE_ADDRESSES):
             near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
             raise SettingsError(
                 f"{env.place_of(name)}{name} is not a setting: did you mean {near[0]}? .env.example lists them all."

@@ -351,3 +351,34 @@ def test_help_needs_nothing_heavy() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert shown.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "told"),
+    [
+        ((1,), 0, "Standard output is closed: what is answered is shown nowhere."),
+        ((0, 1), 0, "Standard output is closed: what is answered is shown nowhere."),
+        ((2,), 0, ""),
+    ],
+)
+def test_closed_streams_end_in_no_traceback(closed: tuple[int, ...], code: int, told: str, home: Path) -> None:
+    done = by_shell("'Will Hungary arrest Putin?' " + " ".join(f"{number}>&-" for number in closed), home)
+    assert (done.returncode, done.stderr.strip()) == (code, told)
+
+
+def test_a_closed_input_holds_no_question(home: Path) -> None:
+    done = by_shell("0<&-", home)
+    assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "")
+
+
+def by_shell(arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """`ask` with these arguments and redirections."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATELINE_", "OPENAI_"))}
+    return subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "from bot.cli import ask; ask()" {arguments}', sys.executable],
+        capture_output=True,
+        text=True,
+        cwd=home,
+        env=environment | {"DATELINE_HOME": str(home), "PYTHONPATH": str(REPOSITORY)},
+        check=False,
+    )

@@ -179,6 +179,18 @@ def test_prune_takes_an_empty_folder_for_one_that_is_not_mounted(library: Librar
     assert len(library.storage.ledger.known("shared")) == 2
 
 
+def test_prune_of_a_file_where_a_folder_was_deletes_nothing(library: Library, tmp_path: Path) -> None:
+    news = tmp_path / "news"
+    news.mkdir()
+    (news / "a.txt").write_text("It rained.", "utf-8")
+    run(library, news, SEEDS)
+    (news / "a.txt").unlink()
+    news.rmdir()
+    news.write_text("x", "utf-8")
+    assert asyncio.run(library.ingest([news], prune=True, prune_most=True)).removed == 0
+    assert len(library.storage.ledger.known("shared")) == 2
+
+
 def test_a_folder_that_cannot_be_listed_is_named() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from rag.errors import EmbedderError, ModelError, ModelRefused
+from rag.models.complaints import wait_words
 from rag.models.openai_client import CircuitBreaker, Finished, Limits, Message, ModelServer, ServerEmbedder, retry_after
 from rag.models.server import Server
 from tests.fakes.fake_model_server import (
@@ -458,3 +459,8 @@ def test_embedding_server_that_lets_one_wait_is_said_to_do_so(monkeypatch: pytes
 
 def test_usage_frame_is_no_text() -> None:
     assert ask(Reply((USAGE, piece("Yes."), end(), DONE)))[0] == "Yes."
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(8.5, "8 s"), (180, "3 minutes"), (1e9, "a while"), (1e20, "a while")])
+def test_a_wait_that_nobody_will_wait_for_has_no_number(seconds: float, words: str) -> None:
+    assert wait_words(seconds) == words

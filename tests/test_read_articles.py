@@ -317,6 +317,19 @@ def test_a_first_line_whose_date_cannot_be_read_stays_and_is_named(tmp_path: Pat
     assert "has the date '2024-99-99', which cannot be read" in remarks(tmp_path)[0]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of Unix")
+def test_pipes_and_links_are_named_and_never_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT, "utf-8")
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "circle").symlink_to(".")
+    (tmp_path / "nowhere.txt").symlink_to("gone.txt")
+    (tmp_path / "itself.txt").symlink_to("itself.txt")
+    kinds = [one.kind for one in read_paths([tmp_path]) if isinstance(one, Skipped)]
+    assert sorted(kinds) == ["broken link", "broken link", "device", "linked folder"]
+    assert "is a pipe or device" in problems(tmp_path / "pipe.txt")[0].reason
+    assert [article.text for article in articles(tmp_path)] == [TEXT]
+
+
 # Exports
 
 TEXT = "The bridge of Aldmoor opened, the mayor said."

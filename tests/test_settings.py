@@ -80,6 +80,10 @@ WRONG_LINES = {
     "typo": (b"DATELINE_HITS=7\ndateline_home_folder=x\n", ".env:2 dateline_home_folder is not a setting"),
     "no statement": (b"DATELINE_HITS=7\n\nmy notes here\n", ".env:3 is not NAME=value"),
     "no object": (b"DATELINE_EMBEDDER_OPTIONS=fast\n", ".env:1 DATELINE_EMBEDDER_OPTIONS cannot be used"),
+    "dash": (b"DATELINE-HITS=7\n", ".env:1 DATELINE-HITS is not a setting: did you mean DATELINE_HITS?"),
+    "PowerShell": (b'$env:DATELINE_HITS = "7"\r\n', ".env:1 $env:DATELINE_HITS is not a setting"),
+    "zero-width space": ("DATELINE\u200b_HITS=7\n".encode(), ".env:1 DATELINE\u200b_HITS is not a setting"),
+    "endless": (b"# no settings\n" * 100_000, ".env is longer than 1 MB"),
     "no such user": (b"DATELINE_HOME=~nobody-of-that-name/x\n", ".env:1 DATELINE_HOME cannot be used"),
     "no text": (b"DATELINE_HITS=7\n\x00\x01\x02\xff\n", ".env:2 is not text in an encoding that is recognised"),
 }

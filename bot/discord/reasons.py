@@ -42,6 +42,9 @@ GERMAN_REASONS = {
     "is damaged, or not packed as its name says: pack it again.": (
         "ist beschädigt oder nicht so gepackt, wie ihr Name sagt: pack sie neu."
     ),
+    "is a pipe or device, which may never end: save it as a file.": (
+        "ist eine Pipe oder ein Gerät und endet vielleicht nie: speichere es als Datei."
+    ),
     "is an archive: unpack it and give its folder.": "ist ein Archiv: pack es aus und gib seinen Ordner an.",
     "is encrypted: unpack it yourself.": "ist verschlüsselt: pack sie selbst aus.",
     "holds more than {} files: divide it.": "enthält mehr als {} Dateien: teil es auf.",

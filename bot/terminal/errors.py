@@ -9,7 +9,7 @@ from typing import IO, NoReturn
 
 import click
 
-from bot.terminal.text_io import give_up_output, make_output_lenient
+from bot.terminal.text_io import give_up_output, make_output_lenient, open_closed_streams
 from rag.errors import QuestionError, SettingsError
 from rag.text import clean_line
 from vectorstore.errors import DatelineError
@@ -40,6 +40,12 @@ def cli_errors() -> Iterator[None]:
     except DatelineError as error:
         wrong_use = isinstance(error, QuestionError | SettingsError)
         raise (WrongUse if wrong_use else CliError)(clean_line(str(error))) from error
+
+
+def begin_command() -> None:
+    """Make sure that there is somewhere to read from and write to, before anything does."""
+    if open_closed_streams():
+        notify("Standard output is closed: what is answered is shown nowhere.")
 
 
 def run_command(work: Coroutine[object, object, int]) -> NoReturn:

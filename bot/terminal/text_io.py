@@ -7,6 +7,8 @@ import sys
 
 from rag.ingestion.decoding import Unreadable, decode
 
+LAST_STREAM = 2
+"""The number of standard error."""
 MOST_PIPED = 400_000
 """Bytes of standard input that are read. No question is longer; a whole file piped in by mistake is not read to its end."""
 
@@ -16,6 +18,29 @@ def make_output_lenient() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def open_closed_streams() -> bool:
+    """Open nothing in place of the standard streams that were closed (`ask >&-`); True if output was.
+
+    Python has None for them. Their numbers would go to the next files that are opened, and what libraries write to
+    standard error into those.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= LAST_STREAM:
+        pass
+    os.close(number)
+    was_closed = sys.stdout is None
+    sys.stdin, sys.stdout, sys.stderr = (
+        sys.stdin or nothing("r"),
+        sys.stdout or nothing("w"),
+        sys.stderr or nothing("w"),
+    )
+    return was_closed
+
+
+def nothing(mode: str) -> io.TextIOWrapper:
+    """An empty file to read, or one that takes everything."""
+    return io.TextIOWrapper(io.FileIO(os.devnull, mode), encoding="utf-8")
 
 
 def as_typed(text: str) -> str:

@@ -95,6 +95,8 @@ def read_paths(paths: Sequence[Path], library: str = SHARED_LIBRARY) -> ReadResu
         for path in paths:
             if path.is_dir():
                 yield from read_folder(path, library, documents)
+            elif path.exists() and not path.is_file():
+                yield ArticleProblem(path_text(path), "is a pipe or device, which may never end: save it as a file.")
             elif is_read(path.name) or path.name.lower().endswith(ARCHIVE) or not path.exists():
                 yield from read_file(path, f"{path.resolve().parent.name}/{path.name}", library, documents)
             elif kind_by_name(path.name).endswith(ARCHIVE_KIND):
@@ -126,6 +128,9 @@ def article_files(folder: Path, onerror: Callable[[OSError], None] | None = None
             if name.startswith(".") or name in LEFT_OUT:
                 kind = "hidden folder" if name.startswith(".") else f"{name} folder"
                 yield Skipped(path_text(Path(at, name)), kind)
+            elif Path(at, name).is_symlink():
+                # Links may lead in a circle, or out of the folder.
+                yield Skipped(path_text(Path(at, name)), "linked folder")
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in LEFT_OUT)
         for name in sorted(names):
             path = Path(at, name)

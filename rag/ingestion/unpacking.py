@@ -6,12 +6,9 @@ import io
 import lzma
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from rag.ingestion.decoding import Unreadable
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 PACKED = (".gz", ".bz2", ".xz")
 """At the end of the name of a file that holds one other."""
@@ -75,9 +72,9 @@ class XzStream(io.RawIOBase):
             pass
         return self.at
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Raises lzma.LZMAError, EOFError."""
-        room = memoryview(buffer)
+    def readinto(self, buffer: object) -> int:
+        """Fill a buffer that can be written to. Raises lzma.LZMAError, EOFError."""
+        room = memoryview(cast("bytearray", buffer))
         while True:
             packed = b""
             if self.stream.eof:

@@ -36,6 +36,8 @@ TOO_MANY_TOKENS_ASKED = re.compile(
     r"max_(?:completion_)?tokens.{0,80}(?:too (?:large|high|big)|at most|less than|maximum|exceed|between|<=)",
     re.IGNORECASE,
 )
+MOST_WAITED = 30 * 86_400
+"""Seconds. A server that names more counts in other units, or means never."""
 SHORTEST_SECRET = 10
 """Characters. Local servers take any key, and people give them "x", "none" or "lm-studio": words that a sentence needs."""
 PARAMETERS = ("max_tokens", "max_completion_tokens", "stream_options", "temperature", "stream")
@@ -136,7 +138,9 @@ def explain_complaint(complaint: ServerComplaint, server: Server, proxy: Proxy |
 
 
 def wait_words(seconds: float) -> str:
-    """A wait in the unit in which it is short."""
+    """A wait in the unit in which it is short; "a while" where a server names no day that anybody will wait for."""
+    if seconds > MOST_WAITED:
+        return "a while"
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
