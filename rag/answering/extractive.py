@@ -23,7 +23,7 @@ MAX_SENTENCES = 3
 MAX_WORDS = 60
 """Quoted words of an answer: what a reader takes in at a glance."""
 WORTH_ADDING = 0.6
-"""A further sentence must be at least this probable, relative to the best one. Measured: docs/quality.md."""
+"""A further sentence must be at least this probable, relative to the best one. Measured: docs/experiments.md."""
 NEAR_TIE = 0.9
 """Of sentences at least this probable, relative to the best one, the newest leads."""
 SPEAKER_SHARE = 0.02
@@ -35,12 +35,12 @@ AGE_SHARE = 0.2
 """The same, of a sentence with an age where one is asked for. A guess."""
 STATEMENT_SHARE = 0.1
 """A heading or a question is an answer only where no whole sentence is at least this probable, relative to it: below that
-sentences are of something else. Measured: docs/quality.md."""
+sentences are of something else. Measured: docs/experiments.md."""
 MAX_CANDIDATES = 30
 """Candidates considered, best first."""
 SPAN_MARGIN_THRESHOLD = 0.0
 """Log-odds of the reader's span against none, from which a date or number that was asked for is quoted first. Measured:
-docs/quality.md."""
+docs/experiments.md."""
 MAX_WORDS_NAMED = 24
 """Words of a question whose names are all looked for. Measured: docs/quality.md."""
 SAME_STATEMENT = 0.7

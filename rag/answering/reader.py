@@ -25,10 +25,10 @@ UNREAD = -20.0
 """The score of a sentence that was cut off or holds no token: lower than any that the network gives."""
 REREAD, REREAD_WITHIN = 3, 2.0
 """Passages that the large network reads: at most so many, and only those that the small one finds as good as the best, within
-so many log-odds. It reads 1.9 of them a question, and decides as well as with three (docs/quality.md)."""
+so many log-odds. It reads 1.9 of them a question, and decides as well as with three (docs/experiments.md)."""
 REREAD_TOKENS = 110
 """Of each of them: whole sentences around the best. All of its 220 tokens cost twice the time and are worth nothing: the
-areas under the curve are the same or lower (docs/quality.md)."""
+areas under the curve are the same or lower (docs/experiments.md)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from vectorstore.values import Article
 
 ARTICLES_SAVED_AT_ONCE = 256
 CHARACTERS_SAVED_AT_ONCE = 2_000_000
-"""Articles are stored as soon as either is reached: in fewer transactions fewer pages are written twice (docs/quality.md)."""
+"""Articles are stored as soon as either is reached: in fewer transactions fewer pages are written twice (docs/experiments.md)."""
 
 
 class IncomingBatch:

@@ -35,7 +35,7 @@ SENTENCE_COST = 0.08
 """Share of the claim that each further sentence must add. A guess, in the order of one word of twelve."""
 CITED_BONUS = 0.05
 HALF_COVERAGE = 0.5
-"""Of a claim in other words than its quote: less has a chance of being about something else. Measured: docs/quality.md."""
+"""Of a claim in other words than its quote: less has a chance of being about something else. Measured: docs/experiments.md."""
 MAX_READ_SPANS = 4
 """Spans that the networks read for a claim in their words, and as many for one in other words: some 100 ms each."""
 MAX_CONTEXT = 600

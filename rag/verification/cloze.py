@@ -60,7 +60,7 @@ def placement(networks: Sequence[PassageNetwork], claim: ParsedText, passage: st
         for network in networks:
             encoded = encode(network.tokenizer, cloze.question, ReaderPassage(passage, "", ()))
             margins.append(max(LOWEST_MARGIN, margin(encoded, network.scores(encoded), cloze.found)))
-        # The root: that a gap is filled otherwise says most, by how much little (docs/quality.md).
+        # The root: that a gap is filled otherwise says most, by how much little (docs/experiments.md).
         fit = -math.sqrt(-np.mean(margins))
         if cloze.is_subject:
             subject = fit

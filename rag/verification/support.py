@@ -11,7 +11,7 @@ from rag.verification.quantities import CURRENCIES, Day, Number, calendar_date
 from rag.verification.tokens import OPPOSITE_STEMS, initials, name_root, same_name, synonym_stem
 
 # Share of a claim's words that its quote must hold, weighted. Measured by benchmarks/measure_proof.py: the lowest that
-# keeps corrupted claims out; docs/quality.md has the curve.
+# keeps corrupted claims out.
 MIN_COVERAGE = 0.75
 MIN_PREDICATE_COVERAGE = 0.6
 NAME_WEIGHT = 1.5

@@ -23,7 +23,7 @@ SUPPORTED = 2
 CLOSE, FREE = "close", "free"
 """The wording of a claim: its quote's, but for a few words, or its own."""
 LEAST_SUPPORT = -1.0
-"""Log-odds of support below which no placement makes up for it, in other words than the quote's. Measured: docs/quality.md."""
+"""Log-odds of support below which no placement makes up for it, in other words than its quote's: docs/experiments.md."""
 FULL_NAME = re.compile(r"\b(?:[A-Z][\w’'-]+ )+([A-Z][\w’'-]+)")
 
 
