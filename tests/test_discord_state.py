@@ -1,6 +1,6 @@
 """The bot's tables: what was stored is read back, one vote a user, both or neither."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -103,8 +103,8 @@ def test_a_row_is_put_in_one_statement_of_either_database(dialect: Dialect) -> N
         def __init__(self) -> None:
             self.dialect = dialect
 
-        def execute(self, statement: Executable, row: Mapping[str, object]) -> None:
-            said.append(str(statement.compile(dialect=dialect, column_keys=list(row))))
+        def execute(self, statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
+            said.append(str(statement.compile(dialect=dialect, column_keys=list(rows[0]))))
 
     put(Recorder(), daily_questions, {"server": 1, "day": "d", "questions": 1}, adding="questions")
     assert "ON CONFLICT (server, day) DO UPDATE" in said[0]

@@ -142,6 +142,16 @@ GERMAN_REASONS = {
     # Addresses, feeds and pages.
     "has no full text in its feed either.": "hat auch im Feed keinen ganzen Text.",
     "is empty": "ist leer",
+    "takes longer than {} seconds to read, which no feed should": (
+        "ist in {} Sekunden nicht zu lesen; so lange braucht kein brauchbarer Feed"
+    ),
+    "cannot be read now: its reader does not start ({})": "ist gerade nicht zu lesen: das lesende Programm startet nicht ({})",
+    "ends the program that reads it, as too much memory would: it is not read": (
+        "bringt das lesende Programm zum Absturz, wohl durch zu viel Speicher: er wird nicht gelesen"
+    ),
+    "ends the program that reads it (an answer that is none): it is not read": (
+        "bringt das lesende Programm durcheinander (eine Antwort, die keine ist): er wird nicht gelesen"
+    ),
     "declares XML entities of its own, which no feed needs: it is not read": (
         "enthält eigene XML-Entitäten, die kein Feed braucht: das wird nicht gelesen"
     ),
