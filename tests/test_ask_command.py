@@ -356,9 +356,9 @@ def test_help_needs_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("closed", "code", "told"),
     [
-        ((1,), 0, "Standard output is closed: what is answered is shown nowhere."),
+        pytest.param((1,), 0, "Standard output is closed: what is answered is shown nowhere.", marks=pytest.mark.slow),
         ((0, 1), 0, "Standard output is closed: what is answered is shown nowhere."),
-        ((2,), 0, ""),
+        pytest.param((2,), 0, "", marks=pytest.mark.slow),
     ],
 )
 def test_closed_streams_end_in_no_traceback(closed: tuple[int, ...], code: int, told: str, home: Path) -> None:

@@ -330,6 +330,7 @@ def test_a_library_moves_between_folder_and_server_by_a_rebuild(
 # Several at once
 
 
+@pytest.mark.slow
 def test_questions_are_answered_from_whole_articles_while_another_ingests(
     library: Library, tmp_path: Path, embedder: Embedder
 ) -> None:

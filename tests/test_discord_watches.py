@@ -269,8 +269,8 @@ def test_one_sees_and_stops_ones_own_and_an_admin_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "nonce_is_known",
     [
-        pytest.param(True, marks=pytest.mark.slow, id="at once"),
-        pytest.param(False, id="after Discord forgot the nonce"),
+        pytest.param(True, id="at once"),
+        pytest.param(False, marks=pytest.mark.slow, id="after Discord forgot the nonce"),
     ],
 )
 def test_a_change_is_told_once_when_the_bot_dies_while_telling_it(

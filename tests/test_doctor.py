@@ -222,7 +222,13 @@ def test_a_whole_library_is_well(home: Path) -> None:
     assert problems(home) == []
 
 
-@pytest.mark.parametrize(("damage", "check", "words"), REPAIRABLE.values(), ids=REPAIRABLE)
+@pytest.mark.parametrize(
+    ("damage", "check", "words"),
+    [
+        pytest.param(*one, id=name, marks=pytest.mark.slow if at % 2 else ())
+        for at, (name, one) in enumerate(REPAIRABLE.items())
+    ],
+)
 def test_what_the_articles_can_make_again_is_found_and_mended(
     home: Path, damage: Damage, check: str, words: str
 ) -> None:

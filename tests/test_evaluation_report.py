@@ -195,6 +195,7 @@ async def look_at(address: str, port: int) -> dict[str, bytes]:
         return {"case": one_case, "top": await page.screenshot()}
 
 
+@pytest.mark.slow
 def test_browser_notices_what_this_test_would_have_to_notice(tmp_path: Path) -> None:
     """The eyes of the test above are open: an error, a refused script and a failed picture are all complaints."""
     browser = installed_browser()

@@ -105,7 +105,8 @@ def test_tables_of_pages_and_word_documents() -> None:
         sentence = (
             "The bridge of Sell asks for more from January on, the council decided after a long night of debate. "
         )
-        page = f"<html><title>Dearer bridge</title><body><article><h1>Dearer bridge</h1><p>{sentence * 3}</p>{TOLLS}<p>{sentence}</p></article>"
+        head = "<html><title>Dearer bridge</title><body><article><h1>Dearer bridge</h1>"
+        page = f"{head}<p>{sentence * 3}</p>{TOLLS}<p>{sentence}</p></article>"
         told = documents.read(".html", page.encode()).fields["text"]
         assert told.split("\n\n")[1:5] == ["Tolls", *TOLL_ROWS]
         cell = "<w:tc><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:tc>"
