@@ -359,6 +359,16 @@ def test_another_process_that_had_the_old_index_open_does_not_bring_its_words_ba
     assert files_with(SECRET, storage.folder / "lexical") == []
 
 
+def test_files_that_are_made_anew_hold_nothing_from_memory(library: Library, tmp_path: Path) -> None:
+    asyncio.run(library.ingest([corpus(tmp_path, FLOOD, PIER)]))
+    assert asyncio.run(library.forget("shared", "flood"))
+    for _ in range(5):
+        library.storage.store.reopen()
+        assert library.storage.store.count() == 1
+        (index,) = (library.storage.folder / "vectors").glob("*/data_level0.bin")
+        assert not any(index.read_bytes()), "the vector is in Chroma's log"
+
+
 def test_room_for_vectors_to_come_holds_nothing_from_memory(library: Library, tmp_path: Path) -> None:
     asyncio.run(library.ingest([corpus(tmp_path, FLOOD, PIER)]))
     library.storage.store.close()

@@ -26,6 +26,7 @@ from vectorstore.chroma import (
 from vectorstore.errors import StoreUnavailable
 from vectorstore.stem_vectors import StemVector, question_vector, stem_vector
 from vectorstore.values import FIRST_COLLECTION, Chunk, Scope, Selection, calendar_seconds
+from vectorstore.wiping import is_made_anew, wipe_vectors
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
@@ -166,6 +167,8 @@ class VectorStore:
         """
         with self.turns.alone():
             self.renew()
+            if not isinstance(self.place, ChromaServer):
+                self.wipe_anew(self.place)
 
     def renew(self) -> None:
         """Forget what is known of the place. Connections to a server renew themselves, and other threads may be using them."""
@@ -175,16 +178,28 @@ class VectorStore:
             self.close()
             self.open()
 
-    def while_closed(self, work: Callable[[Path], str]) -> str:
-        """What `work` says of the folder, done while nothing of it is open; "" for a server, whose files are its own."""
+    def wipe(self) -> str:
+        """Take away what memory left in the folder's files; returns why that failed, "" for a server, whose files are its own.
+
+        Only for who may write there.
+        """
         if isinstance(self.place, ChromaServer):
             return ""
         with self.turns.alone():
             self.close()
             try:
-                return work(self.place)
+                left = wipe_vectors(self.place)
             finally:
                 self.open()
+            return left or self.wipe_anew(self.place)
+
+    def wipe_anew(self, folder: Path) -> str:
+        """The same of an index that is made anew, of whatever lies in memory, when this process first uses it."""
+        with chroma_errors(folder):
+            if not is_made_anew(folder):
+                return ""
+            self.collection.count()
+        return wipe_vectors(folder)
 
     def use(self, work: Callable[["Collection"], Value]) -> Value:
         """Work on the collection, which may be done twice: where another process wrote since, it is reopened once."""

@@ -31,8 +31,15 @@ def wipe_database(database: Engine) -> str:
     return "another process reads it" if busy else ""
 
 
+def is_made_anew(folder: Path) -> bool:
+    """True if Chroma makes files of an index in the folder anew when they are first used: while its log holds all vectors."""
+    contents = (header.read_bytes() for header in folder.glob("*/header.bin"))
+    headers = (INDEX_HEADER.unpack_from(content) for content in contents if len(content) >= INDEX_HEADER.size)
+    return any(kind == INDEX_FORMAT and count == 0 for kind, _, _, count, _ in headers)
+
+
 def wipe_vectors(folder: Path) -> str:
-    """Put zeros where Chroma's files in a folder have room; returns why that failed. The folder must be closed here.
+    """Put zeros where Chroma's files in a folder have room; returns why that failed. Nobody else may write there meanwhile.
 
     Seen with chromadb 1.5.9: words of an article that had just been read stood there.
     """

@@ -24,7 +24,7 @@ from vectorstore.followed import FollowedStore
 from vectorstore.lock import ShouldStop, never_stop
 from vectorstore.values import ArticleKey, Hit
 from vectorstore.watches import NOTHING_SAID, Restated, Said, WatchStore
-from vectorstore.wiping import wipe_database, wipe_vectors
+from vectorstore.wiping import wipe_database
 
 REMOVED_AT_ONCE = 200
 """Articles deleted between two polls for a stop."""
@@ -70,7 +70,7 @@ def forget(storage: Storage, articles: Sequence[ArticleKey], stopped: ShouldStop
 
 def wipe(storage: Storage) -> str:
     """Take away what deleted articles left in files; returns why that failed, "" where it did not."""
-    left = storage.store.while_closed(wipe_vectors)
+    left = storage.store.wipe()
     return left or storage.lexical.purge() or wipe_database(storage.ledger.database)
 
 
