@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import TypeAlias
 
 from pydantic import TypeAdapter
 
-from vectorstore.values import Article, Chunk, Hit, Span
+from vectorstore.values import Article, Chunk, Hit, Span, is_day_alone
 
 ANSWER_SCHEMA = "dateline/answer/1"
 EXTRACTIVE = "extractive"
@@ -309,12 +309,10 @@ def dates_json(headline: Headline | Citation) -> dict[str, object]:
 
 
 def iso(moment: datetime | None) -> str | None:
-    """ISO 8601 in its own zone; a plain date where the time is midnight UTC, which is how a date without a time is stored."""
+    """ISO 8601 in its own zone; a plain date for a day alone."""
     if moment is None:
         return None
-    if moment.utcoffset() == timedelta(0) and moment.timestamp() % 86_400 == 0:
-        return moment.date().isoformat()
-    return moment.isoformat()
+    return moment.date().isoformat() if is_day_alone(moment) else moment.isoformat()
 
 
 def disagreement_sentence(differing: Sequence[Citation]) -> str:

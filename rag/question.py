@@ -165,9 +165,9 @@ def stand_alone(question: str, history: Sequence[Turn]) -> tuple[str, str]:
         return earlier, f"{question!r} repeats the question before"
     if word := bare_word(question):
         return ask_instead(word, earlier), f"{question!r} asks {word} of the question before"
-    if is_elliptical(bare) and not names_in(bare):
+    if elliptical(bare) and not names_in(bare):
         # "By how many votes?", then "On what day?": each is asked of the whole question, not of the other.
-        whole = next((turn for turn in reversed(history) if not is_elliptical(turn.question)), before)
+        whole = next((turn for turn in reversed(history) if not elliptical(turn.question)), before)
         asked_before = (whole.standalone_question or whole.question).strip()
         return ask_also(bare, asked_before), f"{question!r} goes on with the question before"
     joined = len(bare) < len(question.strip())
@@ -185,8 +185,8 @@ def bare_word(question: str) -> str:
 
 def names_nothing(question: str) -> bool:
     """True for "For how long?" and "In what year?": nothing in it can be searched for."""
-    elliptical = ELLIPTICAL.fullmatch(JOINED.sub("", question.strip()))
-    return bool(elliptical and elliptical["adverbial"] and len(words_of(question)) <= WORDS_OF_NOTHING)
+    match = elliptical(question)
+    return bool(match and match["adverbial"] and len(words_of(question)) <= WORDS_OF_NOTHING)
 
 
 def wants_more(question: str) -> bool:
@@ -206,15 +206,15 @@ def told_before(history: Sequence[Turn]) -> tuple[tuple[str, ...], tuple[str, ..
     return tuple(turn.answer for turn in reversed(told)), tuple(ids)
 
 
-def is_elliptical(question: str) -> bool:
-    """True for "And for how long?"."""
-    return ELLIPTICAL.fullmatch(JOINED.sub("", question.strip())) is not None
+def elliptical(question: str) -> re.Match[str] | None:
+    """A question as ELLIPTICAL takes it apart, None for one that stands alone; "And" before it is none of it."""
+    return ELLIPTICAL.fullmatch(JOINED.sub("", question.strip()))
 
 
 def depends_on_the_one_before(question: str) -> bool:
     """True for what is asked of the question before and names nobody: "Why?", "Tell me more", "For how long?"."""
     names_somebody = ASKS_WHO.search(question)
-    return bool(bare_word(question)) or wants_more(question) or (is_elliptical(question) and not names_somebody)
+    return bool(bare_word(question)) or wants_more(question) or bool(elliptical(question) and not names_somebody)
 
 
 def last_whole(history: Sequence[Turn]) -> Turn:
@@ -237,10 +237,10 @@ def ask_also(asked: str, earlier: str) -> str:
     """The question before with what a follow-up asks of it: "For how long is it shut?" of "Why is it shut?"."""
     bare, known = asked.rstrip("?! "), earlier.rstrip("?! ")
     match = ASKED_WITH_AUXILIARY.match(known)
-    elliptical = ELLIPTICAL.fullmatch(bare)
-    if elliptical is not None and elliptical["preposition"]:
-        bare = f"{elliptical['preposition']} {elliptical['asked']}".lower()
-    if match is not None and elliptical is not None and elliptical["adverbial"]:
+    further = ELLIPTICAL.fullmatch(bare)
+    if further is not None and further["preposition"]:
+        bare = f"{further['preposition']} {further['asked']}".lower()
+    if match is not None and further is not None and further["adverbial"]:
         return f"{bare[0].upper()}{bare[1:]} {match['rest'][0].lower()}{match['rest'][1:]}?"
     return f"{known} {bare[0].lower()}{bare[1:]}?" if NAMING.match(known) else f"{bare} ({known})?"
 
@@ -249,9 +249,7 @@ def readings_beside(question: str, history: Sequence[Turn], chosen: str) -> tupl
     """What a follow-up may mean beside the chosen reading: its pronouns as other names, or asked of the question before."""
     bare = JOINED.sub("", question.strip())
     joined = len(bare) < len(question.strip())
-    points = any(pattern.search(bare) for pattern in (PERSON, POSSESSIVE, THING, WHAT_ABOUT)) or ELLIPTICAL.fullmatch(
-        bare
-    )
+    points = any(pattern.search(bare) for pattern in (PERSON, POSSESSIVE, THING, WHAT_ABOUT)) or elliptical(bare)
     if not history or bare_word(question) or not (joined or points):
         return ()
     before = history[-1]

@@ -154,20 +154,6 @@ def test_the_asked_speaker_is_named(question: str, name: tuple[str, ...]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence", "spoken"),
-    [
-        (("eu",), "European Commission spokesman Olof Holt told reporters that talks go on.", True),
-        (("russia",), "The bridge will open, the Kremlin said.", True),
-        (("united", "states"), "The White House announced a visit.", True),
-        (("eu",), "Holt told reporters that talks go on.", False),
-        (("russia",), "The White House announced a visit.", False),
-    ],
-)
-def test_a_body_speaks_for_a_state(name: tuple[str, ...], sentence: str, spoken: bool) -> None:
-    assert speaks(name, sentence) == spoken
-
-
-@pytest.mark.parametrize(
     ("question", "stems"),
     [
         ("What did Holt say?", set()),
@@ -203,6 +189,11 @@ def test_a_sentence_in_which_the_named_one_speaks_is_told_from_others(sentence: 
         (("russia",), "The Kremlin signaled on Monday that it would wait.", True),
         (("russia",), "Holt told reporters that the Kremlin will wait.", False),
         (("zell",), "The Kremlin said that it would wait.", False),
+        (("eu",), "European Commission spokesman Olof Holt told reporters that talks go on.", True),
+        (("russia",), "The bridge will open, the Kremlin said.", True),
+        (("united", "states"), "The White House announced a visit.", True),
+        (("eu",), "Holt told reporters that talks go on.", False),
+        (("russia",), "The White House announced a visit.", False),
     ],
 )
 def test_who_speaks_for_a_country_speaks_as_it(name: tuple[str, ...], sentence: str, spoken: bool) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 
 from vectorstore.chroma import ChromaServer, VectorPlace
 from vectorstore.copying import copied_ledger, ensure_empty
-from vectorstore.database import DAMAGED, open_database
+from vectorstore.database import is_damaged, open_database
 from vectorstore.errors import StoreMismatch, StoreUnavailable
 from vectorstore.index_files import note_index_files
 from vectorstore.ledger import Ledger
@@ -104,10 +104,9 @@ def copy_ledger(ledger: Path, copy: Path) -> None:
             connection.execute("VACUUM INTO ?", (str(copy),))
         leave_rebuild_out(copy)
     except sqlite3.Error as error:
-        damaged = any(words in str(error) for words in DAMAGED)
-        way_out = (
-            "run `dateline doctor`" if damaged else "free disk space or correct its permissions, then do the same again"
-        )
+        way_out = "free disk space or correct its permissions, then do the same again"
+        if is_damaged(str(error)):
+            way_out = "run `dateline doctor`"
         raise StoreUnavailable(f"The ledger {ledger} cannot be copied ({error}): {way_out}.") from None
 
 

@@ -119,6 +119,11 @@ def put_if_new(connection: Connection, table: Table, row: Mapping[str, object]) 
     connection.execute(insert(table).values(**row).on_conflict_do_nothing())
 
 
+def is_damaged(reason: str) -> bool:
+    """True where SQLite says that the file is damaged."""
+    return any(words in reason for words in DAMAGED)
+
+
 def unavailable(url: URL, error: SQLAlchemyError, way_out: str) -> StoreUnavailable:
     """A failing database in one sentence; where it is damaged, no disk space and no permission helps."""
     reason = " ".join(str(getattr(error, "orig", None) or error).split())
@@ -128,7 +133,7 @@ def unavailable(url: URL, error: SQLAlchemyError, way_out: str) -> StoreUnavaila
         if isinstance(error, DataError):
             way_out = "it does not take what was to be stored, and what was stored is safe"
         return StoreUnavailable(f"The ledger {place} failed ({reason[:DRIVER_WORDS]}): {way_out}.")
-    if any(words in reason for words in DAMAGED):
+    if is_damaged(reason):
         way_out = "put a backup of it back, or set DATELINE_HOME to a new folder and ingest the articles again"
     return StoreUnavailable(f"The ledger {url.database} failed ({reason}): {way_out}.")
 

@@ -838,7 +838,7 @@ def store_bands(connection: Connection, made: Sequence[tuple[ArticleKey, Sequenc
     """Store the MinHash bands of articles that have none.
 
     In the order in which they are kept: they are of all places of a table, and stored as they came, 32 an article, they took
-    2.5 times as long (docs/quality.md).
+    2.5 times as long (docs/experiments.md).
     """
     rows = sorted((band, *key) for key, bands in made for band in bands)
     if rows:

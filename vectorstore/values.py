@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Literal, TypeAlias
 
 SHARED_LIBRARY = "shared"
@@ -77,6 +77,11 @@ def calendar_seconds(moment: datetime) -> float:
     Filters by date compare these: an article of 9 June, 23:30-05:00, is one of 9 June to whoever asks.
     """
     return moment.replace(tzinfo=UTC).timestamp()
+
+
+def is_day_alone(moment: datetime) -> bool:
+    """True for midnight UTC, which is how a date without a time is stored."""
+    return moment.time() == time() and not moment.utcoffset()
 
 
 @dataclass(frozen=True, slots=True)

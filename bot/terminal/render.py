@@ -1,7 +1,7 @@
 """Render answers for a terminal: pure functions of values. Nothing that an article contains reaches the terminal raw."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.text import Text
@@ -13,7 +13,7 @@ from rag.ingestion.forgetting import Forgotten
 from rag.prompt_injection import flagged_texts
 from rag.text import clean_line, moment_words
 from vectorstore.ledger import ArticleVersion
-from vectorstore.values import Article, Chunk
+from vectorstore.values import Article, Chunk, is_day_alone
 
 SHOWN_HITS = 10
 SHOWN_VERSIONS, SHOWN_SENTENCES = 10, 10
@@ -197,11 +197,10 @@ def origin_lines(article: Article) -> list[str]:
 
 
 def known_words(moment: datetime | None, guessed: bool = False) -> str:
-    """A moment as exactly as it is known, "" for none: what is stored for a day alone is its midnight in UTC."""
+    """A moment as exactly as it is known, "" for none."""
     if moment is None:
         return ""
-    is_day = guessed or (moment.time() == time() and not moment.utcoffset())
-    return day_words(moment, guessed) if is_day else moment_words(moment)
+    return day_words(moment, guessed) if guessed or is_day_alone(moment) else moment_words(moment)
 
 
 def version_lines(article: Article, versions: Sequence[ArticleVersion]) -> list[Text]:

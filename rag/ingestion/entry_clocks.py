@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from itertools import pairwise
+
+from vectorstore.values import is_day_alone
 
 CLOCK = re.compile(
     r"\W{0,3}(?:(?:posted|updated|published) )?(?:at )?"
@@ -46,8 +48,7 @@ def day_of_entries(
         return None
     minutes = [entry.minutes for entry in entries]
     rising, falling = (all(step(one, two) for one, two in pairwise(minutes)) for step in (int.__le__, int.__ge__))
-    known = published.time() != time() or bool(published.utcoffset())
     distance = abs(min(minutes) - (published.hour * 60 + published.minute))
-    if not (rising or falling) or (known and distance > FARTHEST_MINUTES):
+    if not (rising or falling) or (distance > FARTHEST_MINUTES and not is_day_alone(published)):
         return None
     return published.date()

@@ -3,7 +3,7 @@
 A live blog is told by its data or its markup and becomes one text of dated entries.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from datetime import datetime
@@ -181,10 +181,11 @@ def is_byline(element: HtmlElement) -> bool:
 
 def live_blog_text(tree: HtmlElement, about: PageMetadata) -> str:
     """The entries of a live blog, each under its date and time; "" for a page that is none."""
-    entries = list(data_entries(about)) or list(marked_entries(tree))
+    live = list(live_parts(tree))
+    entries = list(data_entries(about)) or list(marked_entries(live))
     if len(entries) >= FEWEST_ENTRIES:
         return "\n\n".join(f"{moment_words(moment)}\n\n{text}" if moment else text for moment, text in entries)
-    clocked = clocked_entries(tree)
+    clocked = clocked_entries(live)
     published, updated = (read_moment_of(about.found.fields.get(name)) for name in ("published", "updated"))
     known = about.found.origins.get("published") != GUESSED
     day = day_of_entries(clocked, published if known else None, updated) if clocked else None
@@ -206,11 +207,11 @@ def data_entries(about: PageMetadata) -> Iterator[tuple[datetime | None, str]]:
             yield read_moment_of(entry.get("datePublished")), "\n\n".join(filter(None, (heading, text)))
 
 
-def marked_entries(tree: HtmlElement) -> Iterator[tuple[datetime | None, str]]:
+def marked_entries(live: Sequence[HtmlElement]) -> Iterator[tuple[datetime | None, str]]:
     """Times and texts of neighbours that each begin with a time of their own, in a part of the page that is called live."""
-    for live in live_parts(tree):
+    for part in live:
         entries = [
-            child for child in live if isinstance(child.tag, str) and child.find(".//time[@datetime]") is not None
+            child for child in part if isinstance(child.tag, str) and child.find(".//time[@datetime]") is not None
         ]
         texts = [(child.find(".//time[@datetime]").get("datetime"), live_entry_text(child)) for child in entries]
         told = [(read_moment_of(moment), text) for moment, text in texts if len(text.split()) >= FEWEST_ENTRY_WORDS]
@@ -226,11 +227,11 @@ def live_parts(tree: HtmlElement) -> Iterator[HtmlElement]:
             yield part
 
 
-def clocked_entries(tree: HtmlElement) -> list[ClockedEntry]:
+def clocked_entries(live: Sequence[HtmlElement]) -> list[ClockedEntry]:
     """Neighbours that begin with a clock and no day, each with those up to the next; [] where there are too few."""
-    for live in live_parts(tree):
+    for part in live:
         entries: list[ClockedEntry] = []
-        for child in live:
+        for child in part:
             if not isinstance(child.tag, str) or child.tag in NOT_TEXT_TAGS:
                 continue
             opened, text = opening_clock(one_line_of(" ".join(child.itertext()))), live_entry_text(child)

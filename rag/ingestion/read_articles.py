@@ -97,7 +97,7 @@ def read_paths(paths: Sequence[Path], library: str = SHARED_LIBRARY) -> ReadResu
                 yield from read_folder(path, library, documents)
             elif path.exists() and not path.is_file():
                 yield ArticleProblem(path_text(path), "is a pipe or device, which may never end: save it as a file.")
-            elif is_read(path.name) or path.name.lower().endswith(ARCHIVE) or not path.exists():
+            elif is_read(path.name) or is_archive(path.name) or not path.exists():
                 yield from read_file(path, f"{path.resolve().parent.name}/{path.name}", library, documents)
             elif kind_by_name(path.name).endswith(ARCHIVE_KIND):
                 yield ArticleProblem(path_text(path), "is an archive: unpack it and give its folder.")
@@ -144,7 +144,7 @@ def kind_left_out(path: Path) -> str:
         return "hidden file"
     if not path.is_file():
         return "broken link" if path.is_symlink() else "device"
-    return "" if path.name.lower().endswith(ARCHIVE) else kind_by_name(path.name)
+    return "" if is_archive(path.name) else kind_by_name(path.name)
 
 
 def kind_by_name(name: str) -> str:
@@ -160,6 +160,11 @@ def kind_by_name(name: str) -> str:
 def is_read(name: str) -> bool:
     """True for the name of a file that holds articles, packed or not; an archive is none."""
     return suffix_of(name) in SUFFIXES
+
+
+def is_archive(name: str) -> bool:
+    """True for the name of a file that holds many others, which are read."""
+    return name.lower().endswith(ARCHIVE)
 
 
 def suffix_of(name: str) -> str:
@@ -193,7 +198,7 @@ def read_file(path: Path, name: str, library: str, documents: Documents) -> Read
     place, name, origin = path_text(path), path_text(Path(name)), path_text(path.resolve())
     try:
         with path.open("rb") as file:
-            if name.lower().endswith(ARCHIVE):
+            if is_archive(name):
                 yield from read_archive(file, name, library, origin, place, documents)
             else:
                 content = opened(file, name)

@@ -130,12 +130,12 @@ def line_records(file: BinaryIO, remarks: list[str]) -> Iterator[Record]:
             yield number, Unreadable(f"is longer than {MAX_LINE_BYTES // 1_000_000} MB.")
         elif line.strip() and not line.lstrip().startswith(COMMENT_LINE):
             try:
-                if not decodes(line, "utf-8") and not (old_encoding and decodes(line, old_encoding)):
-                    old_encoding = encoding_of(line + like_lines_ahead(file)) or ""
-                    remarks += guess_of(old_encoding or "utf-8")
-                values = json_line(
-                    line if decodes(line, "utf-8") or not old_encoding else line.decode(old_encoding).encode()
-                )
+                if not decodes(line, "utf-8"):
+                    if not (old_encoding and decodes(line, old_encoding)):
+                        old_encoding = encoding_of(line + like_lines_ahead(file)) or ""
+                        remarks += guess_of(old_encoding) if old_encoding else ()
+                    line = line.decode(old_encoding).encode() if old_encoding else line
+                values = json_line(line)
             except Unreadable as error:
                 yield number, error
                 continue
