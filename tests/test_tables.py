@@ -1,6 +1,7 @@
 """Tables within articles: each row is stored so that it can be quoted by itself, and the row that is asked for is quoted."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,18 @@ def test_the_row_that_is_asked_for_is_quoted_alone(tmp_path: Path) -> None:
     assert medals == MEDALS[1:]
     assert fees[0] == FEES[1]
     assert FEES[0] not in fees
+
+
+SHAPES_OF_LINES = {
+    "paragraphs": "The harbour master counted {n} ships in the bay.\n\n",
+    "columns of words": "Kell\tArl\n",
+    "rules": "---\t---\n",
+    "tables of no rows": "a|b\n-|-\nx\n",
+}
+
+
+@pytest.mark.parametrize("line", SHAPES_OF_LINES.values(), ids=SHAPES_OF_LINES)
+def test_a_text_of_many_lines_takes_time_in_proportion(line: str) -> None:
+    began = time.process_time()
+    with_worded_tables("".join(line.format(n=n) for n in range(40_000)))
+    assert time.process_time() - began < 10, "looking from each line to the end takes a minute"

@@ -6,7 +6,7 @@ A table that is there for the layout, as in newsletters, has no headings and lon
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import groupby, takewhile
 
 from rag.table_rows import worded_row
 
@@ -38,7 +38,7 @@ class Cell:
 
 LinesOfTable = tuple[list[list[str]], int]
 """The cells of a table in text, the names of its columns first, and how many lines it takes."""
-NO_TABLE: LinesOfTable = [], 1
+NO_TABLE: LinesOfTable = [[]], 1
 
 
 def number_in(attribute: str | None) -> int:
@@ -105,10 +105,18 @@ def is_marked(row: Sequence[Cell]) -> bool:
 
 def names_columns(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
     """True if a first row has no numbers but its every other cell has words, and a column below it has nothing but numbers."""
-    if any(DIGIT.search(name) for name in first) or not all(first[1:]):
+    if not may_be_names(first):
         return False
     columns = [[row[place] for row in others if place < len(row)] for place in range(len(first))]
-    return any(column and all(DIGIT.search(cell) for cell in column) for column in columns)
+    return any(column and all(map(has_digit, column)) for column in columns)
+
+
+def may_be_names(first: Sequence[str]) -> bool:
+    return not any(map(has_digit, first)) and all(first[1:])
+
+
+def has_digit(cell: str) -> bool:
+    return DIGIT.search(cell) is not None
 
 
 def joined_headings(rows: Sequence[Sequence[Cell]]) -> list[str]:
@@ -128,15 +136,19 @@ def beside(cells: Sequence[Cell]) -> str:
 
 
 def with_worded_tables(text: str) -> str:
-    """Text or Markdown whose tables, Markdown's and those in columns, are rows that can be quoted by themselves."""
+    """Text or Markdown whose tables, Markdown's and those in columns, are rows that can be quoted by themselves.
+
+    Takes time in proportion to the text, whatever its lines look like.
+    """
     return "\n".join(worded_lines(text.split("\n")))
 
 
 def worded_lines(lines: Sequence[str]) -> Iterator[str]:
+    in_columns = [tables_apart_by(between, lines) for between in BETWEEN_COLUMNS]
     place = 0
     while place < len(lines):
-        table, length = markdown_table(lines, place) or table_in_columns(lines, place) or NO_TABLE
-        names, *rows = table or [[]]
+        table = markdown_table(lines, place) or next((found[place] for found in in_columns if place in found), NO_TABLE)
+        (names, *rows), length = table
         told = worded_table(
             [[Cell(name, is_heading=True) for name in names], *[[Cell(words) for words in row] for row in rows]]
         )
@@ -151,7 +163,8 @@ def markdown_table(lines: Sequence[str], place: int) -> LinesOfTable | None:
     names = markdown_cells(lines[place])
     if len(names) != len(markdown_cells(lines[place + 1])):
         return None
-    rows = [markdown_cells(line) for line in takewhile(lambda line: "|" in line, lines[place + 2 :])]
+    below = (lines[number] for number in range(place + 2, len(lines)))
+    rows = [markdown_cells(line) for line in takewhile(lambda line: "|" in line, below)]
     return [names, *rows], 2 + len(rows)
 
 
@@ -162,21 +175,31 @@ def markdown_cells(line: str) -> list[str]:
     return [" ".join(cell.replace("\\|", "|").split()) for cell in cells]
 
 
-def table_in_columns(lines: Sequence[str], place: int) -> LinesOfTable | None:
-    """The table in plain text that begins at a line: its columns set apart by tabs, several spaces, semicolons or commas."""
-    return next(filter(None, (table_apart_by(between, lines, place) for between in BETWEEN_COLUMNS)), None)
+def tables_apart_by(between: re.Pattern[str], lines: Sequence[str]) -> dict[int, LinesOfTable]:
+    """The tables in plain text whose columns are set apart so, by their first lines."""
+    cells = [[cell.strip() for cell in between.split(line.strip())] for line in lines]
+    tables = {}
+    for columns, run in groupby(range(len(lines)), lambda number: len(cells[number])):
+        numbers = list(run)
+        if columns > 1 and len(numbers) >= LEAST_ROWS_IN_TEXT:
+            first, rows = table_of_run([cells[number] for number in numbers])
+            if rows:
+                tables[numbers[first]] = rows, len(numbers) - first
+    return tables
 
 
-def table_apart_by(between: re.Pattern[str], lines: Sequence[str], place: int) -> LinesOfTable | None:
-    """A table whose columns are set apart so: all of its lines have as many cells, and the first names them."""
-    rows: list[list[str]] = []
-    length = 0
-    for line in lines[place:]:
-        cells = [cell.strip() for cell in between.split(line.strip())]
-        if len(cells) < 2 or (rows and len(cells) != len(rows[0])):
-            break
-        length += 1
-        if not all(RULE.fullmatch(cell) for cell in cells):
-            rows.append(cells)
-    is_table = len(rows) >= LEAST_ROWS_IN_TEXT and names_columns(rows[0], rows[1:])
-    return (rows, length) if is_table else None
+def table_of_run(lines: Sequence[list[str]]) -> tuple[int, list[list[str]]]:
+    """Of lines that have as many cells each: from which on they are a table, and its rows, the names of its columns first."""
+    is_rule = [all(RULE.fullmatch(cell) for cell in cells) for cells in lines]
+    kept = [number for number in range(len(lines)) if not is_rule[number]]
+    first, numbers_alone = None, [True] * len(lines[0])
+    for below, number in enumerate(reversed(kept)):
+        if below + 1 >= LEAST_ROWS_IN_TEXT and any(numbers_alone) and may_be_names(lines[number]):
+            first = number
+        numbers_alone = [so_far and has_digit(cell) for so_far, cell in zip(numbers_alone, lines[number], strict=True)]
+    if first is None:
+        return 0, []
+    rows = [lines[number] for number in kept if number >= first]
+    while first and is_rule[first - 1]:
+        first -= 1
+    return first, rows
