@@ -85,6 +85,12 @@ def test_the_same_reading_twice_gives_the_same_numbers(reader: Reader) -> None:
     assert reader.read("How long is the river?", passages) == reader.read("How long is the river?", passages)
 
 
+def test_a_question_is_read_alike_with_and_without_its_mark(reader: Reader) -> None:
+    castle = passage(CASTLE)
+    assert reader.read("who bought the castle", [castle]) == reader.read("who bought the castle?", [castle])
+    assert reader.read("Lord Curzon castle", [castle]) != reader.read("Lord Curzon castle?", [castle])
+
+
 def test_a_sentence_beyond_the_limit_is_unread_and_the_rest_is_read(reader: Reader) -> None:
     long = passage(CASTLE + " " + " ".join([RIVER] * 30), "Castle")
     (reading,) = reader.read("When was the castle built? " + "Really? " * 200, [long])
