@@ -164,6 +164,7 @@ class Answer:
     model: the chat model that wrote the prose, "extractive" when none did.
     disagreement: where articles give different numbers, dates or persons for what was asked, one citation for each, its
     value the only emphasis; outside the numbers of `citations`.
+    unanswered: of several questions in one, those that the articles do not answer; () where all are, or none.
     note: one sentence for the reader when something went differently than asked (a model server failed, say), else "".
     timings_ms: milliseconds by step: understand, retrieve, judge, write, prove, total.
     """
@@ -183,6 +184,7 @@ class Answer:
     draft: Draft | None = None
     disagreement: tuple[Citation, ...] = ()
     as_of_guessed: bool = False
+    unanswered: tuple[str, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -199,7 +201,13 @@ class Answer:
     @property
     def remarks(self) -> str:
         """Notes for the reader next to the answer, "" when there are none."""
-        return " ".join(filter(None, (disagreement_sentence(self.disagreement), self.note, self.left_out)))
+        said = (
+            unanswered_sentence(self.unanswered),
+            disagreement_sentence(self.disagreement),
+            self.note,
+            self.left_out,
+        )
+        return " ".join(filter(None, said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +274,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
         "as_of_guessed": answer.as_of_guessed,
         "model": answer.model,
         "note": answer.note,
+        "unanswered": list(answer.unanswered),
         "disagreement": [
             headline_json(headline_of(citation))
             | {
@@ -313,6 +322,11 @@ def iso(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.date().isoformat() if is_day_alone(moment) else moment.isoformat()
+
+
+def unanswered_sentence(questions: Sequence[str]) -> str:
+    """ "The articles do not say: “Where will they meet?”"; "" where there are none."""
+    return f"The articles do not say: {' '.join(f'“{question}”' for question in questions)}" if questions else ""
 
 
 def disagreement_sentence(differing: Sequence[Citation]) -> str:

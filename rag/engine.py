@@ -1,6 +1,6 @@
 """START HERE: the path of one question, in five steps, each in a module of its own.
 
-    1 understand   rag/question.py      follow-up -> standalone question; time words -> filter, preference, day
+    1 understand   rag/question.py      follow-up -> standalone question; time words -> filter, preference, day; several in one
     2 retrieve     rag/retrieval.py     dense + lexical, fused, de-duplicated, optional rerank -> hits
     3 judge        rag/answering/       do these hits hold an answer? no -> refusal
     4 write        rag/answering/       quote the sentences that answer, or let a model draft, streamed
@@ -54,11 +54,12 @@ from rag.answering.answerability import (
 )
 from rag.answering.days import begins_with, preferring, sentences_naming
 from rag.answering.disagreement import disagreement
-from rag.answering.extractive import closest_passage, lacks_age, lacks_name, write_extract
+from rag.answering.extractive import closest_passage, join_extracts, lacks_age, lacks_name, write_extract
 from rag.answering.features import is_about
 from rag.answering.follow_up import not_told_yet, passages_quoted, quote_what_is_asked
 from rag.answering.identifiers import lacks_identifier, lacks_numbered_name, of_what_is_named, without_lookalikes
 from rag.errors import ModelError
+from rag.joined_questions import questions_joined_in
 from rag.language import is_foreign
 from rag.library import Library
 from rag.outlets import heard_first, named_outlets
@@ -113,7 +114,8 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What steps 1 to 3 leave for one question. `readings`: of the first hits."""
+    """What steps 1 to 3 leave for one question. `readings`: of the first hits. `parts`: the same for each question that it joins,
+    () for one question."""
 
     id: str
     question: str
@@ -121,11 +123,12 @@ class Evidence:
     hits: tuple[Hit, ...]
     readings: "tuple[Reading, ...]"
     answerability: AnswerabilityScore
+    parts: "tuple[Evidence, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What step 4 leaves: text with [n] and its citations, or the reason for a refusal."""
+    """What step 4 leaves: text with [n] and its citations, or the reason for a refusal. `unanswered`: as in Answer."""
 
     text: str = ""
     citations: tuple[Citation, ...] = ()
@@ -133,6 +136,7 @@ class Written:
     model: str = EXTRACTIVE
     note: str = ""
     draft: Draft | None = None
+    unanswered: tuple[str, ...] = ()
 
 
 class StepTimer:
@@ -184,6 +188,10 @@ class Engine:
         standalone, hits = await self.in_thread(lambda: self.retrieve(standalone))
         timer.finish("retrieve")
         evidence = await self.in_thread(lambda: self.look_again(self.judge(question, standalone, hits)))
+        if writer is None:
+            # A model answers all that was asked by itself.
+            parts = await self.in_thread(lambda: self.judge_parts(question, history, scope or Scope()))
+            evidence = replace(evidence, parts=parts)
         timer.finish("judge")
         written = Written(refusal=NOT_SAID)
         async for event in self.write(evidence, history, writer, timer):
@@ -329,6 +337,18 @@ class Engine:
         best = max(found, key=lambda one: one.answerability.probability)
         return best if best.answerability.probability >= self.threshold + SURER else evidence
 
+    def judge_parts(self, question: str, history: Sequence[Turn], scope: Scope) -> tuple[Evidence, ...]:
+        """Steps 1 to 3 for each question of several in one: a further one is a follow-up of the one before."""
+        found: list[Evidence] = []
+        for part in questions_joined_in(question):
+            asked = understand(part, history, scope, datetime.now(UTC))
+            evidence = self.look_again(self.judge(part, *self.retrieve(asked)))
+            quoted = self.quote(evidence, Written())
+            cited = tuple(dict.fromkeys(citation.article_id for citation in quoted.citations))
+            history = (*history, Turn(part, quoted.text, evidence.standalone.question, cited))
+            found.append(evidence)
+        return tuple(found)
+
     async def write(
         self, evidence: Evidence, history: Sequence[Turn], writer: "ModelWriter | None", timer: StepTimer
     ) -> AsyncIterator[DraftText | Written]:
@@ -358,6 +378,11 @@ class Engine:
 
     def quote(self, evidence: Evidence, quoted: Written) -> Written:
         """The sentences that answer, or why there are none, added to the note and draft that a model left."""
+        by_part = [(part.question, self.quote(part, Written())) for part in evidence.parts]
+        if any(one.citations for _, one in by_part):
+            text, citations = join_extracts([one.citations for _, one in by_part])
+            unanswered = tuple(asked for asked, one in by_part if not one.citations)
+            return replace(quoted, text=text, citations=citations, unanswered=unanswered)
         if not evidence.hits:
             counts = self.library.storage.ledger.counts(evidence.standalone.scope.libraries)
             return replace(quoted, refusal=nothing_found(evidence.standalone.scope, counts))
@@ -409,7 +434,8 @@ class Engine:
             refusal, as_of = self.refuse(written.refusal, evidence), ledger.counts(standalone.scope.libraries).newest
         else:
             verify_citations(written.text, written.citations, ledger.article)
-            differing = disagreement(standalone.question, evidence.hits, evidence.readings)
+            if not evidence.parts:
+                differing = disagreement(standalone.question, evidence.hits, evidence.readings)
             verify_citations("".join(f"[{one.number}]" for one in differing), differing, ledger.article)
             refusal, (as_of, as_of_guessed) = None, newest_publication(written.citations)
         read_as = f"{READ_AS}{standalone.question}" if standalone.respelled else ""
@@ -427,6 +453,7 @@ class Engine:
             note=f"{read_as} {written.note}".strip(),
             draft=written.draft,
             disagreement=differing,
+            unanswered=written.unanswered,
             explanation=Explanation(
                 rewritten=standalone.rewritten,
                 read_as=standalone.question if standalone.respelled else "",

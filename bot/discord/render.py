@@ -121,8 +121,20 @@ def answer_pages(answer: Answer, t: Translations, asker: str = "") -> list[Page]
 
 def remarks_line(answer: Answer, t: Translations) -> str:
     """What is to be said beside an answer, in italics, for the end of a text."""
-    remarks = " ".join(filter(None, (disagreement_words(answer, t), note_words(answer, t), left_out_words(answer, t))))
+    said = (
+        unanswered_words(answer, t),
+        disagreement_words(answer, t),
+        note_words(answer, t),
+        left_out_words(answer, t),
+    )
+    remarks = " ".join(filter(None, said))
     return f"\n\n*{shorten_escaped(one_line(remarks), 600)}*" if remarks else ""
+
+
+def unanswered_words(answer: Answer, t: Translations) -> str:
+    """Of several questions in one those that the articles do not answer; "" where there are none."""
+    asked = " ".join(f"“{one_line(question)}”" for question in answer.unanswered)
+    return t.not_said_of.format(questions=asked) if asked else ""
 
 
 def disagreement_words(answer: Answer, t: Translations) -> str:

@@ -37,6 +37,7 @@ class Translations:
         "{count} further passages did not fit into what {model} reads at once.",
     )
     model_translated: str = "{words}"
+    not_said_of: str = "The articles do not say: {questions}"
     model_interrupted: str = "{words}"
     model_not_used: str = "{words}"
     model_failed: str = "{words}"
@@ -317,6 +318,7 @@ GERMAN = Translations(
         "Eine weitere Textstelle passte nicht in das, was {model} auf einmal liest.",
         "{count} weitere Textstellen passten nicht in das, was {model} auf einmal liest.",
     ),
+    not_said_of="Das sagen die Artikel nicht: {questions}",
     model_translated="Ein Sprachmodell hat dies aus der belegten englischen Antwort übersetzt.",
     model_interrupted="Das Sprachmodell wurde unterbrochen; dies hatte es bis dahin fertig.",
     model_not_used="Das Sprachmodell hat nichts Belegbares geschrieben, deshalb ist hier nur zitiert.",

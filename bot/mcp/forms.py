@@ -111,6 +111,7 @@ class AnswerForm(BaseModel):
     as_of_guessed: bool
     model: str
     note: str
+    unanswered: list[str]
     disagreement: list[DisagreementForm]
     passages_left_out: int
     timings_ms: dict[str, float]

@@ -33,7 +33,8 @@ def evaluation_view(evaluation: Evaluation, all_metrics: bool = False) -> Render
     parts.append(safe_text(f"{evaluation.case_set.name}: {counted}; {evaluation.wall_seconds:.1f} s"))
     notes = [outcome.note for outcome in evaluation.outcomes if outcome.note]
     if notes:
-        parts.append(safe_text(f"{len(notes)} answers carry a note, the first one: {notes[0]}"))
+        carry = "1 answer carries a note" if len(notes) == 1 else f"{len(notes)} answers carry a note, the first one"
+        parts.append(safe_text(f"{carry}: {notes[0]}"))
     parts += [
         safe_text(f"error in {case.id} ({case.place}): {outcome.error}")
         for case, outcome in evaluation.errors[:ERRORS_SHOWN]

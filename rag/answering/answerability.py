@@ -23,7 +23,7 @@ SPOKEN = 0.9
 """That a sentence in which the asked one speaks of what was asked answers "What did Peskov say about the summit?"."""
 ALL_TOLD = 0.8
 """That sentences with all keywords tell of them: they do, but nobody asked a question."""
-MEASURED_AT, MEASURED_RATES = 0.41, (0.93, 0.62)
+MEASURED_AT, MEASURED_RATES = 0.41, (0.94, 0.62)
 """At this threshold, of the own question set, on which nothing is fitted: the answerable questions that are answered, the others
 that are refused (`answer_rate` and `refusal_recall` of tests/cases/baseline.json)."""
 MAX_LEADING = 3

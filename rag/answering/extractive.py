@@ -303,7 +303,27 @@ def join_neighbours(quotes: Sequence[Quote], hits: Sequence[Hit]) -> list[Quote]
 def cite(quotes: Sequence[Quote], hits: Sequence[Hit]) -> tuple[str, tuple[Citation, ...]]:
     """One numbered citation for each quote, and the text that quotes them."""
     citations = tuple(citation_of(number, quote, hits[quote.hit]) for number, quote in enumerate(quotes, 1))
-    return "\n".join(f"“{without_marks(one.quote)}” [{one.number}]" for one in citations), citations
+    return quoting(citations), citations
+
+
+def join_extracts(extracts: Sequence[Sequence[Citation]]) -> tuple[str, tuple[Citation, ...]]:
+    """Several answers as one: each passage once, numbered anew."""
+    kept: list[Citation] = []
+    for citation in (citation for extract in extracts for citation in extract):
+        if not any(holds_quote(other, citation) for other in kept):
+            kept = [other for other in kept if not holds_quote(citation, other)] + [citation]
+    numbered = tuple(replace(citation, number=number) for number, citation in enumerate(kept, 1))
+    return quoting(numbered), numbered
+
+
+def holds_quote(outer: Citation, inner: Citation) -> bool:
+    same_article = (outer.library, outer.article_id) == (inner.library, inner.article_id)
+    return same_article and outer.start <= inner.start and inner.end <= outer.end
+
+
+def quoting(citations: Sequence[Citation]) -> str:
+    """The text that quotes each of them, a line each."""
+    return "\n".join(f"“{without_marks(one.quote)}” [{one.number}]" for one in citations)
 
 
 def without_marks(quote: str) -> str:
