@@ -115,6 +115,7 @@ class Explanation:
     features: the judged numbers by name.
     rates: at this threshold, on questions that nothing was fitted on, the share of the answerable that is answered and of the
     others that is refused; None where the settings set a threshold of their own.
+    joined: of several questions in one, each with its probability.
     sources: the only outlets that were looked at, () for all. since, until: bounds on the publication, as in Scope.
     """
 
@@ -125,6 +126,7 @@ class Explanation:
     threshold: float | None = None
     features: Mapping[str, float] = field(default_factory=dict)
     rates: tuple[float, float] | None = None
+    joined: Mapping[str, float] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None

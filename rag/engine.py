@@ -448,7 +448,7 @@ class Engine:
             refusal=refusal,
             as_of=as_of,
             as_of_guessed=as_of_guessed,
-            hits=evidence.hits,
+            hits=(*evidence.hits, *hits_of_parts(evidence, written.citations)),
             model=written.model,
             note=f"{read_as} {written.note}".strip(),
             draft=written.draft,
@@ -462,6 +462,7 @@ class Engine:
                 threshold=self.threshold,
                 features=answerability.features,
                 rates=MEASURED_RATES if self.threshold == MEASURED_AT else None,
+                joined={part.question: part.answerability.probability for part in evidence.parts},
                 sources=standalone.scope.sources,
                 since=standalone.scope.since,
                 until=standalone.scope.until,
@@ -501,6 +502,17 @@ def newest_publication(citations: Sequence[Citation]) -> tuple[datetime | None, 
     dated = [one for one in citations if one.published]
     known = [one for one in dated if not one.published_guessed]
     return max((one.published for one in known or dated if one.published), default=None), bool(dated) and not known
+
+
+def hits_of_parts(evidence: Evidence, citations: Sequence[Citation]) -> tuple[Hit, ...]:
+    """The quoted passages that were found for one of the joined questions, not for the whole."""
+    known, found = {hit.chunk.id for hit in evidence.hits}, {}
+    for hit in (hit for part in evidence.parts for hit in part.hits if hit.chunk.id not in known):
+        if any(
+            one.article_id == hit.chunk.article_id and hit.chunk.start <= one.start < hit.chunk.end for one in citations
+        ):
+            found[hit.chunk.id] = hit
+    return tuple(found.values())
 
 
 def nothing_found(scope: Scope, counts: "LedgerCounts") -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from bot.discord.render import unanswered_words
 from bot.discord.translations import GERMAN
+from bot.terminal.render import explanation_lines
 from rag.answer import Answer, answer_from_record, answer_json, answer_to_record
 from rag.factory import open_engine
 from rag.joined_questions import questions_joined_in
@@ -78,3 +79,7 @@ def test_each_is_answered_a_further_one_as_a_follow_up_and_what_is_not_said_is_n
     assert answer_json(half)["unanswered"] == ["how far can a Tomahawk fly?"]
     assert answer_from_record(answer_to_record(half)) == half
     assert none.refused
+    assert any(str(line).startswith("joined       P(answered)") for line in explanation_lines(half))
+    assert list(half.explanation.joined) == ["Will Hungary arrest Putin?", "how far can a Tomahawk fly?"]
+    quoted = {hit.chunk.article_id for hit in both.hits}
+    assert {one.article_id for one in both.citations} <= quoted

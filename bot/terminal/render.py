@@ -135,6 +135,7 @@ def explanation_lines(answer: Answer) -> list[Text]:
         lines.append(
             f"measured     at that point {answered:.0%} of answerable questions are answered, {refused:.0%} of others refused"
         )
+    lines += [f"joined       P(answered) {value:.3f} {safe(asked)}" for asked, value in explanation.joined.items()]
     lines += [f"  {name:<20} {value:8.3f}" for name, value in explanation.features.items()]
     lines.append("hits         score  cosine  dense  BM25  chunk")
     for hit in answer.hits[:SHOWN_HITS]:
