@@ -40,7 +40,7 @@ INGEST = "import sys; from bot.cli import dateline; sys.argv = ['dateline', 'ing
 WATCHING = {"DATELINE_DISCORD_WATCH_SECONDS": "5", "DATELINE_DISCORD_WATCH_BUDGET": "0"}
 NOT_WATCHING = {"DATELINE_DISCORD_WATCH_SECONDS": "0"}
 SYLLABLES = ("bran", "mor", "quel", "grau", "ost", "wiek", "hal", "tern", "vik", "sund", "lau", "den")
-THINK_SECONDS = 0.5
+THINK_SECONDS, GIVE_UP_SECONDS = 0.5, 900.0
 
 
 def towns(count: int) -> list[str]:
@@ -131,7 +131,7 @@ def settled(home: Path) -> bool:
         return not store.untold(terminal=False) and not any(one.is_due(latest) for one in store.of_channels())
 
 
-def wait_until_settled(home: Path, seconds: float = 900.0) -> None:
+def wait_until_settled(home: Path, seconds: float = GIVE_UP_SECONDS) -> None:
     give_up = time.monotonic() + seconds
     while not settled(home) and time.monotonic() < give_up:
         time.sleep(0.5)
@@ -151,9 +151,15 @@ async def said(home: Path, questions: Sequence[str]) -> list[Answer]:
 
 
 async def ask_while(discord: "FakeDiscord", goes_on: Callable[[], bool], least: int = 20) -> list[float]:
-    """One person after the other asks while something goes on; milliseconds from each command to its answer."""
+    """One person after the other asks while something goes on; milliseconds from each command to its answer.
+
+    Raises TimeoutError when it goes on for longer than GIVE_UP_SECONDS: what was waited for will not come.
+    """
     took: list[float] = []
+    give_up = time.monotonic() + GIVE_UP_SECONDS
     while goes_on() or len(took) < least:
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"still waiting after {GIVE_UP_SECONDS:.0f} s and {len(took)} questions")
         options: dict[str, object] = {"question": QUESTIONS[len(took) % len(QUESTIONS)]}
         began = time.perf_counter()
         await discord.answered(await discord.slash("ask", options, user=10_000 + len(took)), 120)

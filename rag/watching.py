@@ -77,8 +77,8 @@ def was_forgotten(answer: Answer) -> bool:
 def difference(before: Answer, after: Answer) -> Difference | None:
     """How the answer to a question changed for who reads it, None where it did not.
 
-    What counts is what is said first: that a further quote came or went, or the order of the same ones, is no change. Two
-    quotes that give the same words as the answer say the same.
+    What counts is what is said first, and that an article disagrees that did not: that a further quote came or went, or the
+    order of the same ones, is no change. Two quotes that give the same words as the answer say the same.
     """
     if before.refused and after.refused:
         return "refused" if was_forgotten(before) else None
@@ -86,8 +86,14 @@ def difference(before: Answer, after: Answer) -> Difference | None:
         return "refused" if after.refused else "reworded" if was_forgotten(before) else "answered"
     one, other = before.citations[0], after.citations[0]
     if say_the_same(one, other) or (is_among(one, after.citations) and is_among(other, before.citations)):
-        return None
+        return "reworded" if disagrees_anew(before, after) else None
     return "reworded"
+
+
+def disagrees_anew(before: Answer, after: Answer) -> bool:
+    """True if a value is said to differ that was neither said to differ before nor answered then."""
+    known = {answering_words(citation) for citation in (*before.disagreement, *before.citations)}
+    return any(answering_words(citation) not in known for citation in after.disagreement)
 
 
 def is_among(citation: Citation, citations: Sequence[Citation]) -> bool:

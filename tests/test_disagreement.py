@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,13 @@ STRIKE = "How many crew members are on strike at the ferry company?"
 OPENING = "When will the new bridge open?"
 
 
-def ask(tmp_path: Path, question: str, *texts: str) -> Answer:
+def ask(tmp_path: Path, question: str, *texts: str, titles: Sequence[str] = ("One", "Two", "Three")) -> Answer:
     """The answer from one article for each text, a day apart, the first of 1 May."""
 
     async def run() -> Answer:
         lines = [
             json.dumps({"id": f"a{n}", "title": title, "source": source, "published": f"2025-05-0{n}", "text": text})
-            for n, (title, source, text) in enumerate(zip(("One", "Two", "Three"), OUTLETS, texts, strict=False), 1)
+            for n, (title, source, text) in enumerate(zip(titles, OUTLETS, texts, strict=False), 1)
         ]
         (tmp_path / "articles.jsonl").write_text("\n".join(lines), "utf-8")
         async with open_engine(Settings(home=tmp_path / "home", seeds=None)) as engine:
@@ -172,3 +173,14 @@ def test_different_days_are_said(tmp_path: Path) -> None:
 )
 def test_no_disagreement_is_made_up(tmp_path: Path, second: str) -> None:
     assert ask(tmp_path, STRIKE, UNION, second).disagreement == ()
+
+
+def test_the_number_of_another_town_is_no_disagreement(tmp_path: Path) -> None:
+    hall = "The swimming hall of {} had {} visitors in May, its director told the town council."
+    july = "2,000 visitors came to the swimming hall of Brangraulau in July, said Ida Brandt, who has run it for three years."
+    texts = hall.format("Brangraulau", "1,000"), hall.format("Branmorlau", "1,026"), july
+    titles = [f"Swimming hall of {town}" for town in ("Brangraulau", "Branmorlau", "Brangraulau")]
+    answer = ask(tmp_path, "How many visitors did the swimming hall of Brangraulau have?", *texts, titles=titles)
+    assert disagreement_sentence(answer.disagreement) == (
+        "The articles disagree: 2,000 (Coast Wire, 3 May 2025), 1,000 (City Wire, 1 May 2025)."
+    )

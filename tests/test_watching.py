@@ -74,6 +74,12 @@ def stressing(quote: str, words: str, more: Sequence[str] = ()) -> Answer:
     return replace(answer, citations=(first, *further))
 
 
+def disagreeing(answer: Answer, quote: str, words: str) -> Answer:
+    """The same answer with another article's sentence, in which these words differ."""
+    other = stressing(quote, words)
+    return replace(answer, disagreement=(answer.citations[0], *other.citations))
+
+
 FOUR = "The flood has killed four people."
 FOUR_TOO = "Four people died in the flood, it said."
 THANKS = "The mayor thanked the helpers."
@@ -95,6 +101,24 @@ FORGOTTEN = replace(refusing("q"), refusal=Refusal(QUOTED_FORGOTTEN))
         ),
         pytest.param(
             stressing(FOUR, "four people"), stressing("Five people died.", "Five people"), "reworded", id="other words"
+        ),
+        pytest.param(
+            stressing(FOUR, "four people"),
+            disagreeing(stressing(FOUR, "four people"), "Five people died.", "Five people"),
+            "reworded",
+            id="another article gives another number",
+        ),
+        pytest.param(
+            disagreeing(stressing(FOUR, "four people"), "Five people died.", "Five people"),
+            disagreeing(stressing(FOUR, "four people"), "Five people died.", "Five people"),
+            None,
+            id="and still does",
+        ),
+        pytest.param(
+            disagreeing(stressing(FOUR, "four people"), "Five people died.", "Five people"),
+            stressing(FOUR, "four people"),
+            None,
+            id="and no longer does",
         ),
         pytest.param(
             stressing("It closed on Monday.", "Monday"),

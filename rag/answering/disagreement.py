@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from rag.answer import Citation
-from rag.answering.extractive import Quote, citation_of
+from rag.answering.extractive import Quote, citation_of, lacks_name
 from rag.answering.features import answer_type_of, contains_span, coverage
 from rag.answering.persons import (
     Name,
@@ -86,6 +86,8 @@ def disagreement(question: str, hits: Sequence[Hit], readings: Sequence[Reading]
         value
         for number, (hit, reading) in enumerate(zip(hits, readings, strict=False))
         if (value := value_of(number, hit, reading, question, answer_type)) is not None
+        # A like sentence of another town's hall has all of the question's words but its name.
+        and not lacks_name(question, [hit])
     ]
 
     def disagree(one: Value, other: Value) -> bool:
