@@ -57,7 +57,13 @@ from rag.answering.disagreement import disagreement
 from rag.answering.extractive import closest_passage, join_extracts, lacks_age, lacks_name, write_extract
 from rag.answering.features import is_about
 from rag.answering.follow_up import not_told_yet, passages_quoted, quote_what_is_asked
-from rag.answering.identifiers import lacks_identifier, lacks_numbered_name, of_what_is_named, without_lookalikes
+from rag.answering.identifiers import (
+    holds_place,
+    lacks_identifier,
+    lacks_numbered_name,
+    of_what_is_named,
+    without_lookalikes,
+)
 from rag.errors import ModelError
 from rag.joined_questions import questions_joined_in
 from rag.language import is_foreign
@@ -115,7 +121,7 @@ class Models:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What steps 1 to 3 leave for one question. `readings`: of the first hits. `parts`: the same for each question that it joins,
-    () for one question."""
+    with what is quoted for it; () for one question."""
 
     id: str
     question: str
@@ -123,7 +129,7 @@ class Evidence:
     hits: tuple[Hit, ...]
     readings: "tuple[Reading, ...]"
     answerability: AnswerabilityScore
-    parts: "tuple[Evidence, ...]" = ()
+    parts: "tuple[tuple[Evidence, Written], ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,16 +343,16 @@ class Engine:
         best = max(found, key=lambda one: one.answerability.probability)
         return best if best.answerability.probability >= self.threshold + SURER else evidence
 
-    def judge_parts(self, question: str, history: Sequence[Turn], scope: Scope) -> tuple[Evidence, ...]:
-        """Steps 1 to 3 for each question of several in one: a further one is a follow-up of the one before."""
-        found: list[Evidence] = []
+    def judge_parts(self, question: str, history: Sequence[Turn], scope: Scope) -> tuple[tuple[Evidence, Written], ...]:
+        """Steps 1 to 4 for each question of several in one: a further one is a follow-up of what was told for the one before."""
+        found: list[tuple[Evidence, Written]] = []
         for part in questions_joined_in(question):
             asked = understand(part, history, scope, datetime.now(UTC))
             evidence = self.look_again(self.judge(part, *self.retrieve(asked)))
             quoted = self.quote(evidence, Written())
             cited = tuple(dict.fromkeys(citation.article_id for citation in quoted.citations))
             history = (*history, Turn(part, quoted.text, evidence.standalone.question, cited))
-            found.append(evidence)
+            found.append((evidence, quoted))
         return tuple(found)
 
     async def write(
@@ -378,10 +384,9 @@ class Engine:
 
     def quote(self, evidence: Evidence, quoted: Written) -> Written:
         """The sentences that answer, or why there are none, added to the note and draft that a model left."""
-        by_part = [(part.question, self.quote(part, Written())) for part in evidence.parts]
-        if any(one.citations for _, one in by_part):
-            text, citations = join_extracts([one.citations for _, one in by_part])
-            unanswered = tuple(asked for asked, one in by_part if not one.citations)
+        if any(told.citations for _, told in evidence.parts):
+            text, citations = join_extracts([told.citations for _, told in evidence.parts])
+            unanswered = tuple(part.question for part, told in evidence.parts if not told.citations)
             return replace(quoted, text=text, citations=citations, unanswered=unanswered)
         if not evidence.hits:
             counts = self.library.storage.ledger.counts(evidence.standalone.scope.libraries)
@@ -462,7 +467,7 @@ class Engine:
                 threshold=self.threshold,
                 features=answerability.features,
                 rates=MEASURED_RATES if self.threshold == MEASURED_AT else None,
-                joined={part.question: part.answerability.probability for part in evidence.parts},
+                joined={part.question: part.answerability.probability for part, _ in evidence.parts},
                 sources=standalone.scope.sources,
                 since=standalone.scope.since,
                 until=standalone.scope.until,
@@ -507,10 +512,8 @@ def newest_publication(citations: Sequence[Citation]) -> tuple[datetime | None, 
 def hits_of_parts(evidence: Evidence, citations: Sequence[Citation]) -> tuple[Hit, ...]:
     """The quoted passages that were found for one of the joined questions, not for the whole."""
     known, found = {hit.chunk.id for hit in evidence.hits}, {}
-    for hit in (hit for part in evidence.parts for hit in part.hits if hit.chunk.id not in known):
-        if any(
-            one.article_id == hit.chunk.article_id and hit.chunk.start <= one.start < hit.chunk.end for one in citations
-        ):
+    for hit in (hit for part, _ in evidence.parts for hit in part.hits if hit.chunk.id not in known):
+        if any(holds_place(hit.chunk, (one.library, one.article_id, one.start)) for one in citations):
             found[hit.chunk.id] = hit
     return tuple(found.values())
 

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from rag.answer import Citation, Headline, headline_of
 from rag.answering.answerability import AnswerabilityScore
-from rag.answering.features import AGE, DATE, NAME, NUMBER_WORD, PURPOSE, REASON, Candidate, text_of
+from rag.answering.features import AGE, DATE, NAME, NUMBER_WORD, PURPOSE, REASON, Candidate, contains_span, text_of
 from rag.answering.reader import Reading
 from rag.answering.rows import of_the_row_asked_for
 from rag.answering.speakers import asked_speaker, speaking, speaking_of_it
@@ -318,7 +318,7 @@ def join_extracts(extracts: Sequence[Sequence[Citation]]) -> tuple[str, tuple[Ci
 
 def holds_quote(outer: Citation, inner: Citation) -> bool:
     same_article = (outer.library, outer.article_id) == (inner.library, inner.article_id)
-    return same_article and outer.start <= inner.start and inner.end <= outer.end
+    return same_article and contains_span((outer.start, outer.end), (inner.start, inner.end))
 
 
 def quoting(citations: Sequence[Citation]) -> str:
