@@ -165,6 +165,7 @@ START_UP = {
     # Loaded in parallel with, or instead of, models and databases that this run may not need.
     "rag/factory.py",
     "rag/engine.py",
+    "rag/finding.py",
     "rag/models/embedding.py",
 }
 """Files of ours whose functions may import our own modules; benchmarks/bench_ask.py measures what it saves."""

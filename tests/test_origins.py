@@ -13,9 +13,9 @@ from bot.discord.translations import ENGLISH, GERMAN
 from bot.mcp.render import source_words
 from bot.terminal.render import article_lines, headline_words, known_words
 from rag.answer import Citation, Headline, answer_json, disagreement_sentence, headline_json
-from rag.engine import newest_publication
 from rag.factory import open_engine
 from rag.library import Library
+from rag.proving import newest_publication
 from rag.settings import Settings
 from rag.text import moment_words
 from rag.verification.claims import candidate_spans

@@ -519,6 +519,11 @@ HEADS = {
     "no second rule": "---\ntitle: Sold\npublished: 2024-03-15\n\n",
     "comments within": "---\ntitle: Sold\nby: @desk\npublished: 2024-03-15 # day\n---\n",
     "TOML": '+++\ntitle = "Sold"\ndate = 2024-03-15\n+++\n',
+    "Logseq": "title:: Sold\ndate:: [[2024-03-15]]\ntags:: fire\n\n",
+    "Org": "#+TITLE: Sold\n#+AUTHOR: A. B.\n#+DATE: <2024-03-15 Fri>\n#+FILETAGS: :fire:\n\n",
+    "Pandoc": "% Sold\n% A. B.; C. D.\n% March 15, 2024\n\n",
+    "Pandoc without authors": "% Sold\n%\n% 15 March 2024\n\n",
+    "Pelican": "Sold\n####\n\n:date: 2024-03-15\n:tags: fire\n\n",
     "JSON between rules": ';;;\n{"title": "Sold", "date": "2024-03-15"}\n;;;\n\n',
     "JSON": '{\n"title": "Sold",\n"date": "2024-03-15"\n}\n\n',
 }
@@ -553,6 +558,8 @@ def test_a_title_is_what_stands_there_and_no_truth_value(tmp_path: Path) -> None
         "Title: Sold\nSource: A. B.",
         "+++\nno toml\n+++\nIt burned.",
         '{"a": 1} is JSON.',
+        "% of all mills burned.\nThree did.",
+        "::: note\nIt burned.",
     ],
 )
 def test_what_only_looks_like_front_matter_is_text(text: str, tmp_path: Path) -> None:

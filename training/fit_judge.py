@@ -30,8 +30,8 @@ from rag.answering.answerability import AnswerabilityScore
 from rag.answering.extractive import choose_sentences
 from rag.answering.features import Candidate, answer_type_of, candidates_of, evidence_of
 from rag.answering.reader import Reader, Reading
-from rag.engine import passages_to_read
 from rag.factory import open_engine
+from rag.judging import passages_to_read
 from rag.logistic import Logistic
 from rag.models.passage_network import READER, VERIFIER, PassageNetwork
 from rag.question import StandaloneQuestion

@@ -43,6 +43,8 @@ NUMERIC_DAY = re.compile(r"(\d{4}|\d{1,2}(?=\D\d{1,2}\D\d{4}))([./-])(\d{1,2})\2
 OFFSET_AND_NAME = re.compile(r"([+-]\d{2}:?\d{2}) \(?[A-Z]{2,5}\)?$")
 # Java's "2025-10-17T14:05+02:00[Europe/Berlin]".
 ZONE_ID = re.compile(r"\[[\w/+-]+\]$")
+# Logseq's and Obsidian's "[[2025-10-17]]", Org's "<2025-10-17 Fri>".
+LINK_BRACKETS = re.compile(r"^(?:\[+|<)([^\[\]<>]+)(?:\]+|>)$")
 # JavaScript's "GMT+0200 (Central European Summer Time)".
 ZONE_IN_WORDS = re.compile(r"(?:GMT|UTC)([+-]\d{4}) \([^()]*\)$")
 # The dates of .NET's JSON: "/Date(1760709900000+0200)/".
@@ -129,7 +131,9 @@ def written_moment(text: str) -> datetime:
     if dotnet := DOTNET_DATE.fullmatch(text):
         return day_or_epoch(dotnet[1])
     text = text.translate(DASHES)
-    text = " ".join(PUBLISHED_ON.sub("", text.strip("\"'“”‘’"), count=1).replace("|", " ").split())
+    text = " ".join(
+        PUBLISHED_ON.sub("", LINK_BRACKETS.sub(r"\1", text).strip("\"'“”‘’"), count=1).replace("|", " ").split()
+    )
     text = ZONE_IN_WORDS.sub(r"\1", OFFSET_AND_NAME.sub(r"\1", ZONE_ID.sub("", text)))
     if EXPONENT.fullmatch(text):
         text = f"{float(text):.0f}"

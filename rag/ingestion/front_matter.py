@@ -11,14 +11,16 @@ YAML = re.compile(
     r"\A(?:\s|<!--.{0,1000}?-->)*---[ \t]*(?:ya?ml)?[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL
 )
 TOML = re.compile(r"\A\s*\+\+\+[ \t]*\n(.*?\n)?\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
-NAMED_LINE = re.compile(r"^([A-Za-z][\w .-]{0,40}?):(?:[ \t]+(.*))?$", re.MULTILINE)
+NAMED_LINE = re.compile(r"^(?:#\+|:)?([A-Za-z][\w .-]{0,40}?)::?(?:[ \t]+(.*))?$", re.MULTILINE)
+"""`name: value`; `name:: value` (Logseq), `#+NAME: value` (Org), `:name: value` (Pelican's reStructuredText)."""
 JSON_RULES = re.compile(r"\A\s*;;;[ \t]*\n(\{.*?\})\s*\n;;;[ \t]*(?=\n)", re.DOTALL)
 COMMENT = re.compile(r"\s+#\s.*\Z")
 LEAST_NAMED_LINES = 2
 """A single line is not enough: "Title: the word is older than the boxing ring"."""
 KNOWN_SHARE = 0.5
 """Of the named lines so many must be fields of ours. A guess."""
-MARKDOWN_TITLE = re.compile(r"#[ \t]+([^\n]+)")
+TITLE_ABOVE = re.compile(r"#[ \t]+([^\n]+)|([^\n]+)\n[#=]{3,}")
+PANDOC = re.compile(r"\A\s*%[ \t]+([^\n]+)(?:\n%([^\n]*))?(?:\n%([^\n]*))?\n\s*\n")
 DATE_LINE = re.compile(r"\A\s*date\b:?[ \t]+([^\n]*)(?:\n|\Z)", re.IGNORECASE)
 LOOKS_LIKE_A_DATE = re.compile(r"\d{4}[-./]\d")
 
@@ -35,7 +37,7 @@ class Headed:
 def read_head(text: str) -> Headed:
     """Take the fields off the beginning of a text; a text without any stays as it is."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for read in (yaml_head, toml_head, json_head, lines_head, date_head):
+    for read in (yaml_head, toml_head, json_head, pandoc_head, lines_head, date_head):
         if headed := read(text):
             return headed
     return Headed(text)
@@ -90,12 +92,21 @@ def json_head(text: str) -> Headed | None:
     return Headed(body, fields) if body.strip() and body.startswith("\n") else None
 
 
+def pandoc_head(text: str) -> Headed | None:
+    """Title, authors and date by their place: `% Sold`, `% A. B.`, `% 15 March 2024`."""
+    found = PANDOC.match(text)
+    if found is None:
+        return None
+    named = zip(("title", "author", "date"), found.groups(), strict=True)
+    return Headed(text[found.end() :], {name: value.strip() for name, value in named if value and value.strip()})
+
+
 def lines_head(text: str) -> Headed | None:
-    """MultiMarkdown's kind: named lines (`Title: ...`) above a blank line or a lone rule; or Notion's, below a title."""
+    """Named lines (`Title: ...`) above a blank line or a lone rule, as MultiMarkdown has them; below a title, as Notion does."""
     written, _, body = text.lstrip().removeprefix("---\n").lstrip().partition("\n\n")
     heading: dict[str, object] = {}
-    if found := MARKDOWN_TITLE.fullmatch(written):
-        heading = {"title": found[1]}
+    if found := TITLE_ABOVE.fullmatch(written):
+        heading = {"title": found[1] or found[2]}
         written, _, body = body.lstrip().partition("\n\n")
     above, rule, below = written.partition("\n---\n")
     written, body = (above, f"{below}\n\n{body}") if rule else (written, body)
@@ -103,7 +114,7 @@ def lines_head(text: str) -> Headed | None:
     if len(lines) < LEAST_NAMED_LINES or not body.strip():
         return None
     named = [found[1] if (found := NAMED_LINE.fullmatch(line.rstrip())) else "" for line in lines]
-    known = [name for name in named if plain_name(name) in KNOWN_NAMES]
+    known = [*heading, *(name for name in named if plain_name(name) in KNOWN_NAMES)]
     # Keywords and the like may stand between, but a text that begins with one is no head.
     if not all(named) or named[0] not in known or len(known) < max(LEAST_NAMED_LINES, KNOWN_SHARE * len(named)):
         return None

@@ -1,0 +1,71 @@
+"""Step 4 without a model: the sentences that answer, or why nothing is quoted. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rag.answer import ENGLISH_ONLY, NO_DATE, NO_MORE, NO_REASON, NOT_SAID, NOTHING_FOUND, Citation
+from rag.answering.extractive import join_extracts, lacks_age, lacks_name, write_extract
+from rag.answering.follow_up import quote_what_is_asked
+from rag.answering.identifiers import lacks_identifier, lacks_numbered_name
+from rag.evidence import Evidence, Written
+from rag.language import is_foreign
+from rag.periods import nothing_of
+
+
+def quote(evidence: Evidence, written: Written, translates: bool) -> Written:
+    """The sentences that answer, or why there are none, added to the note and draft that a model left.
+
+    translates: whether a model would have put the question into English.
+    """
+    if any(told.citations for _, told in evidence.parts):
+        return quote_parts(evidence, written)
+    if not evidence.hits:
+        return replace(written, refusal=NOTHING_FOUND)
+    asked = evidence.standalone
+    if asked.asks in ("why", "when"):
+        return quote_follow_up(evidence, written)
+    if asked.period is not None and not evidence.answers:
+        return replace(written, refusal=nothing_of(asked.period, evidence.hits))
+    if evidence.answers:
+        text, citations = write_extract(asked.question, evidence.answerability, evidence.hits, evidence.readings)
+        if citations and not misses(evidence, citations):
+            return replace(written, text=text, citations=citations)
+    if asked.asks == "more":
+        return replace(written, refusal=NO_MORE)
+    # The reader and the words of a search know English.
+    english_only = not translates and is_foreign(evidence.question)
+    return replace(written, refusal=ENGLISH_ONLY if english_only else NOT_SAID)
+
+
+def quote_parts(evidence: Evidence, written: Written) -> Written:
+    """What is quoted for each of several questions, and those of them that nothing answers."""
+    text, citations = join_extracts([told.citations for _, told in evidence.parts])
+    unanswered = tuple(part.question for part, told in evidence.parts if not told.citations)
+    return replace(written, text=text, citations=citations, unanswered=unanswered)
+
+
+def quote_follow_up(evidence: Evidence, written: Written) -> Written:
+    """The reason or date that a bare "Why?" or "When?" asks for, or that the articles give none."""
+    asked, score = evidence.standalone, evidence.answerability
+    if evidence.answers:
+        text, citations = quote_what_is_asked(
+            asked.asks, asked.question, asked.told, score, evidence.hits, evidence.readings
+        )
+        if citations:
+            return replace(written, text=text, citations=citations)
+    return replace(written, refusal=NO_REASON if asked.asks == "why" else NO_DATE)
+
+
+def misses(evidence: Evidence, citations: Sequence[Citation]) -> bool:
+    """True if what the question names was not found (a number, an identifier, a name), or the age that it asks for."""
+    asked = evidence.standalone
+    if asked.asks_no_question:
+        return False
+    # The time words of a question are a filter on dates, not what it is about.
+    lacks_number = not asked.time and lacks_identifier(asked.question, citations, evidence.hits)
+    return (
+        lacks_number
+        or lacks_numbered_name(asked.question, evidence.hits)
+        or lacks_name(asked.question, evidence.hits)
+        or lacks_age(asked.question, citations)
+    )

@@ -1,0 +1,77 @@
+"""Steps 2 and 3 once more where a question may be meant otherwise, and that is answered, or more surely."""
+
+from dataclasses import replace
+
+from rag.answering.days import begins_with
+from rag.evidence import Evidence
+from rag.finding import Finder
+from rag.judging import Judge
+from rag.question import StandaloneQuestion
+from rag.spelling import respelled
+
+SURER = 0.1
+"""By how much more probable than the threshold the answer to another reading of a follow-up, or of words that exist, must be: one
+of several readings is easily answered. A guess."""
+
+
+class SecondLook:
+    """Reads a question in the other ways in which it may be meant."""
+
+    def __init__(self, finder: Finder, judge: Judge) -> None:
+        self.finder = finder
+        self.judge = judge
+
+    def look(self, question: str, standalone: StandaloneQuestion) -> Evidence:
+        """What is found and judged when the question is read like that."""
+        return self.judge.judge(question, *self.finder.retrieve(standalone))
+
+    def look_again(self, evidence: Evidence) -> Evidence:
+        """The evidence, or that of another reading."""
+        if evidence.standalone.wider is not None and not evidence.answers:
+            evidence = self.without_bounds(evidence)
+        evidence = self.respell(evidence)
+        if evidence.standalone.undated and not evidence.answers:
+            evidence = self.without_day(evidence)
+        if evidence.standalone.other_readings and not evidence.answers:
+            evidence = self.read_otherwise(evidence)
+        return evidence
+
+    def without_bounds(self, evidence: Evidence) -> Evidence:
+        """Without "this week" and the like, where that answers what the bounds kept out."""
+        wider = self.look(evidence.question, evidence.standalone.widened())
+        return wider if wider.answers else evidence
+
+    def without_day(self, evidence: Evidence) -> Evidence:
+        """Without the words for a day, where the articles within them, or of that day, answer that."""
+        asked = evidence.standalone
+        meant = replace(asked, question=asked.undated, rewritten=f"read without its day: {asked.undated!r}")
+        again = self.look(evidence.question, meant)
+        of_period = asked.undated_period is None or begins_with(again.answerability, again.hits, asked.undated_period)
+        return again if of_period and again.answers else evidence
+
+    def respell(self, evidence: Evidence) -> Evidence:
+        """With mistyped words corrected, where there are any and that makes an answer more probable."""
+        asked = evidence.standalone
+        index, libraries = self.finder.library.lexical(), asked.scope.libraries
+        corrected = respelled(asked.question, index, libraries)
+        if corrected == asked.question or asked.asks_no_question:
+            return evidence
+        again = self.look(evidence.question, replace(asked, question=corrected, respelled=True))
+        better = max(evidence, again, key=lambda one: one.probability)
+        if better.answers:
+            return better
+        further = respelled(asked.question, index, libraries, english_too=True)
+        if further == corrected:
+            return better
+        surest = self.look(evidence.question, replace(asked, question=further, respelled=True))
+        return surest if surest.probability >= surest.threshold + SURER else better
+
+    def read_otherwise(self, evidence: Evidence) -> Evidence:
+        """As what else a follow-up may mean: of those that are answered the most probable."""
+        asked = evidence.standalone
+        readings = [
+            self.look(evidence.question, replace(asked, question=reading, rewritten=f"read as {reading!r}"))
+            for reading in asked.other_readings
+        ]
+        best = max(evidence, *readings, key=lambda one: one.probability)
+        return best if best.probability >= best.threshold + SURER else evidence
