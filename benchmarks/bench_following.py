@@ -1,7 +1,7 @@
 """Measure what the bot's own following costs people who ask meanwhile.
 
 `python -m benchmarks.bench_following` from the checkout: a bot with a library of some 550 articles, people who ask one after
-the other, first while nothing is followed, then while the bot reads a feed of 300 pages without a rest between two: no site
+the other, first while nothing is followed, then while the bot reads a feed of 150 pages without a rest between two: no site
 is read as fast. The bot is a process of its own; the fake Discord and the site are in this one.
 """
 
@@ -76,7 +76,7 @@ def main() -> int:
     """Print what was measured as JSON; 1 when people's answers take more than 1.5 times as long."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library", type=int, default=500)
-    parser.add_argument("--pages", type=int, default=300)
+    parser.add_argument("--pages", type=int, default=150)
     given = parser.parse_args()
     measured = asyncio.run(measure(given.library, given.pages))
     sys.stdout.write(json.dumps(measured, indent=2) + "\n")

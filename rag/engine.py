@@ -116,13 +116,9 @@ class Engine:
         standalone, hits = await self.in_thread(lambda: self.retrieve(standalone))
         timer.finish("retrieve")
         evidence = await self.in_thread(lambda: self.judge(question, standalone, hits))
-        if writer is None:
-            # A model answers all that was asked by itself.
-            parts = await self.in_thread(lambda: self.judge_parts(question, history, scope or Scope()))
-            evidence = replace(evidence, parts=parts)
         timer.finish("judge")
         written = Written(refusal=NOT_SAID)
-        async for event in self.write(evidence, history, writer, timer):
+        async for event in self.write(evidence, history, scope or Scope(), writer, timer):
             if isinstance(event, Written):
                 written = event
             else:
@@ -164,20 +160,8 @@ class Engine:
         """Step 3: what the reader says of the hits, or of those of another reading where that is answered or more surely."""
         return self.second_look.look_again(self.judging.judge(question, standalone, hits))
 
-    def judge_parts(self, question: str, history: Sequence[Turn], scope: Scope) -> tuple[tuple[Evidence, Written], ...]:
-        """Steps 1 to 4 for each question of several in one: a further one is a follow-up of what was told for the one before."""
-        found: list[tuple[Evidence, Written]] = []
-        for part in questions_joined_in(question):
-            asked = understand(part, history, scope, datetime.now(UTC))
-            evidence = self.judge(part, *self.retrieve(asked))
-            quoted = self.quote(evidence, Written())
-            cited = tuple(dict.fromkeys(citation.article_id for citation in quoted.citations))
-            history = (*history, Turn(part, quoted.text, evidence.standalone.question, cited))
-            found.append((evidence, quoted))
-        return tuple(found)
-
     async def write(
-        self, evidence: Evidence, history: Sequence[Turn], writer: "ModelWriter | None", timer: StepTimer
+        self, evidence: Evidence, history: Sequence[Turn], scope: Scope, writer: "ModelWriter | None", timer: StepTimer
     ) -> AsyncIterator[DraftText | Written]:
         """Step 4: a model's draft in pieces, then exactly one Written, quoted where no model wrote what can be shown."""
         quoted = Written()
@@ -201,11 +185,27 @@ class Engine:
                 timer.finish("model")
                 log.warning("model failed", extra={"answer_id": evidence.id, "reason": str(error)})
                 quoted = Written(note=f"{error} This answer is quoted without it.")
-        yield await self.in_thread(lambda: self.quote(evidence, quoted))
+        # A model answers all that was asked by itself.
+        parts = await self.in_thread(lambda: self.quote_each(questions_joined_in(evidence.question), history, scope))
+        yield await self.in_thread(lambda: self.quote(evidence, replace(quoted, parts=parts)))
 
     def quote(self, evidence: Evidence, written: Written) -> Written:
         """Step 4 without a model: the sentences that answer, or why there are none."""
         return quote(evidence, written, translates=self.models.writer is not None)
+
+    def quote_each(
+        self, questions: Sequence[str], history: Sequence[Turn], scope: Scope
+    ) -> tuple[tuple[Evidence, Written], ...]:
+        """Steps 1 to 4 for each question of several in one: a further one is a follow-up of what was told for the one before."""
+        found: list[tuple[Evidence, Written]] = []
+        for question in questions:
+            asked = understand(question, history, scope, datetime.now(UTC))
+            evidence = self.judge(question, *self.retrieve(asked))
+            quoted = self.quote(evidence, Written())
+            cited = tuple(dict.fromkeys(citation.article_id for citation in quoted.citations))
+            history = (*history, Turn(question, quoted.text, evidence.standalone.question, cited))
+            found.append((evidence, quoted))
+        return tuple(found)
 
     async def in_thread(self, function: Callable[[], Result]) -> Result:
         """Where work that computes leaves the event loop; as many at once as the settings allow."""

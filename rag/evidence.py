@@ -10,24 +10,11 @@ from vectorstore.values import Hit
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What step 4 leaves: text with [n] and its citations, or the reason for a refusal. `unanswered`: as in Answer."""
-
-    text: str = ""
-    citations: tuple[Citation, ...] = ()
-    refusal: str = ""
-    model: str = EXTRACTIVE
-    note: str = ""
-    draft: Draft | None = None
-    unanswered: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """What steps 1 to 3 leave for one question.
 
     question: as asked; `standalone` is what was searched for. readings: of the first hits. threshold: P(answered) from which
-    the program answers. parts: the same for each question that it joins, with what is quoted for it; () for one question.
+    the program answers.
     """
 
     id: str
@@ -37,7 +24,6 @@ class Evidence:
     readings: tuple[Reading, ...]
     answerability: AnswerabilityScore
     threshold: float
-    parts: "tuple[tuple[Evidence, Written], ...]" = ()
 
     @property
     def probability(self) -> float:
@@ -48,3 +34,20 @@ class Evidence:
     def answers(self) -> bool:
         """True if the reader and the judge around it are sure enough of an answer."""
         return bool(self.answerability.ranked) and self.probability >= self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What step 4 leaves: text with [n] and its citations, or the reason for a refusal. `unanswered`: as in Answer.
+
+    parts: what was found and quoted for each question of several in one; () for one question, and where a model wrote.
+    """
+
+    text: str = ""
+    citations: tuple[Citation, ...] = ()
+    refusal: str = ""
+    model: str = EXTRACTIVE
+    note: str = ""
+    draft: Draft | None = None
+    unanswered: tuple[str, ...] = ()
+    parts: "tuple[tuple[Evidence, Written], ...]" = ()

@@ -43,7 +43,7 @@ def prove(evidence: Evidence, written: Written, ledger: Ledger) -> Answer:
         refusal, as_of = refuse(reason, evidence, ledger), counts.newest
     else:
         verify_citations(written.text, written.citations, ledger.article)
-        if not evidence.parts:
+        if not written.parts:
             differing = disagreement(standalone.question, evidence.hits, evidence.readings)
         verify_citations("".join(f"[{one.number}]" for one in differing), differing, ledger.article)
         refusal, (as_of, as_of_guessed) = None, newest_publication(written.citations)
@@ -57,17 +57,17 @@ def prove(evidence: Evidence, written: Written, ledger: Ledger) -> Answer:
         refusal=refusal,
         as_of=as_of,
         as_of_guessed=as_of_guessed,
-        hits=(*evidence.hits, *hits_of_parts(evidence, written.citations)),
+        hits=(*evidence.hits, *hits_of_parts(evidence, written)),
         model=written.model,
         note=f"{read_as} {written.note}".strip(),
         draft=written.draft,
         disagreement=differing,
         unanswered=written.unanswered,
-        explanation=explanation_of(evidence),
+        explanation=explanation_of(evidence, written),
     )
 
 
-def explanation_of(evidence: Evidence) -> Explanation:
+def explanation_of(evidence: Evidence, written: Written) -> Explanation:
     """How it came about."""
     standalone = evidence.standalone
     return Explanation(
@@ -78,7 +78,7 @@ def explanation_of(evidence: Evidence) -> Explanation:
         threshold=evidence.threshold,
         features=evidence.answerability.features,
         rates=MEASURED_RATES if evidence.threshold == MEASURED_AT else None,
-        joined={part.question: part.probability for part, _ in evidence.parts},
+        joined={part.question: part.probability for part, _ in written.parts},
         sources=standalone.scope.sources,
         since=standalone.scope.since,
         until=standalone.scope.until,
@@ -115,10 +115,10 @@ def newest_publication(citations: Sequence[Citation]) -> tuple[datetime | None, 
     return max((one.published for one in known or dated if one.published), default=None), bool(dated) and not known
 
 
-def hits_of_parts(evidence: Evidence, citations: Sequence[Citation]) -> tuple[Hit, ...]:
+def hits_of_parts(evidence: Evidence, written: Written) -> tuple[Hit, ...]:
     """The quoted passages that were found for one of the joined questions, not for the whole."""
     known, found = {hit.chunk.id for hit in evidence.hits}, {}
-    for hit in (hit for part, _ in evidence.parts for hit in part.hits if hit.chunk.id not in known):
-        if any(holds_place(hit.chunk, (one.library, one.article_id, one.start)) for one in citations):
+    for hit in (hit for part, _ in written.parts for hit in part.hits if hit.chunk.id not in known):
+        if any(holds_place(hit.chunk, (one.library, one.article_id, one.start)) for one in written.citations):
             found[hit.chunk.id] = hit
     return tuple(found.values())

@@ -65,7 +65,7 @@ class StoredAnswers:
     async def refused(
         self, since: datetime | None = None, conversation_prefix: str = "", limit: int = 10_000
     ) -> list[StoredAnswer]:
-        """The last `limit` stored questions that were refused, newest first.
+        """The last `limit` stored questions that were refused, newest first; of several in one those that were.
 
         Without those that ask nothing new: a second "Why?", and one of a question that is refused itself.
         """
@@ -73,7 +73,8 @@ class StoredAnswers:
         return await asyncio.to_thread(self.read_refused, after, conversation_prefix, limit)
 
     def read_refused(self, after: float, conversation_prefix: str, limit: int) -> list[StoredAnswer]:
-        refused = self.store.refused(after, conversation_prefix, limit)
+        stored = self.store.refused(after, conversation_prefix, limit)
+        refused = [one for some in stored for one in ([some] if some.refused else unanswered_parts(some))]
         return [one for one in refused if not (bare_word(one.question) and self.asks_nothing_new(one))]
 
     def asks_nothing_new(self, follow_up: StoredAnswer) -> bool:
@@ -102,6 +103,13 @@ def readable_answer(stored: StoredAnswer) -> Answer | None:
     except ValidationError:
         log.warning("stored answer of another shape passed over", extra={"answer_id": stored.id})
         return None
+
+
+def unanswered_parts(stored: StoredAnswer) -> list[StoredAnswer]:
+    """Of an answer to several questions, each that it leaves unanswered as a refusal of its own."""
+    answer = readable_answer(stored)
+    parts = answer.unanswered if answer else ()
+    return [replace(stored, question=part, standalone_question=part, refused=True) for part in parts]
 
 
 def apart_by_filter(refused: Sequence[StoredAnswer]) -> tuple[list[StoredAnswer], list[StoredAnswer]]:

@@ -12,6 +12,7 @@ from rag.answer import Answer, answer_from_record, answer_json, answer_to_record
 from rag.factory import open_engine
 from rag.joined_questions import questions_joined_in
 from rag.settings import Settings
+from vectorstore.answers import StoredAnswer
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 JOINED = {
@@ -52,22 +53,21 @@ def test_one_question_stays_whole(question: str) -> None:
     assert questions_joined_in(question) == ()
 
 
-def ask(home: Path, *questions: str) -> list[Answer]:
-    async def asked() -> list[Answer]:
-        async with open_engine(Settings(home=home)) as engine:
-            await engine.library.ingest([SEEDS])
-            return [await engine.ask(question) for question in questions]
-
-    return asyncio.run(asked())
-
-
 def test_each_is_answered_a_further_one_as_a_follow_up_and_what_is_not_said_is_named(tmp_path: Path) -> None:
-    both, half, none = ask(
-        tmp_path,
+    async def asked() -> tuple[list[Answer], list[StoredAnswer]]:
+        async with open_engine(Settings(home=tmp_path)) as engine:
+            await engine.library.ingest([SEEDS])
+            answers = [await engine.ask(question) for question in questions]
+            for answer in answers:
+                await engine.answers.save(answer)
+            return answers, await engine.answers.refused()
+
+    questions = (
         "Who is Steve Witkoff, and how often has he met Putin in Moscow?",
         "Will Hungary arrest Putin and how far can a Tomahawk fly?",
         "How far can a Tomahawk fly and who won the Hungarian election?",
     )
+    (both, half, none), refused = asyncio.run(asked())
     assert "envoy Steve Witkoff" in both.text
     assert "at least five times" in both.text
     assert [one.number for one in both.citations] == list(range(1, len(both.citations) + 1))
@@ -79,6 +79,7 @@ def test_each_is_answered_a_further_one_as_a_follow_up_and_what_is_not_said_is_n
     assert answer_json(half)["unanswered"] == ["how far can a Tomahawk fly?"]
     assert answer_from_record(answer_to_record(half)) == half
     assert none.refused
+    assert [one.question for one in refused] == [none.question, "how far can a Tomahawk fly?"]
     assert any(str(line).startswith("joined       P(answered)") for line in explanation_lines(half))
     assert list(half.explanation.joined) == ["Will Hungary arrest Putin?", "how far can a Tomahawk fly?"]
     quoted = {hit.chunk.article_id for hit in both.hits}

@@ -67,6 +67,8 @@ INJECTED: list[InjectedArticle] = [json.loads(line) for line in lines("injected.
 TEXTS = {article["id"]: article["text"] for article in ARTICLES} | {
     SEED: (ROOT / SEED).read_text(encoding="utf-8").removeprefix(" date 2025-10-17 ")
 }
+SECOND_TEXTS = {article["id"]: article["text"] for article in map(json.loads, lines("second_newsroom.jsonl"))}
+SECOND_CASES: list[Case] = [json.loads(line) for line in lines("second_cases.jsonl")]
 ANSWERED = [case for case in CASES if case["expect"] == "answer"]
 REFUSED = [case for case in CASES if case["expect"] == "refuse"]
 
@@ -84,6 +86,16 @@ def test_ids_are_unique() -> None:
     repeated = [name for name, count in Counter(names).items() if count > 1]
     assert repeated == []
     assert len(TEXTS) == len(ARTICLES) + 1
+
+
+def test_the_second_set_is_proven_word_for_word_too() -> None:
+    assert Counter(case["expect"] for case in SECOND_CASES) == {"answer": 253, "refuse": 104}
+    assert len({case["id"] for case in SECOND_CASES}) == len(SECOND_CASES)
+    for case in SECOND_CASES:
+        golds = [SECOND_TEXTS[name] for name in case["gold_articles"]]
+        assert bool(golds) == bool(case["answers"]) == (case["expect"] == "answer"), case["id"]
+        assert all(any(quote in text for text in golds) for quote in case["gold_quotes"]), case["id"]
+        assert all(any(alias in text for alias in group for text in golds) for group in case["answers"]), case["id"]
 
 
 @pytest.mark.parametrize("article", ARTICLES, ids=lambda article: article["id"])

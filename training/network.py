@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from rag.models.passage_network import CLS, SEP
 
@@ -59,11 +60,11 @@ class Layer(nn.Module):
             part(states).view(rows, length, self.heads, width // self.heads).transpose(1, 2)
             for part in (self.query, self.key, self.value)
         )
-        mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
         states = self.norm_attention(
             states + self.dropout(self.out(mixed.transpose(1, 2).reshape(rows, length, width)))
         )
-        return self.norm_output(states + self.dropout(self.down(nn.functional.gelu(self.up(states)))))
+        return self.norm_output(states + self.dropout(self.down(functional.gelu(self.up(states)))))
 
 
 class Network(nn.Module):
@@ -150,9 +151,15 @@ def published(path: Path) -> dict[str, Tensor]:
 def load(network: Network, weights: Mapping[str, Tensor]) -> None:
     """Copy weights into the network. Heads may be missing (an encoder alone); anything else is an error."""
     known = network.state_dict()
-    missing, _ = network.load_state_dict(
-        {name: value for name, value in weights.items() if name in known}, strict=False
-    )
+    # The published student was never taught the last passage output: it begins at zero.
+    taught = {
+        name: functional.pad(value, (0, 0) * (value.dim() - 1) + (0, len(known[name]) - len(value)))
+        if name.startswith("passage_head")
+        else value
+        for name, value in weights.items()
+        if name in known
+    }
+    missing, _ = network.load_state_dict(taught, strict=False)
     foreign = [name for name in missing if "head" not in name and "passage_hidden" not in name]
     if foreign:
         raise SystemExit(f"These weights are of another encoder: {foreign[:3]} are missing.")

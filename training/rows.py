@@ -20,6 +20,7 @@ from rag.models.passage_network import MAX_QUESTION_TOKENS, MAX_TITLE_TOKENS
 from rag.sentences import sentence_spans
 from rag.text import STOP_WORDS, SURROGATE, words_of
 from training.corruptions import CORRUPTED, TRUE, changed, passage_of
+from training.newsrooms import newsroom_rows
 from training.sets import (
     ASKED_FROM,
     CLAIMS,
@@ -27,6 +28,7 @@ from training.sets import (
     CORRUPTED_EACH,
     CORRUPTED_FROM,
     CORRUPTED_FROM_CLAIMS,
+    NEWSROOM,
     READING,
     SIMULATED_FROM,
     ReadingSet,
@@ -42,6 +44,8 @@ MAX_SPAN_CHARACTERS = 200
 """Answers longer than this teach which sentence answers, not which words."""
 SEED = 7
 NEIGHBOURS_SEARCHED = 12
+QUOTED = 1_000
+"""More than the words that any sentence shares with a question."""
 PARTNER_SHARE = 0.25
 """Of the claims made false by rule, how many come with the true sentence. A guess."""
 
@@ -110,9 +114,10 @@ class RowBuilder:
 
     def raw_rows(self, reading: ReadingSet) -> Iterator[dict[str, object]]:
         """The set's rows; single sentences are placed among up to four others, in random order."""
+        rows = newsroom_rows() if reading.name == NEWSROOM else self.read("reading", reading.name)
         raw = [
             row
-            for row in self.read("reading", reading.name)
+            for row in rows
             if len(str(row["passage"])) <= MAX_PASSAGE_CHARACTERS
             # The articles that training/simulate.py makes the judge's questions of.
             and not (reading.name in (*SIMULATED_FROM, *ASKED_FROM) and is_held_out(str(row["title"])))
@@ -137,7 +142,8 @@ class RowBuilder:
             return
         answers = [str(answer) for answer in raw["answers"] if str(answer).strip()]
         if not raw["answerable"]:
-            self.add(Row(reading.name, question, title, self.chance.choice(windows).number, False))
+            for window in windows if reading.every_window else [self.chance.choice(windows)]:
+                self.add(Row(reading.name, question, title, window.number, False))
             return
         if not answers:
             # Yes or no: the passage answers, none of its words do.
@@ -146,7 +152,7 @@ class RowBuilder:
                 self.add(Row(reading.name, question, title, number, True, has_span=False, has_sentence=False))
                 self.asked.append((reading.mined, raw, number))
             return
-        row, others = self.best_window(reading, str(raw["question"]), question, title, windows, answers)
+        row, others = self.best_window(reading, raw, question, title, windows, answers)
         if row is None:
             return
         self.add(row)
@@ -157,14 +163,17 @@ class RowBuilder:
     def best_window(
         self,
         reading: ReadingSet,
-        asked: str,
+        raw: dict[str, object],
         question: list[int],
         title: list[int],
         windows: Sequence[Window],
         answers: Sequence[str],
     ) -> tuple[Row | None, list[Window]]:
-        """The row of the window whose answering sentence shares most words with the question; the windows without one."""
-        content = set(words_of(asked)) - STOP_WORDS
+        """The row of the window whose answering sentence shares most words with the question; the windows without one.
+
+        Where the set says which sentence that is, it is the window that holds it.
+        """
+        content, quote = set(words_of(str(raw["question"]))) - STOP_WORDS, str(raw.get("quote") or "")
         best: tuple[int, Window, int, list[Span]] | None = None
         others = []
         for window in windows:
@@ -179,7 +188,10 @@ class RowBuilder:
                 continue
             for place, inside in by_sentence.items():
                 start, end = window.sentence_spans[place]
-                shared = len(content & set(words_of(window.text[start:end])))
+                said = window.text[start:end]
+                shared = len(content & set(words_of(said))) + (
+                    QUOTED if quote and (said in quote or quote in said) else 0
+                )
                 if best is None or shared > best[0]:
                     best = (shared, window, place, inside)
         if best is None:

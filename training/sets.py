@@ -14,16 +14,21 @@ class ReadingSet:
     """Questions with passages. `rows` an epoch; `mined`: share of its answerable questions that also get a negative.
 
     alone: its passages are single sentences, which are placed among others of the set, or a short passage would always
-    answer.
+    answer. every_window: a question that its passage does not answer is shown with each window of it.
     """
 
     name: str
     rows: int
     mined: float = 1.0
     alone: bool = False
+    every_window: bool = False
 
+
+NEWSROOM = "newsroom"
+"""The one set that is not public: training/newsrooms.py."""
 
 READING = (
+    ReadingSet(NEWSROOM, 6_000, every_window=True),
     ReadingSet("squad11_train", 3_000, mined=0.6),
     ReadingSet("squad2_train_unanswerable", 3_500),
     ReadingSet("nq_qed", 3_500),

@@ -22,6 +22,8 @@ ANSWER_STEP = 1e-3
 """Seconds between answers whose clock does not tell which came first."""
 ANSWERS_AT_ONCE = 200
 """Read in one transaction; an answer takes some 20 KB."""
+PARTLY_REFUSED = '"unanswered":["'
+"""In the record of an answer to several questions, one of which the articles do not answer."""
 NAMED_ARTICLE = re.compile(r'"article_id":("(?:[^"\\]|\\.)*")')
 
 
@@ -94,9 +96,10 @@ class AnswerStore:
         return self.select(earlier, limit)
 
     def refused(self, since: float = 0.0, conversation_prefix: str = "", limit: int = 10_000) -> list[StoredAnswer]:
-        """Questions that were refused after `since` (epoch seconds), newest first."""
+        """What was refused after `since` (epoch seconds), as a whole or one of several questions in it, newest first."""
         in_conversation = answers.c.conversation.startswith(conversation_prefix, autoescape=True)
-        return self.select(answers.c.refused & (answers.c.answered_at >= since) & in_conversation, limit)
+        refused = answers.c.refused | answers.c.record.contains(PARTLY_REFUSED, autoescape=True)
+        return self.select(refused & (answers.c.answered_at >= since) & in_conversation, limit)
 
     def naming(self, article_ids: Set[str]) -> Iterator[StoredAnswer]:
         """The answers whose records name any of these articles, in the order of their ids."""

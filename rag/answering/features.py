@@ -43,6 +43,12 @@ NAME = re.compile(r"(?<![.!?:\"“”'‘’]\s)(?<!^)\b[A-ZÀ-ÖØ-ÞА-Я][\w'
 LOWEST = -6.0
 """Log-odds below this say the same: no answer here. What the reader did not read gets it too."""
 LEAST_WORDS = 4
+CAPTION = re.compile(
+    r"[*_]*(?:(?:file )?(?:photo(?:graph)?|picture|image|video|graphic)s?|caption|read (?:more|also)|related|watch|listen)\b"
+    r"[^.!?:]{0,30}:",
+    re.IGNORECASE,
+)
+"""Begins what stands beside a text: "Photo: Smoke over the levee." """
 QUESTION_TYPES = (
     ("when", re.compile(r"\b(?:when|(?:what|which) (?:year|date|day|month|time)|how (?:long ago|recently))\b")),
     ("count", re.compile(r"\b(?:how (?:many|much|old|tall|long|far|large|big|high|often)|what (?:percentage|number)"
@@ -94,7 +100,11 @@ def is_about(chunk: Chunk, subject: str) -> bool:
 
 def is_complete_sentence(sentence: str) -> bool:
     """True if it has words enough to say something and ends as sentences end: no heading, caption, list entry, "he said."."""
-    return len(sentence.split()) >= LEAST_WORDS and sentence.rstrip("\"'”’»)]} ")[-1:] in tuple(".!?…。！？؟:;")
+    return (
+        len(sentence.split()) >= LEAST_WORDS
+        and sentence.rstrip("\"'”’»)]}*_ ")[-1:] in tuple(".!?…。！？؟;")
+        and not CAPTION.match(sentence)
+    )
 
 
 def candidates_of(question: str, hits: Sequence[Hit], readings: Sequence[Reading]) -> list[Candidate]:

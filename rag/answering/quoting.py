@@ -17,8 +17,8 @@ def quote(evidence: Evidence, written: Written, translates: bool) -> Written:
 
     translates: whether a model would have put the question into English.
     """
-    if any(told.citations for _, told in evidence.parts):
-        return quote_parts(evidence, written)
+    if any(told.citations for _, told in written.parts):
+        return quote_parts(written)
     if not evidence.hits:
         return replace(written, refusal=NOTHING_FOUND)
     asked = evidence.standalone
@@ -37,10 +37,10 @@ def quote(evidence: Evidence, written: Written, translates: bool) -> Written:
     return replace(written, refusal=ENGLISH_ONLY if english_only else NOT_SAID)
 
 
-def quote_parts(evidence: Evidence, written: Written) -> Written:
+def quote_parts(written: Written) -> Written:
     """What is quoted for each of several questions, and those of them that nothing answers."""
-    text, citations = join_extracts([told.citations for _, told in evidence.parts])
-    unanswered = tuple(part.question for part, told in evidence.parts if not told.citations)
+    text, citations = join_extracts([told.citations for _, told in written.parts])
+    unanswered = tuple(part.question for part, told in written.parts if not told.citations)
     return replace(written, text=text, citations=citations, unanswered=unanswered)
 
 
