@@ -23,8 +23,9 @@ NOTHING_FOUND = "No article says anything of it."
 QUOTED_FORGOTTEN = "An article that was quoted here has been deleted from the library."
 READ_AS = "Read as: "
 TRANSLATED = "translated this from its proven English answer."
+QUOTED_WITHOUT = "This answer is quoted without it."
 BROKEN_OFF = "This is what it had finished by then."
-"""How a note begins, and two of the things that it may say: front ends have their own words for them."""
+"""How a note begins, and three of the things that it may say: front ends have their own words for them."""
 EMPTY_LIBRARY = "The library is empty: run `dateline ingest` with a folder of articles."
 
 
@@ -116,7 +117,7 @@ class Explanation:
     rates: at this threshold, on questions that nothing was fitted on, the share of the answerable that is answered and of the
     others that is refused; None where the settings set a threshold of their own.
     joined: of several questions in one, each with its probability.
-    sources: the only outlets that were looked at, () for all. since, until: bounds on the publication, as in Scope.
+    sources: the only outlets that the asker wanted, () for all. since, until: bounds on the publication, as in Scope.
     """
 
     rewritten: str = ""
@@ -161,14 +162,14 @@ class Draft:
 class Answer:
     """A proven answer or a refusal: every [n] in `text` has citation n, every citation is used, a refusal has none.
 
-    as_of: the newest publication among the cited articles; for a refusal, the newest in scope. A guessed one only where
-    no other is known: as_of_guessed.
+    as_of: the newest publication among the cited articles; for a refusal, the newest of the libraries searched. A guessed one
+    only where no other is known: as_of_guessed.
     model: the chat model that wrote the prose, "extractive" when none did.
     disagreement: where articles give different numbers, dates or persons for what was asked, one citation for each, its
     value the only emphasis; outside the numbers of `citations`.
     unanswered: of several questions in one, those that the articles do not answer; () where all are, or none.
     note: one sentence for the reader when something went differently than asked (a model server failed, say), else "".
-    timings_ms: milliseconds by step: understand, retrieve, judge, write, prove, total.
+    timings_ms: milliseconds by step: understand, retrieve, judge, model (where one writes), write, prove, total.
     """
 
     id: str
@@ -192,6 +193,12 @@ class Answer:
     def refused(self) -> bool:
         """True when the articles do not say."""
         return self.refusal is not None
+
+    @property
+    def model_failed(self) -> bool:
+        """True if the note tells of a model that failed or could not be proven, not only how the question was read."""
+        note = self.note.removeprefix(f"{READ_AS}{self.explanation.read_as}").strip()
+        return bool(note) and (TRANSLATED not in note or BROKEN_OFF in note)
 
     @property
     def left_out(self) -> str:
@@ -236,8 +243,13 @@ class Turn:
     @classmethod
     def of(cls, answer: Answer) -> "Turn":
         """The turn that a given answer leaves in the conversation."""
-        cited = tuple(dict.fromkeys(citation.article_id for citation in answer.citations))
-        return cls(answer.question, answer.text, answer.standalone_question, cited)
+        return cls.quoting(answer.question, answer.text, answer.standalone_question, answer.citations)
+
+    @classmethod
+    def quoting(cls, question: str, text: str, standalone: str, citations: Sequence[Citation]) -> "Turn":
+        """The turn of a question that was answered with these quotes."""
+        cited = tuple(dict.fromkeys(citation.article_id for citation in citations))
+        return cls(question, text, standalone, cited)
 
 
 def answer_json(answer: Answer) -> dict[str, object]:

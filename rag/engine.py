@@ -6,9 +6,9 @@
     4 write        rag/answering/    quoting.py quotes the sentences that answer, or generative.py lets a model draft, streamed
     5 prove        rag/proving.py    each quote against the stored article; sentences of a model: rag/verification/
 
-Only step 2 searches the store, only steps 1 and 4 may talk to a model server, only step 5 reads articles, step 3 is pure.
-What they hand to each other is in rag/evidence.py, what is stored of the answers in rag/stored_answers.py; rag/factory.py
-builds the engine.
+Only step 2 searches the store, only steps 1 and 4 may talk to the model that writes, only step 5 reads articles, step 3 computes.
+A second look takes steps 2 and 3 once more, and each of several questions in one all of them. What the steps hand to each
+other is in rag/evidence.py, what is stored of the answers in rag/stored_answers.py; rag/factory.py builds the engine.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ class Engine:
         self.second_look = SecondLook(self.finder, self.judging)
 
     async def ask(self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None) -> Answer:
-        """One proven answer or refusal. Raises QuestionError, StoreError, EmbedderError."""
+        """One proven answer or refusal. Raises QuestionError, StoreError, EmbedderError, UnverifiedAnswer."""
         async for event in self.stream(question, history, scope):
             if isinstance(event, Answer):
                 return event
@@ -106,7 +106,7 @@ class Engine:
     async def stream(
         self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None, use_model: bool = True
     ) -> AsyncIterator[StreamEvent]:
-        """Draft text as a model writes it, then exactly one Answer. Raises as `ask` does, before the first event."""
+        """Draft text as a model writes it, then exactly one Answer. Raises as `ask` does."""
         timer = StepTimer()
         writer = self.models.writer if use_model else None
         history = history[-HISTORY_TURNS:]
@@ -133,10 +133,10 @@ class Engine:
     ) -> StandaloneQuestion:
         """Step 1. A model rewrites follow-ups and translates, where there is one; without it, or when it fails, rules do."""
         now = datetime.now(UTC)
-        standalone = understand(question, history, scope, now)
+        standalone = await self.in_thread(lambda: understand(question, history, scope, now))
         if writer is None:
             return standalone
-        standalone = replace(standalone, foreign=is_foreign(question))
+        standalone = replace(standalone, foreign=await self.in_thread(lambda: is_foreign(question)))
         if standalone.asks == "more" or not (standalone.foreign or (history and standalone.rewritten)):
             return standalone
         try:
@@ -147,10 +147,19 @@ class Engine:
                 rewritten = await to_english(writer, rewritten)
         except ModelError as error:
             log.warning("model could not rewrite", extra={"reason": str(error)})
-            return standalone
+            return replace(standalone, foreign=False)
         how = "translated the question" if standalone.foreign else "rewrote the follow-up"
-        again = understand(rewritten, (), scope, now)
-        return replace(again, rewritten=f"{writer.name} {how}", foreign=standalone.foreign)
+        again = await self.in_thread(lambda: understand(rewritten, (), scope, now))
+        # What a follow-up asks of what was told, and what else it may mean, only the rules know.
+        return replace(
+            again,
+            rewritten=f"{writer.name} {how}",
+            foreign=standalone.foreign,
+            asks=standalone.asks,
+            told=standalone.told,
+            told_from=standalone.told_from,
+            other_readings=standalone.other_readings,
+        )
 
     def retrieve(self, standalone: StandaloneQuestion) -> Found:
         """Step 2: the hits, and the question as the articles word it. Raises StoreError, EmbedderError."""
@@ -158,16 +167,16 @@ class Engine:
 
     def judge(self, question: str, standalone: StandaloneQuestion, hits: tuple[Hit, ...]) -> Evidence:
         """Step 3: what the reader says of the hits, or of those of another reading where that is answered or more surely."""
-        return self.second_look.look_again(self.judging.judge(question, standalone, hits))
+        return self.second_look.look_again(self.judging.weigh(question, standalone, hits))
 
     async def write(
         self, evidence: Evidence, history: Sequence[Turn], scope: Scope, writer: "ModelWriter | None", timer: StepTimer
     ) -> AsyncIterator[DraftText | Written]:
         """Step 4: a model's draft in pieces, then exactly one Written, quoted where no model wrote what can be shown."""
-        quoted = Written()
-        if writer is not None and evidence.hits:
+        quoted, standalone, joined = Written(), evidence.standalone, questions_joined_in(evidence.question)
+        # "Tell me more" is answered with what was not told yet, which a model would not know.
+        if writer is not None and evidence.hits and standalone.asks != "more":
             try:
-                standalone = evidence.standalone
                 asked_at = standalone.scope.asked_at or datetime.now(UTC)
                 async for event in writer.write(standalone.question, evidence.hits, history, asked_at):
                     if isinstance(event, DraftText):
@@ -176,22 +185,18 @@ class Engine:
                     timer.finish("model")
                     if event.interrupted:
                         log.warning("model failed", extra={"answer_id": evidence.id, "reason": event.interrupted})
-                    # A model that declines is believed unless the reader is sure: it may have missed the passage.
-                    if event.citations or (event.abstained and not evidence.answers):
+                    # A model that declines is believed unless the reader is sure, or may be of one of several questions.
+                    if event.citations or (event.abstained and not evidence.answers and not joined):
                         yield await in_asked_language(writer, evidence, written_by(writer.name, event))
                         return
                     quoted = Written(note=why_quoted(writer.name, event), draft=event.draft)
             except ModelError as error:
                 timer.finish("model")
                 log.warning("model failed", extra={"answer_id": evidence.id, "reason": str(error)})
-                quoted = Written(note=f"{error} This answer is quoted without it.")
+                quoted = Written(note=str(error))
         # A model answers all that was asked by itself.
-        parts = await self.in_thread(lambda: self.quote_each(questions_joined_in(evidence.question), history, scope))
-        yield await self.in_thread(lambda: self.quote(evidence, replace(quoted, parts=parts)))
-
-    def quote(self, evidence: Evidence, written: Written) -> Written:
-        """Step 4 without a model: the sentences that answer, or why there are none."""
-        return quote(evidence, written, translates=self.models.writer is not None)
+        parts = await self.in_thread(lambda: self.quote_each(joined, history, scope))
+        yield await self.in_thread(lambda: quote(evidence, replace(quoted, parts=parts)))
 
     def quote_each(
         self, questions: Sequence[str], history: Sequence[Turn], scope: Scope
@@ -201,9 +206,8 @@ class Engine:
         for question in questions:
             asked = understand(question, history, scope, datetime.now(UTC))
             evidence = self.judge(question, *self.retrieve(asked))
-            quoted = self.quote(evidence, Written())
-            cited = tuple(dict.fromkeys(citation.article_id for citation in quoted.citations))
-            history = (*history, Turn(question, quoted.text, evidence.standalone.question, cited))
+            quoted = quote(evidence, Written())
+            history = (*history, Turn.quoting(question, quoted.text, evidence.standalone.question, quoted.citations))
             found.append((evidence, quoted))
         return tuple(found)
 
@@ -239,11 +243,11 @@ async def in_asked_language(writer: "ModelWriter", evidence: Evidence, written: 
 
 
 def why_quoted(model: str, written: "VerifiedText") -> str:
-    """A note for the reader of a quoted answer that a model could have written."""
+    """Why what a model could have written is quoted, or refused, without it."""
     if written.abstained:
-        return f"{model} saw no answer in these passages, so this is quoted without it."
+        return f"{model} saw no answer in these passages."
     if written.interrupted:
-        return f"{written.interrupted} This answer is quoted without it."
+        return written.interrupted
     if not written.draft.text.strip():
-        return f"{model} wrote nothing, so nothing could be proven and this is quoted without it."
-    return f"Nothing that {model} wrote could be proven, so this is quoted without it."
+        return f"{model} wrote nothing, so nothing could be proven."
+    return f"Nothing that {model} wrote could be proven."

@@ -30,7 +30,7 @@ class Judge:
         self.comparer = comparer
         self.threshold = parameters.threshold if set_by_hand is None else set_by_hand
 
-    def judge(self, question: str, standalone: StandaloneQuestion, hits: tuple[Hit, ...]) -> Evidence:
+    def weigh(self, question: str, standalone: StandaloneQuestion, hits: tuple[Hit, ...]) -> Evidence:
         """The evidence that these hits are; nothing is read for a summary, the news of a day or "Tell me more"."""
         readings: tuple[Reading, ...] = ()
         if standalone.summary_of is not None:

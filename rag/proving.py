@@ -79,7 +79,7 @@ def explanation_of(evidence: Evidence, written: Written) -> Explanation:
         features=evidence.answerability.features,
         rates=MEASURED_RATES if evidence.threshold == MEASURED_AT else None,
         joined={part.question: part.probability for part, _ in written.parts},
-        sources=standalone.scope.sources,
+        sources=() if standalone.of_outlet else standalone.scope.sources,
         since=standalone.scope.since,
         until=standalone.scope.until,
     )

@@ -27,7 +27,8 @@ class StandaloneQuestion:
     they quoted. respelled: mistyped words were corrected.
     other_readings: what a follow-up may mean as well, the likeliest first. period: the day or month that is all the question
     names, None for any other question. undated: the question without the words for a day, "" where it has none;
-    undated_period: the day that what is quoted for it must be of, None where the scope says it already.
+    undated_period: the day that what is quoted for it must be of, None where the scope says it already. of_outlet: the question's
+    words, not the asker, restricted the scope to one outlet.
     """
 
     question: str
@@ -46,6 +47,7 @@ class StandaloneQuestion:
     period: Period | None = None
     undated: str = ""
     undated_period: Period | None = None
+    of_outlet: bool = False
 
     @property
     def asks_no_question(self) -> bool:
@@ -67,13 +69,14 @@ def understand(question: str, history: Sequence[Turn], scope: Scope, now: dateti
     told, told_from = told_before(history)
     asks = bare_word(question) if told else ""
     if told_from and wants_more(question):
-        asks = "more"
+        # Of a summary or a day, too: what was told of it is known, and the rest is wanted.
+        return StandaloneQuestion(standalone, scope, rewritten, asks="more", told=told, told_from=told_from)
     asked = StandaloneQuestion(
         standalone,
         scope,
         rewritten,
         summary_of=summary_subject(standalone),
-        asks=asks if asks in ("why", "when", "more") else "",
+        asks=asks if asks in ("why", "when") else "",
         told=told,
         told_from=told_from,
         other_readings=readings_beside(question, history, standalone),
@@ -140,7 +143,11 @@ MORE = re.compile(
     r"(?: (?:about|on|of) (?:it|that|this))?(?: (?:is|was) (?:there|said|known))?[\s,]*(?:please)?",
     re.IGNORECASE,
 )
-PERSON = re.compile(r"\b(he|she|him|they|them)\b", re.IGNORECASE)
+HER_ALONE = (
+    r"her(?=\s*(?:[?.!,;]|$|(?:in|at|on|to|for|with|and|or|by|from|about|after|before|since|now|then|again|there)\b))"
+)
+"""Not "her house": "Who met her in June?"."""
+PERSON = re.compile(rf"\b(he|she|him|they|them|{HER_ALONE})\b", re.IGNORECASE)
 POSSESSIVE = re.compile(r"\b(his|her|hers|their|theirs|its)\b", re.IGNORECASE)
 THING = re.compile(r"\b(it|this|that|these|those|there)\b(?!\s+(?:is|are|was|were)\s+(?:no|any|a)\b)", re.IGNORECASE)
 NAMES = re.compile(r"\b[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*(?:\s+(?:of\s+|de\s+|van\s+|the\s+)?[A-ZÀ-ÖØ-ÞА-Я][\w'’-]*)*")
@@ -309,7 +316,8 @@ def names_in(text: str) -> list[str]:
     found = []
     for match in NAMES.finditer(PLACE_LINE.sub("", text)):
         words = match.group().split()
-        while words and words[0].lower() in NOT_NAMES:
+        # "It's" begins a quotation, and is nobody.
+        while words and re.sub(r"['’]\w+$", "", words[0].lower()) in NOT_NAMES:
             words.pop(0)
         name = " ".join(words).removesuffix("'s").removesuffix("’s")
         if name and not (match.start() == 0 and len(words) == 1 and name.lower() in STOP_WORDS):
@@ -327,7 +335,8 @@ def of_named_outlet(standalone: StandaloneQuestion, outlets: Sequence[str]) -> S
         return standalone
     for outlet in outlets:
         if (topic := topic_told(standalone.question, outlet)) is not None:
-            return replace(standalone, summary_of=topic, scope=replace(standalone.scope, sources=(outlet,)))
+            scope = replace(standalone.scope, sources=(outlet,))
+            return replace(standalone, summary_of=topic, scope=scope, of_outlet=True)
     return standalone
 
 

@@ -12,6 +12,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
+from rag.errors import EmbedderError
 from rag.ingestion.indexing import Storage, follow_rebuild
 from rag.models.embedder import Vector
 from rag.text import distinct_words, jaccard
@@ -30,7 +31,7 @@ CLEAR_WINNER = 1.5
 """A passage whose words match that much better than any other's is read, whatever it is about: only it has the number or name
 that was asked for. A guess."""
 WINNER_PLACE = 3
-"""Its place at the latest, counted from 0: newest first and outlets that are named leave it among those that are read."""
+"""Its place at the latest, counted from 0: where newer articles come first it is among those that are read, too."""
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 SAME_SENTENCE = 0.6
 """The same of two sentences without their numbers. A guess: one word in four may be another."""
@@ -249,9 +250,15 @@ def spread(hits: Sequence[Hit], limits: HitLimits) -> list[Hit]:
 
 
 def rerank(hits: Sequence[Hit], question: str, reranker: BaseNodePostprocessor) -> list[Hit]:
-    """The hits that the postprocessor returns, in its order and with its scores."""
+    """The hits that the postprocessor returns, in its order and with its scores. Raises EmbedderError with its own words."""
     by_id = {hit.chunk.id: hit for hit in hits}
-    returned = reranker.postprocess_nodes([node_of(hit) for hit in hits], query_str=question)
+    try:
+        returned = reranker.postprocess_nodes([node_of(hit) for hit in hits], query_str=question)
+    except Exception as error:
+        name = type(reranker).__name__
+        raise EmbedderError(
+            f"The reranker {name} failed ({error}): check DATELINE_RERANKER_CLASS and its options."
+        ) from error
     return [
         replace(by_id[node.node.node_id], score=float(node.score if node.score is not None else 0.0))
         for node in returned

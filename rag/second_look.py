@@ -23,13 +23,13 @@ class SecondLook:
 
     def look(self, question: str, standalone: StandaloneQuestion) -> Evidence:
         """What is found and judged when the question is read like that."""
-        return self.judge.judge(question, *self.finder.retrieve(standalone))
+        return self.judge.weigh(question, *self.finder.retrieve(standalone))
 
     def look_again(self, evidence: Evidence) -> Evidence:
         """The evidence, or that of another reading."""
+        evidence = self.respell(evidence)
         if evidence.standalone.wider is not None and not evidence.answers:
             evidence = self.without_bounds(evidence)
-        evidence = self.respell(evidence)
         if evidence.standalone.undated and not evidence.answers:
             evidence = self.without_day(evidence)
         if evidence.standalone.other_readings and not evidence.answers:
@@ -52,19 +52,30 @@ class SecondLook:
     def respell(self, evidence: Evidence) -> Evidence:
         """With mistyped words corrected, where there are any and that makes an answer more probable."""
         asked = evidence.standalone
-        index, libraries = self.finder.library.lexical(), asked.scope.libraries
-        corrected = respelled(asked.question, index, libraries)
-        if corrected == asked.question or asked.asks_no_question:
+        corrected = self.corrected(asked)
+        if corrected is asked or asked.asks_no_question:
             return evidence
-        again = self.look(evidence.question, replace(asked, question=corrected, respelled=True))
-        better = max(evidence, again, key=lambda one: one.probability)
+        better = max(evidence, self.look(evidence.question, corrected), key=surest)
         if better.answers:
             return better
-        further = respelled(asked.question, index, libraries, english_too=True)
+        further = self.corrected(asked, english_too=True)
         if further == corrected:
             return better
-        surest = self.look(evidence.question, replace(asked, question=further, respelled=True))
-        return surest if surest.probability >= surest.threshold + SURER else better
+        last = self.look(evidence.question, further)
+        return last if last.answers and last.probability >= last.threshold + SURER else better
+
+    def corrected(self, asked: StandaloneQuestion, english_too: bool = False) -> StandaloneQuestion:
+        """The question, in every way in which it may be read, without mistyped words; itself where it has none."""
+        index, libraries = self.finder.library.lexical(), asked.scope.libraries
+
+        def corrected(text: str) -> str:
+            return respelled(text, index, libraries, english_too=english_too)
+
+        if (question := corrected(asked.question)) == asked.question:
+            return asked
+        others = tuple(map(corrected, asked.other_readings))
+        undated = corrected(asked.undated) if asked.undated else ""
+        return replace(asked, question=question, undated=undated, other_readings=others, respelled=True)
 
     def read_otherwise(self, evidence: Evidence) -> Evidence:
         """As what else a follow-up may mean: of those that are answered the most probable."""
@@ -73,5 +84,10 @@ class SecondLook:
             self.look(evidence.question, replace(asked, question=reading, rewritten=f"read as {reading!r}"))
             for reading in asked.other_readings
         ]
-        best = max(evidence, *readings, key=lambda one: one.probability)
+        best = max(evidence, *readings, key=surest)
         return best if best.probability >= best.threshold + SURER else evidence
+
+
+def surest(evidence: Evidence) -> tuple[bool, float]:
+    """What readings are compared by: one that can be quoted comes before one that cannot."""
+    return evidence.answers, evidence.probability

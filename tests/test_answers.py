@@ -554,6 +554,24 @@ def test_more_is_what_was_not_told_yet_until_nothing_is_left(newsroom: Running) 
     assert len({article_id for turn in history for article_id in turn.article_ids}) == 1
 
 
+@pytest.mark.parametrize("question", ["What's new?", "Summarise the newest article", "What happened on 4 March 2025?"])
+def test_more_after_a_summary_or_a_day_is_what_that_did_not_tell(newsroom: Running, question: str) -> None:
+    first = newsroom.ask(question)
+    assert first.citations
+    further = newsroom.ask("tell me more", (Turn.of(first),))
+    check(newsroom, further)
+    quoted = {citation.quote for citation in first.citations}
+    assert further.citations
+    assert quoted.isdisjoint(citation.quote for citation in further.citations)
+
+
+def test_an_outlet_that_the_words_of_a_question_name_is_no_filter_of_the_asker(newsroom: Running) -> None:
+    named = newsroom.ask("What does Coast Wire say about the bridge?")
+    assert {citation.source for citation in named.citations} == {"Coast Wire"}
+    assert named.explanation.sources == ()
+    assert not named.explanation.filtered
+
+
 def test_without_an_answer_before_more_asks_the_question_again(running: Running) -> None:
     first = running.ask("Who is Putin's wife?")
     assert first.refused

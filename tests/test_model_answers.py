@@ -56,7 +56,7 @@ def test_draft_that_nothing_bears_out_is_kept_with_the_quoted_answer_and_its_rea
     draft, given = asked(own_home, answer(INVENTED), answer("1. -"))
     assert draft == INVENTED
     assert_quoted(given)
-    assert given.note == "Nothing that small wrote could be proven, so this is quoted without it."
+    assert given.note == "Nothing that small wrote could be proven. This answer is quoted without it."
     assert given.draft is not None
     assert given.draft.text.startswith(INVENTED)
     assert [dropped.reason for dropped in given.draft.dropped] != [""]
@@ -74,6 +74,37 @@ def test_server_that_fails_leaves_the_quoted_answer_with_a_note(own_home: Path, 
     _, given = asked(own_home, reply)
     assert_quoted(given)
     assert given.note.endswith("This answer is quoted without it.")
+
+
+def test_a_refusal_beside_a_failing_model_does_not_speak_of_a_quoted_answer(own_home: Path) -> None:
+    _, given = asked(own_home, failure(500, "out of memory"), question="How far can a Tomahawk fly?")
+    assert given.refused
+    assert given.note
+    assert "quoted" not in given.note
+    assert given.model_failed
+
+
+@pytest.mark.parametrize("reply", [failure(500, "out of memory"), answer("The articles do not say.")])
+def test_several_questions_are_told_apart_where_a_model_fails_or_sees_no_answer(own_home: Path, reply: Reply) -> None:
+    question = "How far can a Tomahawk fly and how often has Witkoff met Putin in Moscow?"
+    _, given = asked(own_home, reply, question=question)
+    assert "at least five times" in given.text
+    assert given.unanswered == ("How far can a Tomahawk fly?",)
+
+
+def test_more_is_not_asked_of_a_model_that_would_tell_the_same_again(own_home: Path) -> None:
+    first = Turn(QUESTION, "Hungary would not seek to arrest Putin. [1]", article_ids=(SEED_ID,))
+
+    async def run(base_url: str) -> Answer:
+        given = Settings(home=own_home, model="small", openai_base_url=base_url, model_retries=0)
+        async with open_engine(given) as engine:
+            await engine.library.ingest([SEEDS])
+            return await engine.ask("tell me more", (first,))
+
+    with serving(answer(PROVABLE)) as standin:
+        given = asyncio.run(run(standin.base_url))
+    assert standin.requests == []
+    assert_quoted(given)
 
 
 def test_server_that_dies_in_mid_answer_leaves_what_it_had_finished_with_a_note(own_home: Path) -> None:
@@ -229,7 +260,7 @@ def test_a_foreign_question_is_searched_in_english_and_answered_in_its_language(
 def test_a_model_that_declines_where_the_reader_is_sure_leaves_the_quoted_answer(own_home: Path) -> None:
     _, given = asked(own_home, answer("The articles do not say."))
     assert_quoted(given)
-    assert given.note == "small saw no answer in these passages, so this is quoted without it."
+    assert given.note == "small saw no answer in these passages. This answer is quoted without it."
     assert given.draft is not None
 
 

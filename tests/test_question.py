@@ -177,6 +177,17 @@ def test_a_pronoun_means_whom_the_last_whole_answer_names(between: Turn, named: 
     assert stand_alone("When does she begin?", [WON, between])[0] == f"When does {named} begin?"
 
 
+def test_words_that_begin_a_quotation_are_nobody() -> None:
+    told = Turn("Who opposed the plan?", "“It's a bridge too far,” said Orban. [1]")
+    assert stand_alone("Why does he want it?", [told])[0] == "Why does Orban want it?"
+
+
+def test_her_is_a_person_where_nothing_is_hers() -> None:
+    assert stand_alone("Who met her in June?", [WON])[0] == "Who met Holt in June?"
+    assert stand_alone("Who met her?", [WON])[0] == "Who met Holt?"
+    assert stand_alone("Who met her brother?", [WON])[0] == "Who met Holt's brother?"
+
+
 def test_each_of_several_follow_ups_is_asked_of_the_whole_question() -> None:
     first = Turn("for how long?", "Three weeks. [1]", "For how long is the bridge shut?")
     second = Turn("And since when?", "Since May. [1]", "Since when is the bridge shut?")

@@ -9,7 +9,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from rag.errors import SettingsError
+from rag.errors import EmbedderError, SettingsError
 from rag.factory import open_engine, open_reranker
 from rag.library import Library
 from rag.question import StandaloneQuestion
@@ -142,6 +142,29 @@ def test_a_reranker_named_by_its_dotted_path_decides(settings: Settings) -> None
     (only,) = asyncio.run(hits())
     lengths = [len(chunk.text) for chunk in all_chunks(settings)]
     assert len(only.chunk.text) == min(lengths)
+
+
+class Unreachable(BaseNodePostprocessor):
+    """A reranker whose server is down."""
+
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        raise ConnectionError("connection refused")
+
+
+def test_a_reranker_that_fails_is_named_in_one_sentence(settings: Settings) -> None:
+    named = settings.model_copy(update={"reranker_class": "tests.test_retrieval.Unreachable"})
+
+    async def ask() -> None:
+        async with open_engine(named) as engine:
+            await engine.library.ingest([SEEDS])
+            await engine.ask("Will Hungary arrest Putin?")
+
+    with pytest.raises(
+        EmbedderError, match=r"^The reranker Unreachable failed \(connection refused\): check DATELINE_"
+    ):
+        asyncio.run(ask())
 
 
 def all_chunks(settings: Settings) -> list[Chunk]:

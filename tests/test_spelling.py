@@ -116,3 +116,7 @@ def test_a_mistyped_question_is_answered_and_says_how_it_was_read(tmp_path: Path
     assert "Read as" not in asyncio.run(asked("Will Hungary arrest Putin?"))
     assert asyncio.run(asked("wil hungry arest puttin?")).startswith("Read as: will hungary arrest putin?")
     assert "Read as" not in asyncio.run(asked("Is Putin hungry?"))
+    # Read without its day, too, it stays corrected.
+    shown = asyncio.run(asked("wil Hungary arest Puttin on 3 March 2021?"))
+    assert "arest" not in shown
+    assert "would not seek to arrest Putin" in shown

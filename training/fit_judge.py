@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 
 from rag.answering.answerability import AnswerabilityScore
 from rag.answering.extractive import choose_sentences
-from rag.answering.features import Candidate, answer_type_of, candidates_of, evidence_of
+from rag.answering.features import Candidate, answer_type_of, candidates_of, features_of_all
 from rag.answering.reader import Reader, Reading
 from rag.factory import open_engine
 from rag.judging import passages_to_read
@@ -264,7 +264,9 @@ def main() -> None:
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     reader = Reader(PassageNetwork(READER), PassageNetwork(VERIFIER))
-    folders = [(options.data, name) for name in (*SETS, SECOND)] + [(folder.parent, folder.name) for folder in options.also]
+    folders = [(options.data, name) for name in (*SETS, SECOND)] + [
+        (folder.parent, folder.name) for folder in options.also
+    ]
     cases = [
         case
         for folder, name in folders
@@ -282,7 +284,7 @@ def main() -> None:
     fit_ranked = out_of_fold(fit, ranked_without)
     check_ranked = [rank(case, sentence) for case in check]
 
-    fit_evidence = [evidence_of(case.question, case.hits, case.readings) for case in fit]
+    fit_evidence = [features_of_all(case.question, case.hits, case.readings) for case in fit]
     answer = fit_answers(fit, fit_evidence)
 
     def probability_without(kept: list[int]) -> Callable[[int], float]:
@@ -291,7 +293,7 @@ def main() -> None:
 
     fit_p = np.array(out_of_fold(fit, probability_without), float)
     threshold = choose_threshold(fit, fit_p)
-    check_p = np.array([answer.probability(evidence_of(case.question, case.hits, case.readings)) for case in check])
+    check_p = np.array([answer.probability(features_of_all(case.question, case.hits, case.readings)) for case in check])
     print(f"threshold {threshold}\nsentence {sentence}\nanswer {answer}")
     report("fit", fit, fit_ranked, fit_p, threshold)
     report("check", check, check_ranked, check_p, threshold)

@@ -148,6 +148,12 @@ def published(path: Path) -> dict[str, Tensor]:
     return weights
 
 
+def shape_of(weights: Mapping[str, Tensor]) -> Shape:
+    """What the encoder of kept weights looks like: only BERT's family has segment types."""
+    layers = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("layers."))
+    return Shape("bert" if "types.weight" in weights else "mpnet", layers, weights["words.weight"].shape[1])
+
+
 def load(network: Network, weights: Mapping[str, Tensor]) -> None:
     """Copy weights into the network. Heads may be missing (an encoder alone); anything else is an error."""
     known = network.state_dict()

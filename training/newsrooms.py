@@ -1,6 +1,7 @@
 """Questions over news that this project's authors invented, in `training/newsrooms/`: how people type, how reporters write.
 
-NAME_corpus.jsonl has the articles, NAME_cases.jsonl the questions, both in the project's own format (docs/formats.md).
+NAME_corpus.jsonl has the articles, NAME_cases.jsonl the questions, both in the project's own format (docs/formats.md);
+claims_*.jsonl has sentences that a language model wrote about passages of these articles, true ones and false.
 Persons, firms and small places in them do not exist. No question of tests/cases is among them.
 """
 
@@ -29,3 +30,9 @@ def newsroom_rows() -> Iterator[dict[str, object]]:
                 "answerable": bool(quote),
                 "quote": quote,
             }
+
+
+def newsroom_claims() -> Iterator[dict[str, object]]:
+    """Rows as the public sets of claims have them."""
+    for path in sorted(FOLDER.glob("claims_*.jsonl")):
+        yield from map(json.loads, path.read_text("utf-8").splitlines())

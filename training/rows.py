@@ -20,7 +20,7 @@ from rag.models.passage_network import MAX_QUESTION_TOKENS, MAX_TITLE_TOKENS
 from rag.sentences import sentence_spans
 from rag.text import STOP_WORDS, SURROGATE, words_of
 from training.corruptions import CORRUPTED, TRUE, changed, passage_of
-from training.newsrooms import newsroom_rows
+from training.newsrooms import newsroom_claims, newsroom_rows
 from training.sets import (
     ASKED_FROM,
     CLAIMS,
@@ -29,6 +29,7 @@ from training.sets import (
     CORRUPTED_FROM,
     CORRUPTED_FROM_CLAIMS,
     NEWSROOM,
+    NEWSROOM_CLAIMS,
     READING,
     SIMULATED_FROM,
     ReadingSet,
@@ -44,6 +45,7 @@ MAX_SPAN_CHARACTERS = 200
 """Answers longer than this teach which sentence answers, not which words."""
 SEED = 7
 NEIGHBOURS_SEARCHED = 12
+OWN_SETS = {NEWSROOM: newsroom_rows, NEWSROOM_CLAIMS: newsroom_claims}
 QUOTED = 1_000
 """More than the words that any sentence shares with a question."""
 PARTNER_SHARE = 0.25
@@ -109,15 +111,16 @@ class RowBuilder:
         self.add_corrupted()
 
     def read(self, kind: str, name: str) -> Iterator[dict[str, object]]:
-        """The objects of a set's file."""
+        """The objects of a set."""
+        if own := OWN_SETS.get(name):
+            return own()
         return islice(read_jsonl(self.data / kind / f"{name}.jsonl.gz"), self.limit)
 
     def raw_rows(self, reading: ReadingSet) -> Iterator[dict[str, object]]:
         """The set's rows; single sentences are placed among up to four others, in random order."""
-        rows = newsroom_rows() if reading.name == NEWSROOM else self.read("reading", reading.name)
         raw = [
             row
-            for row in rows
+            for row in self.read("reading", reading.name)
             if len(str(row["passage"])) <= MAX_PASSAGE_CHARACTERS
             # The articles that training/simulate.py makes the judge's questions of.
             and not (reading.name in (*SIMULATED_FROM, *ASKED_FROM) and is_held_out(str(row["title"])))

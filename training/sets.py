@@ -24,8 +24,8 @@ class ReadingSet:
     every_window: bool = False
 
 
-NEWSROOM = "newsroom"
-"""The one set that is not public: training/newsrooms.py."""
+NEWSROOM, NEWSROOM_CLAIMS = "newsroom", "newsroom_claims"
+"""The sets that are not public: training/newsrooms.py."""
 
 READING = (
     ReadingSet(NEWSROOM, 6_000, every_window=True),
@@ -49,6 +49,7 @@ MINED_ROWS = 6_500
 """Negatives an epoch that a search brings: passages near by words that do not hold the answer."""
 
 CLAIMS = {
+    NEWSROOM_CLAIMS: 4_000,
     "fever_nli": 3_000,
     "summedits_other": 3_000,
     "factcheck_gpt": 1_300,

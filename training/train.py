@@ -11,7 +11,7 @@ minutes that are left goes on. Seeded; the same seed, threads and machine see th
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from rag.models.passage_network import READER_MAX_TOKENS
 from training import network as networks
 from training.arrays import Batch, PackedRows, batches, epoch
 from training.network import MASKED, MINILM, MPNET, Network, Shape
-from training.sets import CLAIMS, CORRUPTED_ROWS, MINED_ROWS, NEWSROOM, READING
+from training.sets import CLAIMS, CORRUPTED_ROWS, MINED_ROWS, READING
 
 SEED = 11
 WARM_UP = 0.06
@@ -115,14 +115,17 @@ def schedule(done: float) -> float:
     return max(min(done / WARM_UP, 1.0) * max(0.02, 1.0 - done), 1e-3)
 
 
-def rows_forever(rows: PackedRows, size: int, share: float | None = None) -> Iterator[np.ndarray]:
-    """Batches, epoch after epoch; each epoch draws other rows of the large sets. share: of the newsrooms' rows in an epoch."""
+def counts_of_an_epoch(own: Mapping[str, int], others: float) -> dict[str, int]:
+    """Rows of each set: as sets.py has it, but `own` of these sets and this share of the others."""
     counts = {reading.name: reading.rows for reading in READING} | CLAIMS
     counts |= {"mined": MINED_ROWS, "corrupted": CORRUPTED_ROWS}
-    if share is not None:
-        own = min(counts[NEWSROOM], len(rows.of_set(NEWSROOM)))
-        others = own * (1 - share) / share / (sum(counts.values()) - counts[NEWSROOM])
-        counts = {name: own if name == NEWSROOM else round(count * others) for name, count in counts.items()}
+    if unknown := sorted(set(own) - set(counts)):
+        raise SystemExit(f"There is no set {unknown[0]}: training/sets.py has {', '.join(sorted(counts))}.")
+    return {name: own.get(name, round(count * others)) for name, count in counts.items()}
+
+
+def rows_forever(rows: PackedRows, size: int, counts: Mapping[str, int]) -> Iterator[np.ndarray]:
+    """Batches, epoch after epoch; each epoch draws other rows of the large sets."""
     chance = np.random.default_rng(SEED)
     while True:
         yield from batches(rows, epoch(rows, counts, chance), size, chance)
@@ -136,9 +139,10 @@ def train(
         parameter_groups(network, options.rate, options.freeze), betas=(0.9, 0.98), eps=1e-6, fused=True
     )
     network.train()
+    counts = counts_of_an_epoch(dict(options.rows_of), options.others)
     began = kept = time.monotonic()
     seen = 0
-    for step, numbers in enumerate(rows_forever(rows, options.batch, options.newsrooms), start=1):
+    for step, numbers in enumerate(rows_forever(rows, options.batch, counts), start=1):
         done = (time.monotonic() - began) / (options.minutes * 60)
         if done >= 1 or step == options.steps:
             break
@@ -179,12 +183,15 @@ def open_network(start: Path, shape: Shape, layers: Sequence[int] = (), dropout:
             prefix = f"layers.{layer}."
             weights |= {f"layers.{place}.{n.removeprefix(prefix)}": v for n, v in whole.items() if n.startswith(prefix)}
     elif start.is_dir():
-        shape = Shape(
-            shape.family, 1 + max(int(n.split(".")[1]) for n in weights if n.startswith("layers.")), shape.width
-        )
+        shape = networks.shape_of(weights)
     network = Network(shape, dropout)
     networks.load(network, weights)
     return network
+
+
+def named_count(text: str) -> tuple[str, int]:
+    name, _, count = text.partition("=")
+    return name, int(count)
 
 
 def main() -> None:
@@ -204,7 +211,10 @@ def main() -> None:
         "--freeze", type=int, default=0, help="leave the embeddings and so many lowest layers as they are"
     )
     parser.add_argument(
-        "--newsrooms", type=float, help="share of the newsrooms' rows, 0 to 1; as sets.py has it without"
+        "--rows-of", type=named_count, nargs="*", default=[], metavar="SET=ROWS", help="so many rows of a set an epoch"
+    )
+    parser.add_argument(
+        "--others", type=float, default=1.0, help="share of the rows that sets.py has of all other sets"
     )
     parser.add_argument("--steps", type=int, default=0, help="end after so many steps (a trial)")
     parser.add_argument("--report", type=int, default=25)

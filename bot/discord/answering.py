@@ -222,7 +222,7 @@ class AnswerSession:
 
     async def show(self, answer: Answer, reply: Reply) -> list[int]:
         """Show an answer; returns the ids of its messages."""
-        if answer.note:
+        if answer.model_failed:
             self.service.metrics.model_errors.inc()
         # Its buttons can be pressed before it is stored.
         self.service.history.cache(answer, self.question)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from rag.answering.features import Candidate, answer_type_of, candidates_of, content_stems, evidence_of
+from rag.answering.features import Candidate, answer_type_of, candidates_of, content_stems, features_of_all
 from rag.answering.keywords import keywords_of, telling_most
 from rag.answering.reader import Reading
 from rag.answering.speakers import speaking_of_it
@@ -74,7 +74,7 @@ def score_answerability(
     candidates = candidates_of(question, hits, readings)
     scored = [(candidate, parameters.sentence.probability(candidate.features)) for candidate in candidates]
     ranked = sorted(scored, key=lambda pair: (-pair[1], pair[0].hit, pair[0].sentence))
-    evidence = evidence_of(question, hits, readings)
+    evidence = features_of_all(question, hits, readings)
     probability = parameters.answer.probability(evidence) if evidence else 0.0
     if evidence and len(content_stems(question)) <= SHORT_QUESTION:
         probability = max(probability, sigmoid(evidence["read"] - SURE))

@@ -157,12 +157,15 @@ def contains_span(outer: Span, inner: Span) -> bool:
     return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
-def evidence_of(question: str, hits: Sequence[Hit], readings: Sequence[Reading]) -> dict[str, float]:
-    """Features of the whole: do these hits hold an answer? {} without hits."""
+def features_of_all(question: str, hits: Sequence[Hit], readings: Sequence[Reading]) -> dict[str, float]:
+    """Features of the whole: do these hits hold an answer? {} without readings."""
     if not readings:
         return {}
     return {
-        "read": max(reading.log_odds for reading in readings if reading.reread is not None),
+        "read": max(
+            (reading.log_odds for reading in readings if reading.reread is not None),
+            default=max(reading.answerable for reading in readings),
+        ),
         "similarity": max((similarity for hit in hits for similarity in hit.sentence_similarities), default=0.0),
         "question_words": math.log1p(len(content_stems(question))),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rag.answer import ENGLISH_ONLY, NO_DATE, NO_MORE, NO_REASON, NOT_SAID, NOTHING_FOUND, Citation
+from rag.answer import ENGLISH_ONLY, NO_DATE, NO_MORE, NO_REASON, NOT_SAID, NOTHING_FOUND, QUOTED_WITHOUT, Citation
 from rag.answering.extractive import join_extracts, lacks_age, lacks_name, write_extract
 from rag.answering.follow_up import quote_what_is_asked
 from rag.answering.identifiers import lacks_identifier, lacks_numbered_name
@@ -12,13 +12,17 @@ from rag.language import is_foreign
 from rag.periods import nothing_of
 
 
-def quote(evidence: Evidence, written: Written, translates: bool) -> Written:
-    """The sentences that answer, or why there are none, added to the note and draft that a model left.
+def quote(evidence: Evidence, written: Written) -> Written:
+    """The sentences that answer, or why there are none, added to the note and draft that a model left."""
+    quoted = (
+        quote_parts(written) if any(told.citations for _, told in written.parts) else quote_whole(evidence, written)
+    )
+    return replace(quoted, note=f"{quoted.note} {QUOTED_WITHOUT}") if quoted.note and quoted.citations else quoted
 
-    translates: whether a model would have put the question into English.
-    """
-    if any(told.citations for _, told in written.parts):
-        return quote_parts(written)
+
+def quote_whole(evidence: Evidence, written: Written) -> Written:
+    """The same for what was asked as a whole."""
+    written = replace(written, parts=())
     if not evidence.hits:
         return replace(written, refusal=NOTHING_FOUND)
     asked = evidence.standalone
@@ -32,8 +36,8 @@ def quote(evidence: Evidence, written: Written, translates: bool) -> Written:
             return replace(written, text=text, citations=citations)
     if asked.asks == "more":
         return replace(written, refusal=NO_MORE)
-    # The reader and the words of a search know English.
-    english_only = not translates and is_foreign(evidence.question)
+    # The reader and the words of a search know English; a foreign question is one that a model has translated.
+    english_only = not asked.foreign and is_foreign(evidence.question)
     return replace(written, refusal=ENGLISH_ONLY if english_only else NOT_SAID)
 
 
