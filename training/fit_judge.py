@@ -1,6 +1,6 @@
 """Fit the two logistic models of rag/answering/answerability.py on question sets and measure them on held-out questions.
 
-    PYTHONPATH=. python training/fit_judge.py DATA --work WORK [--also WORK/squad_train] [--write rag/data/judge.json]
+    PYTHONPATH=. python training/fit_judge.py DATA --work WORK [--also WORK/written] [--write rag/data/judge.json]
 
 DATA holds one folder for each set, with corpus.jsonl and cases.jsonl (docs/formats.md). Each set is split in two by the
 parity of SHA-256(case id): the even half is fitted, the odd half only checked. --also names more folders of that form, all
@@ -126,14 +126,16 @@ async def search(corpus: Path, rows: Sequence[Row], home: Path) -> list[tuple[Ro
 
 
 def collect(folder: Path, name: str, work: Path, reader: Reader, limit: int) -> list[Case]:
-    """The cases of a set: searched once, read once for each version of the weights."""
-    searched, weights = work / f"hits-{name}.pickle", READER.sha256[:8] + VERIFIER.sha256[:8]
+    """The cases of a set: searched once for each version of its files, read once for each version of the weights."""
+    weights, files = READER.sha256[:8] + VERIFIER.sha256[:8], files_of(folder, name)
+    corpus, questions = files
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
+    searched = work / f"hits-{name}-{digest}.pickle"
     if not searched.exists():
-        corpus, questions = files_of(folder, name)
         rows = list(map(json.loads, questions.read_text("utf-8").splitlines()))
-        searched.write_bytes(pickle.dumps(asyncio.run(search(corpus, rows, work / "homes" / name))))
+        searched.write_bytes(pickle.dumps(asyncio.run(search(corpus, rows, work / "homes" / f"{name}-{digest}"))))
     found: list[tuple[Row, list[Hit]]] = pickle.loads(searched.read_bytes())[:limit]
-    kept = work / f"readings-{name}-{weights}.pickle"
+    kept = work / f"readings-{name}-{digest}-{weights}-{limit}.pickle"
     if not kept.exists():
         readings = []
         for number, (row, hits) in enumerate(found):

@@ -28,8 +28,8 @@ from training.sets import (
     CORRUPTED_EACH,
     CORRUPTED_FROM,
     CORRUPTED_FROM_CLAIMS,
-    NEWSROOM,
-    NEWSROOM_CLAIMS,
+    NEWSROOMS,
+    NEWSROOMS_CLAIMS,
     READING,
     SIMULATED_FROM,
     ReadingSet,
@@ -45,7 +45,7 @@ MAX_SPAN_CHARACTERS = 200
 """Answers longer than this teach which sentence answers, not which words."""
 SEED = 7
 NEIGHBOURS_SEARCHED = 12
-OWN_SETS = {NEWSROOM: newsroom_rows, NEWSROOM_CLAIMS: newsroom_claims}
+OWN_SETS = {NEWSROOMS: newsroom_rows, NEWSROOMS_CLAIMS: newsroom_claims}
 QUOTED = 1_000
 """More than the words that any sentence shares with a question."""
 PARTNER_SHARE = 0.25
@@ -111,7 +111,7 @@ class RowBuilder:
         self.add_corrupted()
 
     def read(self, kind: str, name: str) -> Iterator[dict[str, object]]:
-        """The objects of a set."""
+        """The objects of a set; our own sets are small and read whole in a trial, too."""
         if own := OWN_SETS.get(name):
             return own()
         return islice(read_jsonl(self.data / kind / f"{name}.jsonl.gz"), self.limit)

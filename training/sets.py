@@ -24,11 +24,11 @@ class ReadingSet:
     every_window: bool = False
 
 
-NEWSROOM, NEWSROOM_CLAIMS = "newsroom", "newsroom_claims"
+NEWSROOMS, NEWSROOMS_CLAIMS = "newsrooms", "newsrooms_claims"
 """The sets that are not public: training/newsrooms.py."""
 
 READING = (
-    ReadingSet(NEWSROOM, 6_000, every_window=True),
+    ReadingSet(NEWSROOMS, 6_000, every_window=True),
     ReadingSet("squad11_train", 3_000, mined=0.6),
     ReadingSet("squad2_train_unanswerable", 3_500),
     ReadingSet("nq_qed", 3_500),
@@ -49,7 +49,7 @@ MINED_ROWS = 6_500
 """Negatives an epoch that a search brings: passages near by words that do not hold the answer."""
 
 CLAIMS = {
-    NEWSROOM_CLAIMS: 4_000,
+    NEWSROOMS_CLAIMS: 4_000,
     "fever_nli": 3_000,
     "summedits_other": 3_000,
     "factcheck_gpt": 1_300,

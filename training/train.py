@@ -1,7 +1,7 @@
 """Teach the network to read and to verify, alone or from a larger one that was taught before.
 
-    PYTHONPATH=. python training/train.py WORK/rows.npz --start model.safetensors --shape mpnet --minutes 90 --keep WORK/teacher
-    PYTHONPATH=. python training/train.py WORK/rows.npz --start WORK/teacher --layers 0 2 4 6 8 10 --teacher WORK/teacher \
+    PYTHONPATH=. python training/train.py WORK/rows.npz --start mpnet.safetensors --minutes 90 --keep WORK/teacher
+    PYTHONPATH=. python training/train.py WORK/rows.npz --start minilm.safetensors --shape minilm --teacher WORK/teacher \
         --minutes 90 --keep WORK/student
 
 On a GPU, or on CPU cores with bfloat16 arithmetic. Ends by the clock: the learning rate rises over the first 6 % of the
@@ -144,7 +144,7 @@ def train(
     seen = 0
     for step, numbers in enumerate(rows_forever(rows, options.batch, counts), start=1):
         done = (time.monotonic() - began) / (options.minutes * 60)
-        if done >= 1 or step == options.steps:
+        if done >= 1 or (options.steps and step > options.steps):
             break
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * schedule(done)
