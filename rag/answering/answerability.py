@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from rag.answering.features import Candidate, answer_type_of, candidates_of, content_stems, features_of_all
+from rag.answering.features import (
+    Candidate,
+    answer_type_of,
+    candidates_of,
+    content_stems,
+    features_of_all,
+    highest_log_odds,
+)
 from rag.answering.keywords import keywords_of, telling_most
 from rag.answering.reader import Reading
 from rag.answering.speakers import speaking_of_it
@@ -77,7 +84,7 @@ def score_answerability(
     evidence = features_of_all(question, hits, readings)
     probability = parameters.answer.probability(evidence) if evidence else 0.0
     if evidence and len(content_stems(question)) <= SHORT_QUESTION:
-        probability = max(probability, sigmoid(evidence["read"] - SURE))
+        probability = max(probability, sigmoid(highest_log_odds(readings) - SURE))
     if speaking_of_it(question, [candidate for candidate, _ in ranked], hits):
         probability = max(probability, SPOKEN)
     if telling := telling_most(keywords_of(question), ranked, hits):

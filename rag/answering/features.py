@@ -3,7 +3,6 @@
 The reader decides; what it cannot know is added: similarity, the words a sentence shares, whether it is one.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +41,11 @@ AGE = re.compile(
 NAME = re.compile(r"(?<![.!?:\"“”'‘’]\s)(?<!^)\b[A-ZÀ-ÖØ-ÞА-Я][\w'’-]+")
 LOWEST = -6.0
 """Log-odds below this say the same: no answer here. What the reader did not read gets it too."""
+SIMILARITY_WORTH = 4.0
+"""Log-odds that a cosine of 1 is worth beside the reader's: less loses encyclopedias, more loses news. Measured:
+docs/experiments.md."""
+LONG_QUESTION = 18
+"""From so many words on a question tells at length what it is about: similarity knows more of it, the reader less."""
 LEAST_WORDS = 4
 CAPTION = re.compile(
     r"[*_]*(?:(?:file )?(?:photo(?:graph)?|picture|image|video|graphic)s?|caption|read (?:more|also)|related|watch|listen)\b"
@@ -161,11 +165,14 @@ def features_of_all(question: str, hits: Sequence[Hit], readings: Sequence[Readi
     """Features of the whole: do these hits hold an answer? {} without readings."""
     if not readings:
         return {}
+    similarity = max((similarity for hit in hits for similarity in hit.sentence_similarities), default=0.0)
     return {
-        "read": max(
-            (reading.log_odds for reading in readings if reading.reread is not None),
-            default=max(reading.answerable for reading in readings),
-        ),
-        "similarity": max((similarity for hit in hits for similarity in hit.sentence_similarities), default=0.0),
-        "question_words": math.log1p(len(content_stems(question))),
+        "read_and_similar": highest_log_odds(readings) + SIMILARITY_WORTH * similarity,
+        "similarity_of_long": similarity if len(question.split()) >= LONG_QUESTION else 0.0,
     }
+
+
+def highest_log_odds(readings: Sequence[Reading]) -> float:
+    """That the passage answers which the networks hold most probable to, by both where both have read."""
+    both = [reading.log_odds for reading in readings if reading.reread is not None]
+    return max(both or [reading.answerable for reading in readings])

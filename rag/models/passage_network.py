@@ -38,7 +38,7 @@ class Weights:
     sha256: str
 
 
-READER = Weights("reader.onnx", "c3f46748a205deb7251c0fd170ae86b75b29900e3478693b4f1b377a8ec5a7b9")
+READER = Weights("reader.onnx", "6d4b97a5a486dcd7b4f5a92dd6f8420019043ea29d3f4b1409a4cf9a4f701649")
 """MiniLM, six layers, in 8 bits: reads every passage."""
 VERIFIER = Weights("verifier.onnx", "710444041d9038c90cf1bafffc0fbb589150afe2241dc8e837e3d141aaca4db1")
 """MPNet, twelve layers, in 4 bits: reads the best passages a second time, and verifies claims."""
