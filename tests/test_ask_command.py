@@ -120,7 +120,7 @@ def test_explain_shows_the_operating_point(home: Path) -> None:
     assert "P(answered)" in shown
     assert "answers from" in shown
     assert "timings" in shown
-    baseline = json.loads((REPOSITORY / "tests/cases/baseline.json").read_text("utf-8"))["metrics"]
+    baseline = json.loads((REPOSITORY / "tests/cases/second_baseline.json").read_text("utf-8"))["metrics"]
     rates = re.search(r"(\d+)% of answerable questions are answered, (\d+)% of others refused", shown)
     assert rates is not None
     # Measured again, the set's rates move by a question or two.
@@ -162,7 +162,7 @@ def test_weights_that_are_not_whole_are_one_sentence(
 
 
 def test_the_closest_passage_of_a_refusal_is_quoted_and_never_as_an_answer(home: Path) -> None:
-    question = "What did Macron say about the Budapest summit?"
+    question = "How long did the call between Putin and Orban last?"
     shown = typed("ask", question, home=home)
     assert shown.returncode == 3
     reason, warning, quote = shown.stdout.splitlines()[:3]

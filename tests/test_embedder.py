@@ -11,6 +11,7 @@ import pytest
 from llama_index.core.embeddings import MockEmbedding
 
 from benchmarks import scripted_server
+from rag.answering.features import SIMILARITY_WORTH
 from rag.errors import EmbedderError, SettingsError
 from rag.factory import open_engine
 from rag.models.embedder import Embedder, Passage
@@ -136,17 +137,22 @@ def test_a_question_leaves_nothing_in_the_users_folder(tmp_path: Path) -> None:
 def test_an_answer_is_judged_alike_whatever_model_filled_the_library(tmp_path: Path) -> None:
     """The judge is fitted to the embedded model's similarities; a server's are of another scale."""
 
-    async def judged(settings: Settings) -> tuple[Mapping[str, float], float]:
+    async def judged(settings: Settings) -> tuple[Mapping[str, float], float, float]:
         async with open_engine(settings) as engine:
             await engine.library.ingest([SEEDS])
             standalone, hits = engine.retrieve(StandaloneQuestion("Will Hungary arrest Putin?", Scope()))
-            nearest = max(similarity for hit in hits for similarity in hit.sentence_similarities)
-            return engine.judge(standalone.question, standalone, hits).answerability.features, nearest
+            evidence = engine.judge(standalone.question, standalone, hits)
+            found_by, judged_by = (
+                max(similarity for hit in some for similarity in hit.sentence_similarities)
+                for some in (hits, evidence.hits)
+            )
+            return evidence.answerability.features, found_by, judged_by
 
     with scripted_server.serving() as (url, _):
         served = Settings(home=tmp_path / "served", embedder_base_url=url, embedder_model="embedder")
-        theirs, found_by = asyncio.run(judged(served))
-    ours, _ = asyncio.run(judged(Settings(home=tmp_path / "own")))
+        theirs, found_by, judged_by = asyncio.run(judged(served))
+    ours, _, own_similarity = asyncio.run(judged(Settings(home=tmp_path / "own")))
     # Half precision is stored of ours.
-    assert theirs == pytest.approx(ours, abs=2e-3)
-    assert abs(found_by - ours["similarity"]) > 0.02
+    assert theirs == pytest.approx(ours, abs=2e-3 * SIMILARITY_WORTH)
+    assert judged_by == pytest.approx(own_similarity, abs=2e-3)
+    assert abs(found_by - own_similarity) > 0.02

@@ -48,7 +48,7 @@ def builder(tmp_path: Path) -> RowBuilder:
             {"evidence": PASSAGE, "claim": "Zell was dredged in 1995.", "supported": 0},
         ]
     }
-    made = RowBuilder(written(tmp_path, reading, claims), bert_tokenizer())
+    made = RowBuilder(written(tmp_path, reading, claims), bert_tokenizer(), own=False)
     made.build()
     return made
 
@@ -107,7 +107,7 @@ def test_windows_are_whole_sentences_and_their_tokens_are_the_texts(builder: Row
 
 
 def test_the_same_data_gives_the_same_rows(builder: RowBuilder) -> None:
-    again = RowBuilder(builder.data, bert_tokenizer())
+    again = RowBuilder(builder.data, bert_tokenizer(), own=False)
     again.build()
     assert again.rows == builder.rows
 
@@ -147,6 +147,6 @@ def test_articles_kept_for_the_judge_are_not_trained_on(tmp_path: Path) -> None:
     title = next(name for name in map(str, range(100)) if is_held_out(name))
     rows = [question(title=title)]
     data = written(tmp_path, {"squad11_train": rows, "nq_qed": rows, "tydiqa_goldp_en": rows}, {})
-    made = RowBuilder(data, bert_tokenizer())
+    made = RowBuilder(data, bert_tokenizer(), own=False)
     made.build()
     assert {row.set_name for row in made.rows} == {"tydiqa_goldp_en"}

@@ -91,7 +91,9 @@ class RowBuilder:
     data: Path
     tokenizer: Tokenizer
     limit: int | None = None
-    """Rows of each set that are read; None for all, a few for a trial."""
+    """Rows of each public set that are read; None for all, a few for a trial."""
+    own: bool = True
+    """With the sets that are the project's own, which are small and always read whole."""
     chance: random.Random = field(default_factory=lambda: random.Random(SEED))
     windows: list[Window] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
@@ -111,9 +113,9 @@ class RowBuilder:
         self.add_corrupted()
 
     def read(self, kind: str, name: str) -> Iterator[dict[str, object]]:
-        """The objects of a set; our own sets are small and read whole in a trial, too."""
+        """The objects of a set."""
         if own := OWN_SETS.get(name):
-            return own()
+            return own() if self.own else iter(())
         return islice(read_jsonl(self.data / kind / f"{name}.jsonl.gz"), self.limit)
 
     def raw_rows(self, reading: ReadingSet) -> Iterator[dict[str, object]]:

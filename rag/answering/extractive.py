@@ -41,8 +41,8 @@ MAX_CANDIDATES = 30
 SPAN_MARGIN_THRESHOLD = 0.0
 """Log-odds of the reader's span against none, from which a date or number that was asked for is quoted first. Measured:
 docs/experiments.md."""
-NEARLY_AS_CERTAIN = 2.0
-"""The same, between which the newest article's is quoted."""
+CERTAIN_SHARE = 0.8
+"""The same, among sentences at least this probable, relative to the best one. Measured: docs/experiments.md."""
 MAX_WORDS_NAMED = 24
 """Words of a question whose names are all looked for. Measured: docs/quality.md."""
 SAME_STATEMENT = 0.7
@@ -213,21 +213,16 @@ def with_antecedent(
 def most_certain_span(
     pool: Sequence[tuple[Candidate, float]], pattern: re.Pattern[str], hits: Sequence[Hit]
 ) -> Candidate | None:
-    """The sentence with the date or number of the reader's most certain span, None without a certain one.
-
-    Tolls and dates change from day to day: of spans that are nearly as certain the newest article's.
-    """
+    """The sentence with the date or number of the reader's most certain span among the most probable, None without one."""
     sure = [
-        (candidate.span_margin, candidate)
-        for candidate, _ in pool
+        candidate
+        for candidate, probability in pool
         if candidate.span_margin is not None
         and candidate.span_margin > SPAN_MARGIN_THRESHOLD
+        and probability >= pool[0][1] * CERTAIN_SHARE
         and pattern.search(text_of(candidate, hits))
     ]
-    best = max((margin for margin, _ in sure), default=0.0)
-    near = [(margin, one) for margin, one in sure if margin >= best - NEARLY_AS_CERTAIN]
-    newest = max(near, key=lambda pair: (hits[pair[1].hit].chunk.recency, pair[0]), default=None)
-    return newest[1] if newest else None
+    return max(sure, key=lambda candidate: candidate.span_margin or 0.0, default=None)
 
 
 def fit_together(texts: Sequence[str]) -> bool:
