@@ -1,6 +1,6 @@
 """START HERE: the path of one question, in five steps, each with a door of its own.
 
-    1 understand   rag/question.py   follow-up -> standalone question; time words -> filter, preference, day; several in one
+    1 understand   rag/question.py   follow-up -> standalone question; time words -> filter, preference, day
     2 retrieve     rag/finding.py    dense + lexical, fused, de-duplicated, optional rerank (rag/retrieval.py) -> hits
     3 judge        rag/judging.py    do these hits hold an answer (rag/answering/)? rag/second_look.py: meant otherwise?
     4 write        rag/answering/    quoting.py quotes the sentences that answer, or generative.py lets a model draft, streamed
@@ -195,8 +195,9 @@ class Engine:
                 log.warning("model failed", extra={"answer_id": evidence.id, "reason": str(error)})
                 quoted = Written(note=str(error))
         # A model answers all that was asked by itself.
-        parts = await self.in_thread(lambda: self.quote_each(joined, history, scope))
-        yield await self.in_thread(lambda: quote(evidence, replace(quoted, parts=parts)))
+        yield await self.in_thread(
+            lambda: quote(evidence, replace(quoted, parts=self.quote_each(joined, history, scope)))
+        )
 
     def quote_each(
         self, questions: Sequence[str], history: Sequence[Turn], scope: Scope

@@ -52,8 +52,7 @@ class SecondLook:
     def respell(self, evidence: Evidence) -> Evidence:
         """With mistyped words corrected, where there are any and that makes an answer more probable."""
         asked = evidence.standalone
-        corrected = self.corrected(asked)
-        if corrected is asked or asked.asks_no_question:
+        if asked.asks_no_question or (corrected := self.corrected(asked)) is asked:
             return evidence
         better = max(evidence, self.look(evidence.question, corrected), key=surest)
         if better.answers:

@@ -46,8 +46,6 @@ MAX_SPAN_CHARACTERS = 200
 SEED = 7
 NEIGHBOURS_SEARCHED = 12
 OWN_SETS = {NEWSROOMS: newsroom_rows, NEWSROOMS_CLAIMS: newsroom_claims}
-QUOTED = 1_000
-"""More than the words that any sentence shares with a question."""
 PARTNER_SHARE = 0.25
 """Of the claims made false by rule, how many come with the true sentence. A guess."""
 
@@ -179,7 +177,7 @@ class RowBuilder:
         Where the set says which sentence that is, it is the window that holds it.
         """
         content, quote = set(words_of(str(raw["question"]))) - STOP_WORDS, str(raw.get("quote") or "")
-        best: tuple[int, Window, int, list[Span]] | None = None
+        best: tuple[tuple[bool, int], Window, int, list[Span]] | None = None
         others = []
         for window in windows:
             spans = {m.span() for a in answers for m in re.finditer(rf"(?<!\w){re.escape(a)}(?!\w)", window.text)}
@@ -194,11 +192,10 @@ class RowBuilder:
             for place, inside in by_sentence.items():
                 start, end = window.sentence_spans[place]
                 said = window.text[start:end]
-                shared = len(content & set(words_of(said))) + (
-                    QUOTED if quote and (said in quote or quote in said) else 0
-                )
-                if best is None or shared > best[0]:
-                    best = (shared, window, place, inside)
+                is_quoted = bool(quote) and (said in quote or quote in said)
+                rank = (is_quoted, len(content & set(words_of(said))))
+                if best is None or rank > best[0]:
+                    best = (rank, window, place, inside)
         if best is None:
             return None, others
         _, window, place, inside = best

@@ -173,6 +173,6 @@ def features_of_all(question: str, hits: Sequence[Hit], readings: Sequence[Readi
 
 
 def highest_log_odds(readings: Sequence[Reading]) -> float:
-    """That the passage answers which the networks hold most probable to, by both where both have read."""
+    """Of the passage that is most likely to answer: of those that both networks have read, where there are any."""
     both = [reading.log_odds for reading in readings if reading.reread is not None]
     return max(both or [reading.answerable for reading in readings])
