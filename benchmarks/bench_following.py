@@ -26,6 +26,9 @@ FOLLOWING = {
     "DATELINE_DISCORD_WATCH_SECONDS": "0",
 }
 
+GIVE_UP_SECONDS_A_PAGE = 20.0
+"""Reading a page beside people who ask takes some five seconds on two cores."""
+
 
 def stored_pages(home: Path, source_id: str) -> int:
     """How many pages of the feed are stored as articles."""
@@ -64,7 +67,8 @@ async def measure(library: int, pages: int) -> dict[str, float]:
             async with fake_discord() as discord, bot_process(discord, REAL, home, **FOLLOWING):
                 loop = asyncio.get_running_loop()
                 began = loop.time()
-                reading = await ask_while(discord, lambda: stored_pages(home, source) < pages, 1)
+                at_most = GIVE_UP_SECONDS_A_PAGE * pages
+                reading = await ask_while(discord, lambda: stored_pages(home, source) < pages, 1, at_most)
                 seconds = loop.time() - began
     measured = {**spread("quiet", quiet), **spread("following", reading), "pages": pages, "pages_seconds": seconds}
     for share in ("p50", "p95"):

@@ -150,16 +150,18 @@ async def said(home: Path, questions: Sequence[str]) -> list[Answer]:
         return [await engine.ask(question, (), Scope(("shared", f"discord:{SERVER}"))) for question in questions]
 
 
-async def ask_while(discord: "FakeDiscord", goes_on: Callable[[], bool], least: int = 20) -> list[float]:
+async def ask_while(
+    discord: "FakeDiscord", goes_on: Callable[[], bool], least: int = 20, at_most: float = GIVE_UP_SECONDS
+) -> list[float]:
     """One person after the other asks while something goes on; milliseconds from each command to its answer.
 
-    Raises TimeoutError when it goes on for longer than GIVE_UP_SECONDS: what was waited for will not come.
+    Raises TimeoutError when it goes on for longer than `at_most` seconds: what was waited for will not come.
     """
     took: list[float] = []
-    give_up = time.monotonic() + GIVE_UP_SECONDS
+    give_up = time.monotonic() + at_most
     while goes_on() or len(took) < least:
         if time.monotonic() > give_up:
-            raise TimeoutError(f"still waiting after {GIVE_UP_SECONDS:.0f} s and {len(took)} questions")
+            raise TimeoutError(f"still waiting after {at_most:.0f} s and {len(took)} questions")
         options: dict[str, object] = {"question": QUESTIONS[len(took) % len(QUESTIONS)]}
         began = time.perf_counter()
         await discord.answered(await discord.slash("ask", options, user=10_000 + len(took)), 120)

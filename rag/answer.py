@@ -169,6 +169,7 @@ class Answer:
     value the only emphasis; outside the numbers of `citations`.
     unanswered: of several questions in one, those that the articles do not answer; () where all are, or none.
     note: one sentence for the reader when something went differently than asked (a model server failed, say), else "".
+    model_failed: whether a model was asked and failed, broke off, or wrote nothing that could be proven.
     timings_ms: milliseconds by step: understand, retrieve, judge, model (where one writes), write, prove, total.
     """
 
@@ -188,17 +189,12 @@ class Answer:
     disagreement: tuple[Citation, ...] = ()
     as_of_guessed: bool = False
     unanswered: tuple[str, ...] = ()
+    model_failed: bool = False
 
     @property
     def refused(self) -> bool:
         """True when the articles do not say."""
         return self.refusal is not None
-
-    @property
-    def model_failed(self) -> bool:
-        """True if the note tells of a model that failed or could not be proven, not only how the question was read."""
-        note = self.note.removeprefix(f"{READ_AS}{self.explanation.read_as}").strip()
-        return bool(note) and (TRANSLATED not in note or BROKEN_OFF in note)
 
     @property
     def left_out(self) -> str:

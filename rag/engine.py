@@ -189,11 +189,11 @@ class Engine:
                     if event.citations or (event.abstained and not evidence.answers and not joined):
                         yield await in_asked_language(writer, evidence, written_by(writer.name, event))
                         return
-                    quoted = Written(note=why_quoted(writer.name, event), draft=event.draft)
+                    quoted = Written(note=why_quoted(writer.name, event), draft=event.draft, model_failed=True)
             except ModelError as error:
                 timer.finish("model")
                 log.warning("model failed", extra={"answer_id": evidence.id, "reason": str(error)})
-                quoted = Written(note=str(error))
+                quoted = Written(note=str(error), model_failed=True)
         # A model answers all that was asked by itself.
         yield await self.in_thread(
             lambda: quote(evidence, replace(quoted, parts=self.quote_each(joined, history, scope)))
@@ -222,7 +222,14 @@ def written_by(model: str, proven: "VerifiedText") -> Written:
     if proven.abstained:
         return Written(refusal=NOT_SAID, model=model, draft=proven.draft)
     note = f"{proven.interrupted} {BROKEN_OFF}" if proven.interrupted else ""
-    return Written(proven.text, proven.citations, model=model, note=note, draft=proven.draft)
+    return Written(
+        proven.text,
+        proven.citations,
+        model=model,
+        note=note,
+        draft=proven.draft,
+        model_failed=bool(proven.interrupted),
+    )
 
 
 async def in_asked_language(writer: "ModelWriter", evidence: Evidence, written: Written) -> Written:

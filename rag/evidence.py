@@ -38,8 +38,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What step 4 leaves: text with [n] and its citations, or the reason for a refusal. `unanswered`: as in Answer.
+    """What step 4 leaves: text with [n] and its citations, or the reason for a refusal.
 
+    unanswered, model_failed: as in Answer.
     parts: what was found and quoted for each question of several in one; () for one question, and where a model wrote.
     """
 
@@ -50,4 +51,5 @@ class Written:
     note: str = ""
     draft: Draft | None = None
     unanswered: tuple[str, ...] = ()
+    model_failed: bool = False
     parts: "tuple[tuple[Evidence, Written], ...]" = ()

@@ -63,6 +63,7 @@ def prove(evidence: Evidence, written: Written, ledger: Ledger) -> Answer:
         draft=written.draft,
         disagreement=differing,
         unanswered=written.unanswered,
+        model_failed=written.model_failed,
         explanation=explanation_of(evidence, written),
     )
 

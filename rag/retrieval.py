@@ -20,6 +20,7 @@ from vectorstore.errors import StoreUnavailable
 from vectorstore.ledger import IndexedChunk
 from vectorstore.lexical import LexicalSearch
 from vectorstore.values import Chunk, Hit, Scope
+from vectorstore.vectors import filter_fields, is_in_scope
 
 Value = TypeVar("Value")
 
@@ -136,9 +137,14 @@ class HybridRetriever(BaseRetriever):
 
 
 def passages_of(article_ids: Sequence[str], question: str, scope: Scope, storage: Storage) -> tuple[Hit, ...]:
-    """Every passage of these articles, in the order given and of reading, its sentences compared with the question."""
+    """Every passage of those articles that are in scope, in the order given and of reading, compared with the question."""
     ledger = storage.ledger
-    chunks = [chunk for library in scope.libraries for chunk in ledger.chunks_of_articles(library, article_ids)]
+    chunks = [
+        chunk
+        for library in scope.libraries
+        for chunk in ledger.chunks_of_articles(library, article_ids)
+        if is_in_scope(filter_fields(chunk), scope)
+    ]
     found = ledger.chunks_by_id([chunk.id for chunk in chunks])
     similarities = sentence_similarities(found, storage.embedder.embed_question(question))
     order = {article_id: place for place, article_id in enumerate(article_ids)}

@@ -565,6 +565,17 @@ def test_more_after_a_summary_or_a_day_is_what_that_did_not_tell(newsroom: Runni
     assert quoted.isdisjoint(citation.quote for citation in further.citations)
 
 
+def test_more_stays_within_the_outlets_and_days_that_the_asker_wants(newsroom: Running) -> None:
+    first = newsroom.ask("How many ferry crew are on strike according to OB News?")
+    told_by = first.citations[0].source
+    further = newsroom.ask("tell me more", (Turn.of(first),), Scope(sources=(told_by,)))
+    assert further.citations
+    elsewhere = newsroom.ask("tell me more", (Turn.of(first),), Scope(sources=("Coast Wire",)))
+    assert elsewhere.refused
+    later = newsroom.ask("tell me more", (Turn.of(first),), Scope(since=datetime(2040, 1, 1, tzinfo=UTC)))
+    assert later.refused
+
+
 def test_an_outlet_that_the_words_of_a_question_name_is_no_filter_of_the_asker(newsroom: Running) -> None:
     named = newsroom.ask("What does Coast Wire say about the bridge?")
     assert {citation.source for citation in named.citations} == {"Coast Wire"}

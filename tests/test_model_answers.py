@@ -74,6 +74,7 @@ def test_server_that_fails_leaves_the_quoted_answer_with_a_note(own_home: Path, 
     _, given = asked(own_home, reply)
     assert_quoted(given)
     assert given.note.endswith("This answer is quoted without it.")
+    assert given.model_failed
 
 
 def test_a_refusal_beside_a_failing_model_does_not_speak_of_a_quoted_answer(own_home: Path) -> None:
