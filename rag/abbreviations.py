@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from rag.text import STOP_WORDS
 
 SMALL_WORDS = r"(?:of|the|and|for|in|on|to)"
-CAPITALISED = re.compile(rf"\b[A-Z][\w’'-]+(?:\s+(?:{SMALL_WORDS}\s+){{0,2}}[A-Z][\w’'-]+)+")
+CAPITALISED = re.compile(rf"\b[A-Z][\w’'-]+(?:[ \t]+(?:{SMALL_WORDS}[ \t]+){{0,2}}[A-Z][\w’'-]+)+")
+LONGEST_NAME = 8
+"""Capitalised words of one name: a headline that writes every word with a capital is none."""
 SHORT_WORD = re.compile(r"\b[A-Za-z]{2,6}\b")
 MIN_LOWERCASE = 3
 """ "icc" is an abbreviation where the articles have such a name; "us" and "it" would be words."""
@@ -31,11 +33,11 @@ def initials_of(name: str) -> str:
 
 
 def full_names_in(text: str) -> Iterator[str]:
-    """Runs of at least two capitalised words, and the runs within them."""
+    """Runs of two to eight capitalised words of one line, and the runs within them."""
     for match in CAPITALISED.finditer(text):
         words = list(re.finditer(r"[A-Z][\w’'-]+", match[0]))
         for first in range(len(words) - 1):
-            for last in range(first + 1, len(words)):
+            for last in range(first + 1, min(first + LONGEST_NAME, len(words))):
                 yield match[0][words[first].start() : words[last].end()]
 
 

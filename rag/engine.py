@@ -38,6 +38,7 @@ from rag.question import StandaloneQuestion, checked_question, understand
 from rag.second_look import SecondLook
 from rag.settings import Settings
 from rag.stored_answers import StoredAnswers
+from rag.verification.citations import UnverifiedAnswer
 from vectorstore.values import Hit, Scope
 
 if TYPE_CHECKING:
@@ -107,6 +108,20 @@ class Engine:
         self, question: str, history: Sequence[Turn] = (), scope: Scope | None = None, use_model: bool = True
     ) -> AsyncIterator[StreamEvent]:
         """Draft text as a model writes it, then exactly one Answer. Raises as `ask` does."""
+        try:
+            async for event in self.answer(question, history, scope, use_model):
+                yield event
+        except UnverifiedAnswer as error:
+            # An article changed between steps 2 and 5: what it says now is found by asking once more.
+            log.info("asked once more", extra={"reason": str(error)})
+            yield DraftText("", restart=True)
+            async for event in self.answer(question, history, scope, use_model):
+                yield event
+
+    async def answer(
+        self, question: str, history: Sequence[Turn], scope: Scope | None, use_model: bool
+    ) -> AsyncIterator[StreamEvent]:
+        """The five steps."""
         timer = StepTimer()
         writer = self.models.writer if use_model else None
         history = history[-HISTORY_TURNS:]

@@ -14,7 +14,7 @@ class Evidence:
     """What steps 1 to 3 leave for one question.
 
     question: as asked; `standalone` is what was searched for. readings: of the first hits. threshold: P(answered) from which
-    the program answers.
+    the program answers; rates: as in Parameters, None for a threshold that was set by hand.
     """
 
     id: str
@@ -24,6 +24,7 @@ class Evidence:
     readings: tuple[Reading, ...]
     answerability: AnswerabilityScore
     threshold: float
+    rates: tuple[float, float] | None = None
 
     @property
     def probability(self) -> float:

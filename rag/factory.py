@@ -47,7 +47,7 @@ async def open_engine(settings: Settings, on_wait: Callable[[str], None] | None 
         async with open_library(settings, on_wait) as library:
             await asyncio.to_thread(check_storage, library.storage)
             reader, verifier = await networks
-            writer = open_writer(settings, server, verifier) if server else None
+            writer = open_writer(settings, server, verifier, threads) if server else None
             models = Models(shipped_parameters(), reader, open_reranker(settings), writer, await comparers)
             answers = StoredAnswers(AnswerStore(library.storage.ledger.database), settings)
             yield Engine(settings, library, models, answers, threads)
@@ -134,10 +134,17 @@ def open_model_server(settings: Settings, on_wait: Callable[[str], None] | None 
     return ModelServer(Server.of(settings), Limits.of(settings), on_wait)
 
 
-def open_writer(settings: Settings, server: "ModelServer", verifier: "Verifier") -> "ModelWriter":
+def open_writer(
+    settings: Settings, server: "ModelServer", verifier: "Verifier", threads: ThreadPoolExecutor | None = None
+) -> "ModelWriter":
     """What lets that model write, and shows what can be proven."""
     from rag.answering.generative import ModelWriter
 
     return ModelWriter(
-        server, verifier, settings.model_context_tokens, settings.model_answer_tokens, settings.verify_with_model
+        server,
+        verifier,
+        settings.model_context_tokens,
+        settings.model_answer_tokens,
+        settings.verify_with_model,
+        threads,
     )

@@ -5,24 +5,26 @@ Rules, because these are a handful of fixed phrases that no passage answers.
 
 import re
 
+from rag.time_words import RECENT_SPAN
+
 TIME_WORDS = (
     r"(?:(?:today|yesterday|so far|now|lately|recently|(?:this|last) (?:week|month)"
-    r"|(?:in|over|within|during) the (?:last|past) (?:\w+ )?(?:days?|weeks?|months?)|since .+|as of .+)\s*)*"
+    rf"|{RECENT_SPAN}|(?>(?:since|as of) .+))\s*)*+"
 )
 GREETING = (
-    r"(?:hi|hiya|hello|hey|heya|hallo|yo|sup|good (?:morning|afternoon|evening|night)|thanks?|thank you|thank u|thx"
+    r"(?>(?:hi|hiya|hello|hey|heya|hallo|yo|sup|good (?:morning|afternoon|evening|night)|thanks?|thx"
     r"|tnx|thanx|ty|tysm"
     r"|cheers|great|cool|ok(?:ay)?|perfect|got it|lol|please|pls|plz|help(?: me)?|test|ping|menu|commands"
-    r"|bye(?: bye)?|goodbye|good ?bye|cya|see (?:you|ya)(?: later)?|quit|exit|stop"
+    r"|(?:good ?)?bye|cya|see (?:you|ya)(?: later)?|quit|exit|stop"
     r"|how are (?:you|u)(?: doing)?(?: today)?|how(?:['’]?s| is) it going"
     r"|(?:what|how) (?:else )?(?:can|do|should) (?:you|u|i) (?:do|ask|use|say)(?: here| you| this)?"
     r"|how can (?:you|u) help(?: me)?"
     r"|who are you|what are you|how (?:does this|do you) work|guten (?:morgen|tag|abend)|danke|hilfe|was kannst du)"
-    r"(?: (?:there|all|everyone|bot|dateline|you|u|so much|very much|a lot|mate|guys))*"
+    r"(?!\w)(?: (?:there|all|everyone|bot|dateline|you|u|so much|very much|a lot|mate|guys)(?!\w))*)"
 )
 # "ok" and "please" alone are a yes to what was said before.
 GREETINGS = re.compile(
-    rf"(?!(?:ok(?:ay)?|please|pls|plz)[\s!.?]*\Z){GREETING}(?:[\s!.?,]+{GREETING})*[\s!.?]*", re.IGNORECASE
+    rf"(?!(?:ok(?:ay)?|please|pls|plz)[\s!.?]*\Z){GREETING}(?:[\s!.?,]+{GREETING})*+[\s!.?]*", re.IGNORECASE
 )
 SUMMARY_REQUEST = re.compile(
     r"(?:please |pls |plz |can (?:you|u) |could (?:you|u) |just |give me |gimme |i want |i need )*(?:a |an |the )?"

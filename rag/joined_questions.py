@@ -16,8 +16,9 @@ ASKS_DIRECTLY = (
 BETWEEN_PARTS = re.compile(rf"(?:\s*[,;])?\s+and\s+(?={ASKS_DIRECTLY})|\?\s+(?:and\s+)?(?=\w)", re.IGNORECASE)
 LEADING_PREPOSITION = re.compile(rf"^{PREPOSITIONS} (?=(?:who|what|which|how)\b)", re.IGNORECASE)
 TOLD_OF_SOMEONE = re.compile(r",\s*(?:who|which|whose|whom)\b", re.IGNORECASE)
-TWO_WORDS = re.compile(
-    r"^(who|what|when|where|why|how)\s*(?:,|and|or)\s*(?:and\s+)?(who|what|when|where|why|how)\s+(.+)$",
+QUESTION_WORD = r"(?:who|what|when|where|why|how)"
+SEVERAL_WORDS = re.compile(
+    rf"^(?P<words>{QUESTION_WORD}(?:(?:,\s*(?:and|or)?|\s+(?:and|or))\s+{QUESTION_WORD}){{1,2}})\s+(?P<rest>{AUXILIARIES}\b.+)$",
     re.IGNORECASE | re.DOTALL,
 )
 ASKS_WHETHER_KNOWN = re.compile(r"^(?:do|does|can|could|would) (?:you|i|we|anyone)\b", re.IGNORECASE)
@@ -27,8 +28,8 @@ def questions_joined_in(question: str) -> tuple[str, ...]:
     """The questions that it joins, as asked and in order, at most MOST_PARTS; () for one question."""
     if len(question.split()) > MOST_WORDS or TOLD_OF_SOMEONE.search(question) or ASKS_WHETHER_KNOWN.match(question):
         return ()
-    if both := TWO_WORDS.match(question):
-        return (f"{both[1]} {both[3]}", f"{both[2]} {both[3]}")
+    if several := SEVERAL_WORDS.match(question):
+        return tuple(f"{word} {several['rest']}" for word in re.findall(QUESTION_WORD, several["words"], re.IGNORECASE))
     parts = [part.strip(" \t\n?!.,;") for part in BETWEEN_PARTS.split(question)]
     ask = all(starts_like_question(LEADING_PREPOSITION.sub("", part)) for part in parts)
     if not (2 <= len(parts) <= MOST_PARTS and ask and " " in parts[0]):

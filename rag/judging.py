@@ -29,6 +29,7 @@ class Judge:
         self.parameters = parameters
         self.comparer = comparer
         self.threshold = parameters.threshold if set_by_hand is None else set_by_hand
+        self.rates = parameters.rates if self.threshold == parameters.threshold else None
 
     def weigh(self, question: str, standalone: StandaloneQuestion, hits: tuple[Hit, ...]) -> Evidence:
         """The evidence that these hits are; nothing is read for a summary, the news of a day or "Tell me more"."""
@@ -41,7 +42,7 @@ class Judge:
             score = sentences_naming(hits, standalone.period)
         else:
             hits, readings, score = self.read(standalone, hits)
-        return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, readings, score, self.threshold)
+        return Evidence(uuid.uuid4().hex[:12], question, standalone, hits, readings, score, self.threshold, self.rates)
 
     def read(
         self, standalone: StandaloneQuestion, hits: tuple[Hit, ...]

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -176,14 +176,29 @@ class Library:
         return reading.with_article(replace(article, id=f"{article.id}-{digest}"))
 
     async def store(
-        self, readings: Sequence[ReadArticle], library: str = SHARED_LIBRARY, stopped: ShouldStop = never_stop
+        self,
+        readings: Sequence[ReadArticle],
+        library: str = SHARED_LIBRARY,
+        stopped: ShouldStop = never_stop,
+        unwanted: Callable[[], Set[str]] = frozenset,
     ) -> IngestReport:
-        """Store articles that were read elsewhere; one that is there is replaced, one that was withdrawn is back."""
-        return await asyncio.to_thread(self.store_readings, readings, library, stopped)
+        """Store articles that were read elsewhere; one that is there is replaced, one that was withdrawn is back.
 
-    def store_readings(self, readings: Sequence[ReadArticle], library: str, stopped: ShouldStop) -> IngestReport:
+        unwanted: ids of those that were forgotten while they were read, asked for once nobody else writes.
+        """
+        return await asyncio.to_thread(self.store_readings, readings, library, stopped, unwanted)
+
+    def store_readings(
+        self,
+        readings: Sequence[ReadArticle],
+        library: str,
+        stopped: ShouldStop,
+        unwanted: Callable[[], Set[str]] = frozenset,
+    ) -> IngestReport:
         with self.writing(stopped) as stopped:
-            return ingest(self.storage, readings, library, stopped=stopped)[0]
+            forgotten = unwanted()
+            wanted = [reading for reading in readings if reading.article.id not in forgotten]
+            return ingest(self.storage, wanted, library, stopped=stopped)[0]
 
     async def withdraw(self, library: str, article_ids: Sequence[str], stopped: ShouldStop = never_stop) -> list[str]:
         """Take articles out of every answer because their publisher did; returns which of them stood until now."""

@@ -17,7 +17,6 @@ from rag.answer import (
     day_words,
     headline_of,
 )
-from rag.answering.answerability import MEASURED_AT, MEASURED_RATES
 from rag.answering.disagreement import disagreement
 from rag.answering.extractive import closest_passage
 from rag.answering.identifiers import holds_place
@@ -78,7 +77,7 @@ def explanation_of(evidence: Evidence, written: Written) -> Explanation:
         probability=evidence.probability,
         threshold=evidence.threshold,
         features=evidence.answerability.features,
-        rates=MEASURED_RATES if evidence.threshold == MEASURED_AT else None,
+        rates=evidence.rates,
         joined={part.question: part.probability for part, _ in written.parts},
         sources=() if standalone.of_outlet else standalone.scope.sources,
         since=standalone.scope.since,

@@ -106,7 +106,7 @@ JOINED = re.compile(r"^(?:and|but|so|or|ok(?:ay)?|also)\b[,:]?\s*", re.IGNORECAS
 WHAT_ABOUT = re.compile(r"^(?:what|how) about\s+", re.IGNORECASE)
 BARE_WORD = re.compile(
     r"^(why|when|where|who|how|how many|how much|says who|by whom)"
-    r"(?:\s+(?:is|was|were|did|does|do)?\s*(?:that|this|it|so|not|they|happen|happened|he|she|be|there|then|now|him|her|exactly)*)*"
+    r"(?:\s+(?:is|was|were|did|does|do|that|this|it|so|not|they|happen|happened|he|she|be|there|then|now|him|her|exactly))*+"
     r"\s*\?*$",
     re.IGNORECASE,
 )

@@ -1,9 +1,10 @@
 """Time words of a question: bounds on when articles were published, the period that it asks about, newer ones first. Pure."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import MAXYEAR, date, datetime, time, timedelta
 
 from rag.answer import day_words
 from vectorstore.values import Scope
@@ -26,18 +27,37 @@ DONE_BY = re.compile(rf"(?<=\w )by (?:the )?(?P<day>{DATE_PATTERN})(?!\w)", re.I
 HAD = re.compile(r"\b(?:had|has|have)\b", re.IGNORECASE)
 """Before "by 23 April": what had happened by then, not what will have."""
 SINCE = re.compile(rf"\bsince (?:the )?({DATE_PATTERN}|last week|last month|last year)\b", re.IGNORECASE)
+COUNTS = {
+    "few": 3,
+    "couple of": 2,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+} | {"ten": 10, "eleven": 11, "twelve": 12}
+DAYS = {"hour": 1 / 24, "day": 1, "week": 7, "month": 31, "year": 366}
+
+
+def recent_span(count: str = "", many: str = "") -> str:
+    """The pattern of "in the past three days", with names for its groups if wanted."""
+    counts, units = "|".join(COUNTS), "|".join(f"{unit}s?" for unit in DAYS)
+    return rf"(?:in|over|within|during) the (?:last|past) (?:({count}\d{{1,3}}|{counts}) )?({many}{units})"
+
+
+RECENT_SPAN = recent_span("?:", "?:")
 RANGE = re.compile(
     r"\b(?:(?P<day>today|yesterday)|(?P<this>this|last) (?P<unit>week|month)"
-    r"|(?:in|over|within|during) the (?:last|past) (?P<count>\d{1,3}|few|two|three|four|five|six|seven|ten)? ?"
-    r"(?P<many>days?|weeks?|months?))\b",
+    rf"|{recent_span('?P<count>', '?P<many>')})\b",
     re.IGNORECASE,
 )
 NEWEST = re.compile(
     r"\b(?:latest|newest|most recent(?:ly)?|currently|right now|at the moment|at present|as things stand|so far)\b|\bnow\?*$",
     re.IGNORECASE,
 )
-COUNTS = {"few": 3, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10}
-DAYS = {"day": 1, "week": 7, "month": 31}
 LAST_DAY_OF_PART = {"early": 10, "the beginning of": 10, "mid": 20, "the middle of": 20}
 """Of a month; the last one for "late" and "the end of"."""
 
@@ -73,9 +93,13 @@ class Period:
     yearless: bool = False
 
     @property
+    def is_month(self) -> bool:
+        return self.until - self.since > timedelta(days=1)
+
+    @property
     def words(self) -> str:
         """ "18 October 2025", or "October 2025" for a month."""
-        return day_words(self.since) if self.until - self.since <= timedelta(days=1) else f"{self.since:%B %Y}"
+        return f"{self.since:%B %Y}" if self.is_month else day_words(self.since)
 
     def within(self, scope: Scope) -> Scope:
         """The scope with no article that was published outside the period."""
@@ -84,16 +108,13 @@ class Period:
     def holds(self, day: date) -> bool:
         """True if the day lies in it; in a period without a year the year does not count."""
         if self.yearless:
-            last = (self.until - timedelta(days=1)).date()
-            return (self.since.month, self.since.day) <= (day.month, day.day) <= (last.month, last.day)
+            return day.month == self.since.month and (self.is_month or day.day == self.since.day)
         return self.since.date() <= day < self.until.date()
 
     @property
     def searched(self) -> str:
         """What a search finds sentences by that name it: "Saturday, 18 October"."""
-        return (
-            f"{self.since:%A}, {self.since.day} {self.since:%B}" if self.words == day_words(self.since) else self.words
-        )
+        return self.words if self.is_month else f"{self.since:%A}, {self.since.day} {self.since:%B}"
 
     def nearest_to(self, newest: datetime, oldest: datetime) -> "Period":
         """Itself, or where it names no year the one of all years that is nearest to the newest article."""
@@ -107,7 +128,7 @@ class Period:
                 since = self.since.replace(year=year)
             except ValueError:
                 continue  # 29 February.
-            yield replace(self, since=since, until=since + (self.until - self.since))
+            yield replace(self, since=since, until=end_of_month(since) if self.is_month else since + timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +235,12 @@ def month_period(words: str, asked_at: datetime) -> Period | None:
         return None
     if not year and first > asked_at:
         first = first.replace(year=first.year - 1)
-    return Period(first, (first + timedelta(days=31)).replace(day=1), yearless=not year)
+    return Period(first, end_of_month(first), yearless=not year)
+
+
+def end_of_month(first: datetime) -> datetime:
+    """The midnight that ends the month that begins then."""
+    return (first + timedelta(days=31)).replace(day=1)
 
 
 def date_of(words: str, asked_at: datetime) -> datetime | None:
@@ -232,7 +258,8 @@ def date_of(words: str, asked_at: datetime) -> datetime | None:
             "RETURN_AS_TIMEZONE_AWARE": False,
         },
     )
-    return None if parsed is None else midnight(parsed.replace(tzinfo=asked_at.tzinfo))
+    # No day comes after the last year, and so no midnight that ends it.
+    return None if parsed is None or parsed.year == MAXYEAR else midnight(parsed.replace(tzinfo=asked_at.tzinfo))
 
 
 def range_of(found: re.Match[str], asked_at: datetime) -> tuple[datetime, datetime | None]:
@@ -249,7 +276,8 @@ def range_of(found: re.Match[str], asked_at: datetime) -> tuple[datetime, dateti
         return begin - timedelta(days=7 if week else 31), None
     count = found["count"] or "1"
     days = DAYS[found["many"].lower().removesuffix("s")] * (COUNTS.get(count.lower()) or int(count))
-    return today - timedelta(days=days), None
+    # Of a day in part the whole day: articles often have no time.
+    return today - timedelta(days=math.ceil(days)), None
 
 
 def earliest(one: datetime | None, other: datetime) -> datetime:

@@ -16,13 +16,19 @@ STRIKE = "How many crew members are on strike at the ferry company?"
 OPENING = "When will the new bridge open?"
 
 
-def ask(tmp_path: Path, question: str, *texts: str, titles: Sequence[str] = ("One", "Two", "Three")) -> Answer:
-    """The answer from one article for each text, a day apart, the first of 1 May."""
+def ask(
+    tmp_path: Path,
+    question: str,
+    *texts: str,
+    titles: Sequence[str] = ("One", "Two", "Three"),
+    published: Sequence[str] = ("2025-05-01", "2025-05-02", "2025-05-03"),
+) -> Answer:
+    """The answer from one article for each text."""
 
     async def run() -> Answer:
         lines = [
-            json.dumps({"id": f"a{n}", "title": title, "source": source, "published": f"2025-05-0{n}", "text": text})
-            for n, (title, source, text) in enumerate(zip(titles, OUTLETS, texts, strict=False), 1)
+            json.dumps({"id": f"a{n}", "title": title, "source": source, "published": day, "text": text})
+            for n, (title, source, day, text) in enumerate(zip(titles, OUTLETS, published, texts, strict=False), 1)
         ]
         (tmp_path / "articles.jsonl").write_text("\n".join(lines), "utf-8")
         async with open_engine(Settings(home=tmp_path / "home", seeds=None)) as engine:
@@ -154,6 +160,28 @@ def test_different_days_are_said(tmp_path: Path) -> None:
     assert disagreement_sentence(answer.disagreement) == (
         "The articles disagree: 17 June 2025 (Harbour Post, 2 May 2025), 3 June 2025 (City Wire, 1 May 2025)."
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "published"),
+    [
+        (
+            "The new bridge opened on 28 December.",
+            "On 28 December the new bridge opened.",
+            ("2025-12-29", "2026-01-03"),
+        ),
+        ("The new bridge opened on 28 December.", "On 28 December 2025 the new bridge opened.", ("2026-01-03",) * 2),
+        ("The new bridge opened on 12 May.", "On 12 May 2025 the new bridge opened.", ("", "2025-05-13")),
+    ],
+)
+def test_a_day_without_its_year_is_no_other_day(
+    tmp_path: Path, first: str, second: str, published: Sequence[str]
+) -> None:
+    question = "When did the new bridge open?"
+    assert ask(tmp_path, question, first, second, published=published).disagreement == ()
+    later = second.replace("28 December", "27 December").replace("12 May", "11 May")
+    (tmp_path / "other").mkdir()
+    assert len(ask(tmp_path / "other", question, first, later, published=published).disagreement) == 2
 
 
 @pytest.mark.parametrize(

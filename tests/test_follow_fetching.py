@@ -304,6 +304,44 @@ def test_a_redirect_to_what_robots_txt_forbids_is_not_followed() -> None:
     assert site.asked("/private/c") == 0
 
 
+def test_each_site_on_the_way_of_a_redirect_has_a_turn_of_its_own() -> None:
+    async def fetch() -> tuple[list[Fetched | FetchFailed], float]:
+        clock = SimulatedClock()
+        async with (
+            running_site(FakeSite()) as site,
+            Fetcher(FetchLimits(5, LARGEST), anywhere, "", clock.now) as fetcher,
+        ):
+            elsewhere = site.address.replace("127.0.0.1", "localhost")
+            site.put_status("/to-busy", 302, Location=f"{elsewhere}/busy")
+            site.put_status("/to-calm", 302, Location=f"{elsewhere}/calm")
+            site.put_status("/busy", 429, Retry_After="3600")
+            for path in ("/calm", "/own"):
+                site.put(path, "text")
+            polite = PoliteFetcher(fetcher, clock, 2.0)
+            calm = [await polite.fetch(f"{site.address}/to-calm") for _ in range(2)]
+            took = clock.now() - MONDAY
+            others = [await polite.fetch(f"{site.address}{path}") for path in ("/to-busy", "/own", "/to-calm")]
+            return [*calm, *others], took
+
+    found, took = asyncio.run(fetch())
+    assert [isinstance(one, Fetched) for one in found] == [True, True, False, True, False]
+    assert took == pytest.approx(2.0), "each of the two sites rests between its own requests"
+    resting = found[-1]
+    assert isinstance(resting, FetchFailed)
+    assert "asked to be left alone" in resting.reason
+
+
+def test_of_a_long_robots_txt_the_beginning_counts() -> None:
+    def long(site: FakeSite) -> None:
+        rules = "User-agent: *\nDisallow: /private\n" + "# what nobody reads\n" * 60_000
+        site.put("/robots.txt", rules, "text/plain")
+        for path in ("/a", "/private/c"):
+            site.put(path, "text")
+
+    found, _, _ = politely(long, "/a", "/private/c")
+    assert [isinstance(one, Fetched) for one in found] == [True, False]
+
+
 def test_a_site_whose_robots_txt_fails_is_left_alone() -> None:
     def failing(site: FakeSite) -> None:
         site.put_status("/robots.txt", 500)

@@ -408,6 +408,17 @@ def test_links_to_files_programs_and_other_machines_are_named_and_left_alone(
     following(tmp_path, embedder, story)
 
 
+def test_a_page_in_an_old_encoding_is_offered_under_its_name(tmp_path: Path, embedder: Embedder) -> None:
+    async def story(room: Newsroom) -> None:
+        page = '<html><head><meta charset="iso-8859-1"><title>Zürcher Bote</title></head><body>…</body></html>'
+        room.site.put("/", page.replace("…", "").encode("latin-1"))
+        found = await discover(room.url("/"), room.follower.fetcher)
+        assert isinstance(found, Discovered)
+        assert found.title == "Zürcher Bote"
+
+    following(tmp_path, embedder, story)
+
+
 def test_what_somebody_deleted_does_not_come_back(tmp_path: Path, embedder: Embedder) -> None:
     async def story(room: Newsroom) -> None:
         room.publish("/a", "Ferry vote", LONG)
@@ -417,6 +428,32 @@ def test_what_somebody_deleted_does_not_come_back(tmp_path: Path, embedder: Embe
         room.publish("/a", "Ferry vote", f"{LONG} More.", date="Tue, 03 Jun 2025 10:00:00 GMT")
         await room.pass_time(2 * DAY, HOUR)
         assert (room.stored(), room.status(source, "/a")) == ({}, FORGOTTEN)
+
+    following(tmp_path, embedder, story)
+
+
+def test_what_is_deleted_while_its_page_is_read_does_not_come_back(tmp_path: Path, embedder: Embedder) -> None:
+    async def story(room: Newsroom) -> None:
+        for path in ("/a", "/b"):
+            room.publish(path, f"Ferry vote {path}", f"{LONG} So says {path[1:]}.")
+        source = await room.follow()
+        await room.read()
+        for path in ("/a", "/b"):
+            room.publish(
+                path, f"Ferry vote {path}", f"{LONG} More of {path[1:]}.", date="Tue, 03 Jun 2025 10:00:00 GMT"
+            )
+        deleted: list[object] = []
+
+        async def delete_before_the_second(_seconds: float) -> None:
+            # By then the first page is read, and nothing of it stored.
+            if room.site.asked("/a") > 1 and not deleted:
+                deleted.append(await room.library.forget("shared", room.url("/a")))
+
+        room.follower.pages.give_way = delete_before_the_second
+        await room.pass_time(2 * DAY, HOUR)
+        assert deleted
+        assert (set(room.stored()), room.status(source, "/a")) == ({"/b"}, FORGOTTEN)
+        assert "More of b" in room.stored()["/b"]
 
     following(tmp_path, embedder, story)
 

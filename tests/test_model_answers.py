@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.terminal.render import answer_lines
-from rag.answer import Answer, DraftText, Turn, answer_json
+from rag.answer import Answer, DraftText, StreamEvent, Turn, answer_json
 from rag.factory import open_engine
 from rag.settings import Settings
 from tests.conftest import SEED_ID, SEEDS
@@ -91,6 +91,34 @@ def test_several_questions_are_told_apart_where_a_model_fails_or_sees_no_answer(
     _, given = asked(own_home, reply, question=question)
     assert "at least five times" in given.text
     assert given.unanswered == ("How far can a Tomahawk fly?",)
+
+
+def test_an_article_that_changes_while_a_model_writes_is_read_once_more(own_home: Path, tmp_path: Path) -> None:
+    file, before = tmp_path / "a.txt", "The ferry company of Zell has 64 ships, its director said on Monday."
+    file.write_text(before, "utf-8")
+
+    async def run(base_url: str) -> tuple[list[StreamEvent], str]:
+        given = Settings(home=own_home, model="small", openai_base_url=base_url, model_retries=0, seeds=None)
+        async with open_engine(given) as engine:
+            await engine.library.ingest([tmp_path])
+            events: list[StreamEvent] = []
+            async for event in engine.stream("How many ships has the ferry company of Zell?"):
+                if not events:
+                    file.write_text(f"Corrected on Tuesday after a complaint.\n\n{before}", "utf-8")
+                    await engine.library.ingest([tmp_path])
+                events.append(event)
+            (headline,) = await engine.library.headlines()
+            stored = await engine.library.article("shared", headline.article_id)
+            assert stored is not None
+            return events, stored.text
+
+    with serving(answer("The ferry company of Zell has 64 ships [1].")) as standin:
+        events, text = asyncio.run(run(standin.base_url))
+    given = events[-1]
+    assert isinstance(given, Answer)
+    assert (given.model, len(standin.requests), text.startswith("Corrected")) == ("small", 2, True)
+    assert [text[one.start : one.end] for one in given.citations] == [before]
+    assert [event.restart for event in events if isinstance(event, DraftText)].count(True) == 1
 
 
 def test_more_is_not_asked_of_a_model_that_would_tell_the_same_again(own_home: Path) -> None:

@@ -1,11 +1,12 @@
 """Step 1 without a model: time words become bounds, follow-ups stand alone, everything else is left as it is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from rag.answer import Turn
-from rag.question import readings_beside, stand_alone, understand, wants_more
+from rag.intent import summary_subject, wants_help
+from rag.question import bare_word, readings_beside, stand_alone, understand, wants_more
 from vectorstore.values import Scope
 
 NOW = datetime(2025, 10, 22, 15, 30, tzinfo=UTC)  # a Wednesday
@@ -88,6 +89,53 @@ def test_a_question_is_read_without_its_day_as_well(
     standalone = understand(question, (), Scope(), NOW)
     period = standalone.undated_period
     assert (standalone.undated, period.words if period else None, day(standalone.scope.until)) == (undated, of, until)
+
+
+@pytest.mark.parametrize("question", ["What happened on 31 December 9999?", "Who spoke in December 9999?"])
+def test_a_day_of_the_last_year_that_a_calendar_has_is_words_like_others(question: str) -> None:
+    standalone = understand(question, (), Scope(), NOW)
+    assert (standalone.period, standalone.undated_period, standalone.scope.until) == (None, None, None)
+    understand(f"{question} As of 31 December 9999?", (), Scope(), NOW)
+
+
+@pytest.mark.parametrize("year", [2024, 2023])
+def test_the_february_of_another_year_has_its_own_length(year: int) -> None:
+    period = understand("What happened in February?", (), Scope(), NOW).period
+    assert period is not None
+    assert period.holds(date(2024, 2, 29))
+    assert not period.holds(date(year, 3, 1))
+    meant = {one.since.year: one for one in period.in_years_since(datetime(2020, 1, 1, tzinfo=UTC))}[year]
+    assert (meant.until.month, meant.until.day) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("span", "since"),
+    [
+        ("in the past eight days", "2025-10-14"),
+        ("over the last couple of weeks", "2025-10-08"),
+        ("within the last 24 hours", "2025-10-21"),
+        ("during the last 36 hours", "2025-10-20"),
+        ("in the last year", "2024-10-21"),
+    ],
+)
+def test_the_span_of_a_summary_is_a_bound(span: str, since: str) -> None:
+    standalone = understand(f"What's new {span}?", (), Scope(), NOW)
+    assert (standalone.summary_of, day(standalone.scope.since)) == ("", since)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "why" + " is that" * 60 + " x",
+        "bye " * 120 + "x",
+        "thank you you " * 40 + "x",
+        "what can i say you " * 25 + "x",
+        "what's new " + "since a\n" * 60 + "x",
+    ],
+)
+def test_no_text_takes_long_to_be_told_from_a_question(text: str) -> None:
+    # Each of these had twice as many ways to be matched for every two words: seconds, then days.
+    assert (bare_word(text), wants_help(text), summary_subject(text)) == ("", False, None)
 
 
 def test_a_period_without_a_year_is_that_of_any_year_that_has_articles() -> None:

@@ -198,3 +198,12 @@ def test_a_sentence_in_which_the_named_one_speaks_is_told_from_others(sentence: 
 )
 def test_who_speaks_for_a_country_speaks_as_it(name: tuple[str, ...], sentence: str, spoken: bool) -> None:
     assert speaks(name, sentence) == spoken
+
+
+def test_a_page_of_headlines_in_capitals_is_no_name() -> None:
+    words = [f"{chr(65 + n % 26)}word" for n in range(400)]
+    texts = [" ".join(words[place:]) for place in range(6)]
+    # Every run within a run was a name: half a minute for eight passages.
+    assert in_the_articles_words("Is it in the ABCDEFGHIJ?", texts) == "Is it in the ABCDEFGHIJ?"
+    assert in_the_articles_words("Is it in the ABC?", texts) == "Is it in the Aword Bword Cword?"
+    assert in_the_articles_words("Is it in the ABC?", ["We met Ann\nBold Cure came."]) == "Is it in the ABC?"

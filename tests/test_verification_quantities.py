@@ -1,8 +1,10 @@
 """Numbers and dates as news writes them are read as the same values."""
 
+from datetime import date
+
 import pytest
 
-from rag.verification.quantities import Quantities, read_quantities
+from rag.verification.quantities import Day, Quantities, calendar_date, read_quantities, year_of
 from rag.verification.tokens import tokenize
 
 
@@ -67,3 +69,26 @@ def test_range_and_score_are_two_numbers() -> None:
 @pytest.mark.parametrize("text", ["", "may", "May the force", "a b c", "%", "... --"])
 def test_text_without_quantities_has_none(text: str) -> None:
     assert read(text) == Quantities((), (), frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("day", "published", "meant"),
+    [
+        (Day(None, 12, 28, 0, 0), date(2026, 1, 3), date(2025, 12, 28)),
+        (Day(None, 1, 4, 0, 0), date(2025, 12, 30), date(2026, 1, 4)),
+        (Day(None, 8, 28, 0, 0), date(2026, 1, 3), date(2026, 8, 28)),
+        (Day(None, 5, 12, 0, 0), date(2025, 12, 30), date(2025, 5, 12)),
+        (Day(2019, 12, 28, 0, 0), date(2026, 1, 3), date(2019, 12, 28)),
+        (Day(None, 2, 29, 0, 0), date(2025, 1, 3), None),
+        (Day(None, 12, 28, 0, 0), None, None),
+    ],
+)
+def test_a_year_left_out_is_that_of_publication_or_the_one_that_has_just_ended_or_is_about_to_begin(
+    day: Day, published: date | None, meant: date | None
+) -> None:
+    assert calendar_date(day, published) == meant
+
+
+def test_the_year_of_a_month_is_found_by_its_middle() -> None:
+    assert year_of(Day(None, 12, None, 0, 0), date(2026, 1, 3)) == 2025
+    assert year_of(Day(None, 3, None, 0, 0), date(2026, 1, 3)) == 2026

@@ -224,6 +224,10 @@ def choose_threshold(cases: Sequence[Case], p: NDArray[np.float64]) -> float:
     return next(t for t, value in by_threshold.items() if value >= max(by_threshold.values()) - 0.01)
 
 
+def rounded(shares: Sequence[float]) -> list[float]:
+    return [round(share, 3) for share in shares]
+
+
 def report(
     label: str, cases: Sequence[Case], ranked: Sequence[Ranked], p: NDArray[np.float64], threshold: float
 ) -> None:
@@ -300,8 +304,8 @@ def main() -> None:
     if options.write:
         parameters = {
             "about": "Fitted by training/fit_judge.py; see docs/quality.md.",
-            "operating_point": "one threshold for all sets: the best mean balanced accuracy on the fit half",
             "threshold": threshold,
+            "rates": dict(zip(("answered", "refused"), rounded(rates(check, check_p, SECOND, threshold)), strict=True)),
             "sentence": {"bias": sentence.bias, "weights": dict(sentence.weights)},
             "answer": {"bias": answer.bias, "weights": dict(answer.weights)},
         }

@@ -249,11 +249,22 @@ class FollowedStore:
         return FollowedEntry(**row) if row else None
 
     def note(self, entries: Sequence[FollowedEntry]) -> None:
-        """Store what became of entries, all of them or none; nothing of those whose source was removed meanwhile."""
+        """Store what became of entries, all of them or none; nothing of those whose source or article is gone meanwhile."""
         with transaction(self.database) as connection:
             for entry in entries:
-                here = (ENTRY.source == entry.source, ENTRY.key == entry.key)
+                here = (ENTRY.source == entry.source, ENTRY.key == entry.key, ENTRY.status != FORGOTTEN)
                 connection.execute(update(followed_entries).where(*here).values(asdict(entry)))
+
+    def remember(self, entry: FollowedEntry) -> None:
+        """Let an entry be stored again whose article was forgotten: somebody asks for it."""
+        here = (ENTRY.source == entry.source, ENTRY.key == entry.key)
+        with transaction(self.database) as connection:
+            connection.execute(update(followed_entries).where(*here).values(asdict(entry)))
+
+    def forgotten_ids(self, entries: Sequence[FollowedEntry]) -> set[str]:
+        """The ids of those articles of these entries that are forgotten by now."""
+        present = ((entry, self.entry(entry.source, entry.key)) for entry in entries)
+        return {entry.article_id for entry, now in present if now is not None and now.status == FORGOTTEN}
 
     def forget(self, library: str, article_ids: Sequence[str]) -> None:
         """Delete what sources said of these articles, and note that they are not to be stored again."""

@@ -124,10 +124,10 @@ class AnswerService:
 def check_is_question(question: Question, limit: int) -> None:
     """Raises Rejected for what no article answers: nothing, a greeting, a cry for help, a text beyond the limit, "Why?" alone."""
     text = question.text
-    if not any(character.isalnum() for character in text) or wants_help(text):
-        raise Rejected("no_question")
     if len(text) > limit:
         raise Rejected("too_long", limit=limit, length=len(text))
+    if not any(character.isalnum() for character in text) or wants_help(text):
+        raise Rejected("no_question")
     if bare_word(text) and not question.follows and not question.place.own_history:
         raise Rejected("nothing_before", question=escape(one_line(text)))
 

@@ -23,6 +23,7 @@ from rag.engine import Engine
 from rag.errors import QuestionError
 from rag.factory import open_engine
 from rag.settings import Settings
+from rag.verification.citations import UnverifiedAnswer
 from vectorstore.values import Scope
 
 DRAFT_LINES = 12
@@ -61,7 +62,7 @@ async def chat(settings: Settings, options: AskOptions) -> int:
         while (question := read_line("> ")).casefold() not in ENDING:
             try:
                 answer = await show(engine, options, question, history, scope)
-            except QuestionError as error:
+            except (QuestionError, UnverifiedAnswer) as error:
                 notify(str(error))
                 continue
             history.append(Turn.of(answer))

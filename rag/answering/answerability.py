@@ -31,21 +31,22 @@ SPOKEN = 0.9
 """That a sentence in which the asked one speaks of what was asked answers "What did Peskov say about the summit?"."""
 ALL_TOLD = 0.8
 """That sentences with all keywords tell of them: they do, but nobody asked a question."""
-MEASURED_AT, MEASURED_RATES = 0.45, (0.86, 0.75)
-"""At this threshold, of the second question set, to which nothing is fitted: the answerable questions that are answered, the
-others that are refused (`answer_rate` and `refusal_recall` of tests/cases/second_baseline.json)."""
 MAX_LEADING = 3
 """Sentences of a summary."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The fitted models. `threshold`: P(answered) from which the program answers."""
+    """The fitted models. `threshold`: P(answered) from which the program answers.
+
+    rates: at that threshold, of the second question set, to which nothing is fitted, the answerable questions that are answered
+    and the others that are refused.
+    """
 
     sentence: Logistic
     answer: Logistic
     threshold: float
-    operating_point: str
+    rates: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def parameters_from(text: str) -> Parameters:
         Logistic(fields["sentence"]["bias"], fields["sentence"]["weights"]),
         Logistic(fields["answer"]["bias"], fields["answer"]["weights"]),
         fields["threshold"],
-        fields["operating_point"],
+        (fields["rates"]["answered"], fields["rates"]["refused"]),
     )
 
 

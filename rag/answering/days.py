@@ -16,7 +16,7 @@ DAY_SHARE = 0.5
 
 
 def days_told_of(sentence: str, published: date | None) -> frozenset[date]:
-    """The days that a sentence names; a weekday is the last one up to publication, a year left out that of publication."""
+    """The days that a sentence names; a weekday is the last one up to publication, a year left out one near publication."""
     said = parse_text(sentence).quantities
     days = {calendar_date(day, published) for day in said.days}
     if published is not None:
@@ -37,7 +37,7 @@ def names_period(candidate: Candidate, hits: Sequence[Hit], period: Period) -> b
     text = text_of(candidate, hits)
     if any(period.holds(day) for day in days_told_of(text, published)):
         return True
-    return period.until - period.since > timedelta(days=1) and names_month(text, published, period)
+    return period.is_month and names_month(text, published, period)
 
 
 def is_of(candidate: Candidate, hits: Sequence[Hit], period: Period) -> bool:

@@ -22,7 +22,7 @@ from rag.answering.reader import Reading
 from rag.prompt_injection import flagged_sentences
 from rag.text import STOP_WORDS, words_of
 from rag.verification.parsed_text import parse_text
-from rag.verification.quantities import Number
+from rag.verification.quantities import Number, year_of
 from rag.verification.tokens import synonym_stem
 from vectorstore.values import Chunk, Hit, Span
 
@@ -37,6 +37,8 @@ SUBJECT_SHARE_SURE, SURE_OF_SUBJECT = 0.5, 6.0
 ABOUT = 0.02
 """Numbers that differ by less than this share are the same, one of them rounded."""
 MAX_SHOWN = 3
+YEAR_KEY = 10_000
+"""By this a year counts in a day's key, before 100 times the month and the day; 0 where it is not known."""
 OFFICE_DAYS = 31
 """Articles further apart may name two people who held an office one after the other. A guess."""
 BOUND = re.compile(r"\b(?:more|less|fewer|over|under|at least|at most|up to|than)\W+(?:than\W+)?$", re.IGNORECASE)
@@ -142,8 +144,8 @@ def day_in(number: int, chunk: Chunk, sentence: Span, underlined: Span) -> Value
         words = parsed.words[day.first].start, parsed.words[day.last].end
         if day.day is not None and contains_span(underlined, words):
             published = None if chunk.published_guessed else chunk.published
-            year = day.year or (published.year if published else 0)
-            return Value(number, sentence, shifted(words, sentence), "day", year * 372 + day.month * 31 + day.day)
+            year = year_of(day, published.date() if published else None) or 0
+            return Value(number, sentence, shifted(words, sentence), "day", year * YEAR_KEY + day.month * 100 + day.day)
     return None
 
 
@@ -192,7 +194,11 @@ def differ(one: Value, other: Value) -> bool:
         return False
     if one.kind == "person":
         return are_two_persons(one.name, other.name)
-    return one.key != other.key if one.kind == "day" else abs(one.key - other.key) > ABOUT * max(one.key, other.key)
+    if one.kind == "day":
+        # A day of no known year is the same day of any.
+        whole = min(one.key, other.key) >= YEAR_KEY
+        return one.key != other.key if whole else one.key % YEAR_KEY != other.key % YEAR_KEY
+    return abs(one.key - other.key) > ABOUT * max(one.key, other.key)
 
 
 def is_news(one: Value, other: Value, question: str, hits: Sequence[Hit]) -> bool:

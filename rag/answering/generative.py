@@ -2,10 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
 from rag.answering.prompt import Prompt, answer_prompt, check_prompt, prompt_version, repair_prompt, rewrite_prompt
@@ -17,6 +19,8 @@ from rag.verification.claims import ClaimVerdict, VerifiedClaims, cited_text, ve
 from rag.verification.draft import is_forbidden
 from rag.verification.verifier import Verifier
 from vectorstore.values import Hit
+
+Result = TypeVar("Result")
 
 MAX_REWRITE = 500
 RAISE_CONTEXT = "raise DATELINE_MODEL_CONTEXT_TOKENS, a third of which is for the answer"
@@ -72,18 +76,30 @@ class GrowingDraft:
 
 
 class ModelWriter:
-    """Writes answers and standalone questions with one model. Keeps no conversation."""
+    """Writes answers and standalone questions with one model. Keeps no conversation.
+
+    threads: where the networks prove what was written, as many at once as it has threads; None: the event loop's own.
+    """
 
     def __init__(
-        self, server: ModelServer, verifier: Verifier, context_tokens: int, answer_tokens: int, checks: bool = False
+        self,
+        server: ModelServer,
+        verifier: Verifier,
+        context_tokens: int,
+        answer_tokens: int,
+        checks: bool = False,
+        threads: Executor | None = None,
     ) -> None:
-        self.server, self.verifier, self.checks = server, verifier, checks
+        self.server, self.verifier, self.checks, self.threads = server, verifier, checks, threads
         self.name = server.server.model
         # A small context is shared: a third of it at most is for the answer.
         self.allowed_tokens = answer_tokens
         self.answer_tokens = min(answer_tokens, context_tokens // 3)
         self.prompt_tokens = context_tokens - self.answer_tokens
         self.most_characters = self.answer_tokens * CHARACTERS_PER_TOKEN
+
+    async def in_thread(self, function: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, function)
 
     async def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question so that it can be understood alone. Raises ModelError, also when what came is no question."""
@@ -128,7 +144,7 @@ class ModelWriter:
         for shown_text in draft.end():
             yield shown_text
         written = draft.text[: self.most_characters]
-        verified = await asyncio.to_thread(verify_claims, written, shown, self.verifier, finished.complete)
+        verified = await self.in_thread(lambda: verify_claims(written, shown, self.verifier, finished.complete))
         if finished.cut_off and not interrupted and not verified.verdicts:
             interrupted = (
                 f"{self.name} spent its {self.answer_tokens} tokens before it had finished a sentence: {RAISE_TOKENS}."
@@ -192,7 +208,8 @@ class ModelWriter:
             text = await self.server.text(messages(prompt), self.answer_tokens, self.most_characters)
         except ModelError:
             return verified.verdicts, ""  # What was proven stands without it.
-        better = await asyncio.to_thread(repaired_verdicts, text, wrong, hits[: prompt.passages], self.verifier)
+        given = hits[: prompt.passages]
+        better = await self.in_thread(lambda: repaired_verdicts(text, wrong, given, self.verifier))
         known = {verdict.claim.text for verdict in verified.supported}
         kept = [better.get(v.claim.text, v) for v in verified.verdicts]
         return tuple(v for n, v in enumerate(kept) if v is verified.verdicts[n] or v.claim.text not in known), text

@@ -1,14 +1,14 @@
-"""One bounded, guarded GET: Fetched, or FetchFailed with a sentence. Knows nothing of feeds, robots.txt or schedules."""
+"""Bounded, guarded GETs: Fetched, or FetchFailed with a sentence. Knows nothing of feeds, robots.txt or schedules."""
 
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from importlib.metadata import version
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -82,19 +82,22 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """seconds: for the whole of one fetch, redirects included. size: bytes, unpacked."""
+    """seconds: for one request and all of its answer. size: bytes, unpacked."""
 
     seconds: float
     size: int
 
 
-Permit = Callable[[str], Awaitable[FetchFailed | None]]
-"""Asked before each address of a fetch: why it may not be fetched, None where it may."""
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """The address to ask next. for_good: the one before will not be back."""
+
+    url: str
+    for_good: bool
 
 
-async def permit_all(_url: str) -> FetchFailed | None:
-    """For robots.txt itself."""
-    return None
+Ask: TypeAlias = Callable[[str], Awaitable[Fetched | Redirected | FetchFailed]]
+"""One request to an address."""
 
 
 class Unfetchable(Exception):
@@ -137,13 +140,34 @@ class Fetcher:
         if self.session is not None:
             await self.session.close()
 
-    async def fetch(
-        self, url: str, seen: Seen | None = None, accept: str = "*/*", permit: Permit = permit_all, size: int = 0
-    ) -> Fetched | FetchFailed:
-        """What is at this address. size: another bound than the usual one, in bytes."""
+    async def fetch(self, url: str, seen: Seen | None = None, accept: str = "*/*") -> Fetched | FetchFailed:
+        """What is at this address, or at the one that it redirects to."""
+        return await follow_redirects(url, lambda each: self.ask(each, seen, accept))
+
+    async def ask(
+        self, url: str, seen: Seen | None = None, accept: str = "*/*", size: int = 0, whole: bool = True
+    ) -> Fetched | Redirected | FetchFailed:
+        """What one request brings. size: another bound than the usual one, in bytes; whole: what is larger fails, else its
+        beginning is enough."""
+        if reason := unusable(url):
+            return FetchFailed(Failure.UNUSABLE, reason)
+        seen = seen or Seen()
+        headers = {"Accept": accept}
+        if seen.etag:
+            headers["If-None-Match"] = seen.etag
+        if seen.last_modified:
+            headers["If-Modified-Since"] = seen.last_modified
+        assert self.session is not None
         try:
-            async with asyncio.timeout(self.limits.seconds):
-                return await self.follow_redirects(url, seen or Seen(), accept, permit, size or self.limits.size)
+            async with (
+                asyncio.timeout(self.limits.seconds),
+                self.session.get(url, headers=headers, allow_redirects=False) as response,
+            ):
+                target = response.headers.get("Location", "")
+                if response.status in REDIRECTING and target:
+                    moved = str(URL(url).join(URL(target)).with_fragment(None))
+                    return Redirected(moved, response.status in PERMANENT)
+                return await self.answer_of(response, url, seen, size or self.limits.size, whole)
         except Unfetchable as error:
             return error.failed
         except TimeoutError:
@@ -151,43 +175,34 @@ class Fetcher:
         except (aiohttp.ClientError, OSError, ValueError, zlib.error) as error:
             return failed_connection(error)
 
-    async def follow_redirects(self, url: str, seen: Seen, accept: str, permit: Permit, size: int) -> Fetched:
-        """Raises Unfetchable. Each address on the way is checked like the first."""
-        moved_to, for_good, visited = "", True, set[str]()
-        for _ in range(MAX_REDIRECTS + 1):
-            if reason := unusable(url):
-                raise Unfetchable(FetchFailed(Failure.UNUSABLE, reason))
-            if url in visited:
-                raise Unfetchable(FetchFailed(Failure.PASSING, "redirects in a circle"))
-            visited.add(url)
-            if refusal := await permit(url):
-                raise Unfetchable(refusal)
-            headers = {"Accept": accept}
-            if seen.etag:
-                headers["If-None-Match"] = seen.etag
-            if seen.last_modified:
-                headers["If-Modified-Since"] = seen.last_modified
-            assert self.session is not None
-            async with self.session.get(url, headers=headers, allow_redirects=False) as response:
-                target = response.headers.get("Location", "")
-                if response.status not in REDIRECTING or not target:
-                    return await self.answer_of(response, url, moved_to, seen, size)
-                for_good = for_good and response.status in PERMANENT
-                url = str(URL(url).join(URL(target)).with_fragment(None))
-                moved_to = url if for_good else moved_to
-        raise Unfetchable(FetchFailed(Failure.PASSING, f"redirects more than {MAX_REDIRECTS} times"))
-
     async def answer_of(
-        self, response: aiohttp.ClientResponse, url: str, moved_to: str, seen: Seen, size: int
+        self, response: aiohttp.ClientResponse, url: str, seen: Seen, size: int, whole: bool
     ) -> Fetched:
         """The answer that is no redirect. Raises Unfetchable."""
         if response.status == 304 and (seen.etag or seen.last_modified):
-            return Fetched(url, b"", "", seen.etag, seen.last_modified, moved_to, unchanged=True)
+            return Fetched(url, b"", "", seen.etag, seen.last_modified, unchanged=True)
         if response.status != 200:
             raise Unfetchable(failed_status(response, self.now()))
-        content = await unpacked_body(response, size)
+        content = await unpacked_body(response, size, whole)
         etag, last_modified = (response.headers.get(name, "")[:500] for name in ("ETag", "Last-Modified"))
-        return Fetched(url, content, response.content_type.lower(), etag, last_modified, moved_to)
+        return Fetched(url, content, response.content_type.lower(), etag, last_modified)
+
+
+async def follow_redirects(url: str, ask: Ask) -> Fetched | FetchFailed:
+    """What is at the end of the way that begins at this address; each address on it is asked like the first."""
+    moved_to, for_good, visited = "", True, set[str]()
+    for _ in range(MAX_REDIRECTS + 1):
+        if url in visited:
+            return FetchFailed(Failure.PASSING, "redirects in a circle")
+        visited.add(url)
+        found = await ask(url)
+        if isinstance(found, FetchFailed):
+            return found
+        if isinstance(found, Fetched):
+            return replace(found, moved_to=moved_to)
+        url, for_good = found.url, for_good and found.for_good
+        moved_to = url if for_good else moved_to
+    return FetchFailed(Failure.PASSING, f"redirects more than {MAX_REDIRECTS} times")
 
 
 def unusable(url: str) -> str:
@@ -232,8 +247,9 @@ def seconds_to_wait(retry_after: str, now: float) -> float:
         return 0.0
 
 
-async def unpacked_body(response: aiohttp.ClientResponse, size: int) -> bytes:
-    """The body, unpacked as it comes, at most `size` bytes of it. Raises Unfetchable for one that is larger or breaks off."""
+async def unpacked_body(response: aiohttp.ClientResponse, size: int, whole: bool) -> bytes:
+    """The body, unpacked as it comes, at most `size` bytes of it. Raises Unfetchable for one that breaks off, or is larger where
+    the whole is wanted."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
         raise Unfetchable(
@@ -244,7 +260,9 @@ async def unpacked_body(response: aiohttp.ClientResponse, size: int) -> bytes:
     async for block in response.content.iter_chunked(READ_BYTES):
         content += unpacker.feed(block) if unpacker else block
         if len(content) > size:
-            raise exceeds_limit(size)
+            if whole:
+                raise exceeds_limit(size)
+            return bytes(content[:size])
     if unpacker and not unpacker.is_whole:
         raise Unfetchable(FetchFailed(Failure.PASSING, "breaks off before its end"))
     return bytes(content)

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import TypeAlias
 
@@ -152,7 +153,10 @@ class PageReader:
         """Look at one entry because somebody asks for it, even if its article was deleted before."""
         entry, batch = await asyncio.to_thread(self.store.entry, report.source.id, key), Batch()
         if entry is not None:
-            await self.read_entry(replace(entry, status=WAITING) if entry.status == FORGOTTEN else entry, report, batch)
+            if entry.status == FORGOTTEN:
+                entry = replace(entry, status=WAITING)
+                await asyncio.to_thread(self.store.remember, entry)
+            await self.read_entry(entry, report, batch)
             await self.store_batch(batch, report)
 
     async def read_entry(self, entry: FollowedEntry, report: SourceReport, batch: Batch) -> None:
@@ -389,7 +393,9 @@ class PageReader:
         readings: Sequence[ReadArticle] = batch.readings
         began = time.perf_counter()
         async with self.writing:
-            stored = await self.library.store(readings, report.source.library, self.stopped)
+            stored = await self.library.store(
+                readings, report.source.library, self.stopped, partial(self.store.forgotten_ids, batch.entries)
+            )
         took = time.perf_counter() - began
         report.added += stored.added
         report.changed += stored.changed

@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from rag.following.clock import Clock
-from rag.following.fetching import Failure, Fetched, Fetcher, FetchFailed, Seen, unusable
+from rag.following.fetching import (
+    Failure,
+    Fetched,
+    Fetcher,
+    FetchFailed,
+    Redirected,
+    Seen,
+    follow_redirects,
+    unusable,
+)
 from rag.following.robots import Robots
 
 MAX_REST = 7 * 86_400.0
@@ -32,7 +41,11 @@ class PoliteFetcher:
         self.sites: dict[str, Site] = {}
 
     async def fetch(self, url: str, seen: Seen | None = None, accept: str = "*/*") -> Fetched | FetchFailed:
-        """What is at this address, when its site's turn comes."""
+        """What is at this address, or at the one that it redirects to, when the turn of each site on the way comes."""
+        return await follow_redirects(url, lambda each: self.ask(each, seen, accept))
+
+    async def ask(self, url: str, seen: Seen | None, accept: str) -> Fetched | Redirected | FetchFailed:
+        """What one request brings."""
         if reason := unusable(url):
             return FetchFailed(Failure.UNUSABLE, reason)
         site = self.sites.setdefault(str(urlsplit(url).hostname), Site())
@@ -43,9 +56,11 @@ class PoliteFetcher:
                     Failure.PASSING, "belongs to a site that asked to be left alone for a while", resting
                 )
             rules = await self.robots.of(url)
+            if refusal := rules.refusal(url):
+                return refusal
             await self.clock.sleep(max(0.0, site.free_at - self.clock.steady()))
-            fetched = await self.fetcher.fetch(url, seen, accept, self.robots.refusal)
+            found = await self.fetcher.ask(url, seen, accept)
             site.free_at = self.clock.steady() + max(self.delay, rules.delay)
-            if isinstance(fetched, FetchFailed) and fetched.retry_after:
-                site.resting_until = self.clock.steady() + min(fetched.retry_after, MAX_REST)
-            return fetched
+            if isinstance(found, FetchFailed) and found.retry_after:
+                site.resting_until = self.clock.steady() + min(found.retry_after, MAX_REST)
+            return found

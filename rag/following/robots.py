@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 from protego import Protego
 
 from rag.following.clock import Clock
-from rag.following.fetching import PRODUCT, Failure, Fetcher, FetchFailed
+from rag.following.fetching import PRODUCT, Failure, Fetched, Fetcher, FetchFailed, Redirected, follow_redirects
 
 KEPT_SECONDS = 86_400.0
 KEPT_AFTER_FAILURE = 600.0
 MAX_ROBOTS_BYTES = 512_000
-"""What RFC 9309 wants to be read at least; a larger file is an error of its site."""
+"""What RFC 9309 wants to be read at least: what stands behind it is not read."""
 MAX_CRAWL_DELAY = 60.0
 """Seconds. Longer ones would let a site stop everything else."""
 
@@ -58,12 +58,11 @@ class Robots:
             known = self.rules[site] = await self.read(f"{site}/robots.txt")
         return known
 
-    async def refusal(self, url: str) -> FetchFailed | None:
-        """Why this address is not fetched, None where it may be."""
-        return (await self.of(url)).refusal(url)
-
     async def read(self, url: str) -> Rules:
-        fetched = await self.fetcher.fetch(url, accept="text/plain", size=MAX_ROBOTS_BYTES)
+        async def ask(url: str) -> Fetched | Redirected | FetchFailed:
+            return await self.fetcher.ask(url, accept="text/plain", size=MAX_ROBOTS_BYTES, whole=False)
+
+        fetched = await follow_redirects(url, ask)
         if isinstance(fetched, FetchFailed):
             # Where there is none, or it is kept from us, everything is allowed; where the server fails, nothing is.
             # What may not be reached at all says so itself when it is fetched.

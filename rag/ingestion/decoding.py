@@ -4,6 +4,7 @@ Repaired before anything is stored, so that every offset counts in what is store
 """
 
 import re
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 WESTERN = (WINDOWS, "latin-1")
 """The old encodings that nearly every western text is in."""
+CHARSET, HEAD_BYTES = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE), 4_096
+"""How a page names its encoding, and how far into it that is looked for."""
 CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 MOST_CONTROLS = 0.05
 """Share of control bytes from which on a file is binary; text that a broken export put NULs into has fewer. A guess."""
@@ -35,6 +38,19 @@ class Unreadable(Exception):
 def decode(content: bytes) -> str:
     """The characters of a text file, whatever its encoding. Raises Unreadable."""
     return decode_and_tell(content)[0]
+
+
+def decode_page(content: bytes) -> str:
+    """A page's characters: what its bytes are, else the encoding it names. Raises Unreadable."""
+    if wide_encoding_of(content):
+        return decode(content)
+    named = CHARSET.search(content[:HEAD_BYTES])
+    with suppress(UnicodeDecodeError):
+        return content.decode("utf-8-sig")
+    if named:
+        with suppress(LookupError, UnicodeDecodeError):
+            return content.decode(named[1].decode("ascii"))
+    return decode(content)
 
 
 def decode_and_tell(content: bytes) -> tuple[str, tuple[str, ...]]:

@@ -6,11 +6,11 @@ from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 
-from rag.ingestion.decoding import Unreadable, decode
+from rag.ingestion.decoding import Unreadable, decode, decode_page
 from rag.ingestion.document import DocumentFields, FieldsFound
 from rag.ingestion.invitations import without_notices
 from rag.ingestion.markup import text_of_html
-from rag.ingestion.pages import decode_page, page_fields
+from rag.ingestion.pages import page_fields
 from rag.ingestion.wrapped_lines import join_wrapped_lines
 from vectorstore.values import GIVEN, GUESSED
 

@@ -5,20 +5,17 @@ Pages are hostile: read them in a process of their own, as documents.py does.
 """
 
 import re
-from contextlib import suppress
 
 from lxml.etree import ParserError
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
-from rag.ingestion.decoding import Unreadable, decode, wide_encoding_of
+from rag.ingestion.decoding import Unreadable, decode_page
 from rag.ingestion.document import DocumentFields
 from rag.ingestion.linked_data import is_free
 from rag.ingestion.openings import SENTENCE_END
 from rag.ingestion.page_metadata import PageMetadata, page_metadata
 from rag.ingestion.page_text import main_text
 
-CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
-HEAD_BYTES = 4_096
 NUL = "\x00"
 XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")
 CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
@@ -80,19 +77,6 @@ def page_fields(content: bytes, url: str = "") -> DocumentFields:
     text = main_text(tree, about)
     refuse_stub(tree, about, text)
     return about.found.with_text(text)
-
-
-def decode_page(content: bytes) -> str:
-    """A page's characters: what its bytes are, else the encoding it names. Raises Unreadable."""
-    if wide_encoding_of(content):
-        return decode(content)
-    named = CHARSET.search(content[:HEAD_BYTES])
-    with suppress(UnicodeDecodeError):
-        return content.decode("utf-8-sig")
-    if named:
-        with suppress(LookupError, UnicodeDecodeError):
-            return content.decode(named[1].decode("ascii"))
-    return decode(content)
 
 
 def parsed_page(markup: str) -> HtmlElement:

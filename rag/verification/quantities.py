@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from rag.verification.tokens import Token
 
@@ -31,6 +31,8 @@ MONTH_NUMBERS = numbered(
     start=1,
 )
 WEEKDAYS = numbered("monday tuesday wednesday thursday friday saturday sunday")
+NEAR, MIDDLE_OF_MONTH = timedelta(days=92), 15
+"""How near to publication a day without a year may lie in the year before or after, where a month is taken by its middle."""
 RELATIVE_DAYS = {"today": 0, "tonight": 0, "yesterday": -1, "tomorrow": 1}
 CURRENCIES = {
     "$": "$", "dollar": "$", "dollars": "$", "usd": "$", "€": "€", "euro": "€", "euros": "€", "£": "£", "pound": "£",
@@ -230,9 +232,28 @@ def read_digits(words: Sequence[Token], at: int, text: str) -> tuple[float, int,
 
 
 def calendar_date(day: Day, published: date | None) -> date | None:
-    """The calendar date, a missing year taken from publication."""
-    year = day.year or (published.year if published else None)
+    """The calendar date, a missing year taken from publication: year_of()."""
+    year = year_of(day, published)
+    return date_in(year, day.month, day.day) if year and day.day else None
+
+
+def year_of(day: Day, published: date | None) -> int | None:
+    """The year of a day or month: its own, else that of publication, or the one before or after where that is near.
+
+    A paper leaves the year out where it is its own; in January "28 December" is the one just past.
+    """
+    if day.year is not None or published is None:
+        return day.year
+    for year in (published.year - 1, published.year + 1):
+        meant = date_in(year, day.month, day.day or MIDDLE_OF_MONTH)
+        if meant is not None and abs(meant - published) <= NEAR:
+            return year
+    return published.year
+
+
+def date_in(year: int, month: int, day: int) -> date | None:
+    """A calendar date, None where there is no such day."""
     try:
-        return date(year, day.month, day.day) if year and day.day else None
+        return date(year, month, day)
     except ValueError:
         return None

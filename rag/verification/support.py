@@ -7,7 +7,7 @@ from itertools import chain
 
 from rag.verification.lexicon import DOUBTS, FUNCTION_WORDS, HARD_NEGATORS, LINKS, NEGATORS, POINTING, REPORTING
 from rag.verification.parsed_text import Mention, ParsedText, words_only
-from rag.verification.quantities import CURRENCIES, Day, Number, calendar_date
+from rag.verification.quantities import CURRENCIES, Day, Number, calendar_date, year_of
 from rag.verification.tokens import OPPOSITE_STEMS, initials, name_root, same_name, synonym_stem
 
 # Share of a claim's words that its quote must hold, weighted. Measured by benchmarks/measure_proof.py: the lowest that
@@ -150,8 +150,8 @@ def has_day(day: Day, evidence: EvidenceSpan) -> bool:
     published = evidence.published
     quantities = evidence.quote.quantities
     for other in quantities.days:
-        year = other.year or (published.year if published else None)
-        if other.month == day.month and day.day in (None, other.day) and day.year in (None, year):
+        same_day = other.month == day.month and day.day in (None, other.day)
+        if same_day and day.year in (None, year_of(other, published)):
             return True
     if published is None:
         return False
@@ -159,7 +159,7 @@ def has_day(day: Day, evidence: EvidenceSpan) -> bool:
     if moment is None:
         # A month alone: "this month", "on Friday" and "yesterday" are of the month of publication.
         dated = quantities.relative or quantities.weekdays or "month" in evidence.quote.stems
-        return bool(dated) and (day.month, day.year or published.year) == (published.month, published.year)
+        return bool(dated) and (day.month, year_of(day, published)) == (published.month, published.year)
     named = moment.weekday() in quantities.weekdays and abs(moment - published) <= timedelta(days=7)
     return named or (moment - published).days in quantities.relative
 
