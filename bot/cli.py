@@ -24,8 +24,46 @@ DAY_TYPE = click.DateTime(formats=["%Y-%m-%d"])
 INPUT_FILE = click.Path(path_type=Path)
 OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 MCP_PACKAGES = ("mcp", "mcp_types", "starlette", "uvicorn")
+
+
+class Words(click.ParamType[str]):
+    """What was typed in letters, in whatever encoding a terminal has."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return as_typed(value)
+
+
+class StoredName(click.ParamType[str]):
+    """An id, a library or a path as it is stored: bytes that are not UTF-8 as \\xe9."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return os.fsencode(value).decode("utf-8", "backslashreplace")
+
+
+class Address(click.ParamType[str]):
+    """A web address, or a folder whose name can be stored and found again."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            os.fsencode(value).decode()
+        except UnicodeDecodeError:
+            self.fail("the name holds bytes that are not UTF-8: rename the folder, then follow it.", param, ctx)
+        return value
+
+
+WORDS, STORED_NAME = Words(), StoredName()
 LIBRARY = click.option(
-    "--library", default="shared", show_default=True, help="The library that the articles belong to."
+    "--library",
+    default="shared",
+    show_default=True,
+    type=STORED_NAME,
+    help="The library that the articles belong to.",
 )
 
 
@@ -73,9 +111,11 @@ def dateline() -> None:
 
 @click.command(context_settings=HELP_OPTIONS)
 @click.argument("words", nargs=-1, metavar="[QUESTION]...")
-@click.option("--since", metavar="DATE", help="Only articles published on or after this day.")
-@click.option("--until", metavar="DATE", help="Only articles published on or before this day.")
-@click.option("--source", "sources", multiple=True, metavar="OUTLET", help="Only this outlet; may be given again.")
+@click.option("--since", type=WORDS, metavar="DATE", help="Only articles published on or after this day.")
+@click.option("--until", type=WORDS, metavar="DATE", help="Only articles published on or before this day.")
+@click.option(
+    "--source", "sources", multiple=True, type=WORDS, metavar="OUTLET", help="Only this outlet; may be given again."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON (docs/formats.md).")
 @click.option("--explain", is_flag=True, help="Show how the answer came about: stages, scores, timings.")
 @click.option("--no-model", is_flag=True, help="Quote only, even where a model is configured.")
@@ -106,7 +146,7 @@ def ask(
     gc.disable()
     from bot.terminal.ask import AskOptions, ask_once, chat
 
-    options = AskOptions(since, until, tuple(map(as_typed, sources)), as_json, explain)
+    options = AskOptions(since, until, sources, as_json, explain)
     run_command(chat(settings, options) if question is None else ask_once(settings, options, question))
 
 
@@ -205,13 +245,17 @@ def library_group() -> None:
 
 
 @library_group.command("list")
-@click.option("--source", "sources", multiple=True, metavar="OUTLET", help="Only this outlet; may be given again.")
-@click.option("--since", metavar="DATE", help="Only articles published on or after this day.")
-@click.option("--until", metavar="DATE", help="Only articles published on or before this day.")
+@click.option(
+    "--source", "sources", multiple=True, type=WORDS, metavar="OUTLET", help="Only this outlet; may be given again."
+)
+@click.option("--since", type=WORDS, metavar="DATE", help="Only articles published on or after this day.")
+@click.option("--until", type=WORDS, metavar="DATE", help="Only articles published on or before this day.")
 @click.option("--undated", is_flag=True, help="Only articles without a date.")
 @click.option("--withdrawn", is_flag=True, help="Only articles that their publishers took back.")
 @click.option("--flagged", is_flag=True, help="Only articles with sentences that are never quoted.")
-@click.option("--query", default="", metavar="WORDS", help="Only articles with all of these words in title or text.")
+@click.option(
+    "--query", default="", type=WORDS, metavar="WORDS", help="Only articles with all of these words in title or text."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the articles as JSON (docs/formats.md).")
 @LIBRARY
 @click.pass_context
@@ -226,7 +270,7 @@ def list_command(context: click.Context, /, as_json: bool, **_filters: object) -
 
 
 @library_group.command("show")
-@click.argument("article_id")
+@click.argument("article_id", type=STORED_NAME)
 @click.option("--json", "as_json", is_flag=True, help="Print the article as JSON (docs/formats.md).")
 @LIBRARY
 def show_command(article_id: str, as_json: bool, library: str) -> None:
@@ -238,10 +282,18 @@ def show_command(article_id: str, as_json: bool, library: str) -> None:
 
 
 @library_group.command("forget")
-@click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--source", "sources", multiple=True, metavar="OUTLET", help="All of this outlet; may be given again.")
+@click.argument("ids", nargs=-1, type=STORED_NAME, metavar="[ID]...")
+@click.option(
+    "--source", "sources", multiple=True, type=WORDS, metavar="OUTLET", help="All of this outlet; may be given again."
+)
 @click.option("--older-than", type=click.IntRange(0), metavar="DAYS", help="All published so many days ago or more.")
-@click.option("--origin", default="", metavar="PATH", help="All that was read from this file, or below this folder.")
+@click.option(
+    "--origin",
+    default="",
+    type=STORED_NAME,
+    metavar="PATH",
+    help="All that was read from this file, or below this folder.",
+)
 @click.option("--yes", is_flag=True, help="Even more than one article, without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was forgotten as JSON (docs/formats.md).")
 @LIBRARY
@@ -287,7 +339,7 @@ def status_command(library: str) -> None:
 
 
 @dateline.command("replay")
-@click.argument("answer_id")
+@click.argument("answer_id", type=STORED_NAME)
 @click.option("--again", is_flag=True, help="Ask the same question again and show what differs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the stored record as JSON.")
 def replay_command(answer_id: str, again: bool, as_json: bool) -> None:
@@ -311,7 +363,12 @@ def gaps_command(since: datetime | None, limit: int) -> None:
 
 @dateline.command("digest")
 @click.option(
-    "--since", default="7 days ago", show_default=True, metavar="DATE", help="What was published from then on."
+    "--since",
+    default="7 days ago",
+    show_default=True,
+    type=WORDS,
+    metavar="DATE",
+    help="What was published from then on.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the digest as JSON (docs/formats.md).")
 @LIBRARY
@@ -330,13 +387,15 @@ def watch_group() -> None:
 
 @watch_group.command("add")
 @click.argument("words", nargs=-1, required=True, metavar="QUESTION...")
-@click.option("--source", "sources", multiple=True, metavar="OUTLET", help="Only this outlet; may be given again.")
+@click.option(
+    "--source", "sources", multiple=True, type=WORDS, metavar="OUTLET", help="Only this outlet; may be given again."
+)
 def watch_add_command(words: tuple[str, ...], sources: tuple[str, ...]) -> None:
     """Answer a question now, and again in `dateline watch run` when something new changes the answer."""
     settings = settings_now()
     from bot.terminal.watch import add_watch
 
-    run_command(add_watch(settings, as_typed(" ".join(words)), tuple(map(as_typed, sources))))
+    run_command(add_watch(settings, as_typed(" ".join(words)), sources))
 
 
 @watch_group.command("list")
@@ -360,7 +419,7 @@ def watch_run_command(as_json: bool) -> None:
 
 
 @watch_group.command("stop")
-@click.argument("watch_id")
+@click.argument("watch_id", type=STORED_NAME)
 def watch_stop_command(watch_id: str) -> None:
     """No longer watch a question."""
     settings = settings_now()
@@ -375,8 +434,10 @@ def follow_group() -> None:
 
 
 @follow_group.command("add")
-@click.argument("source")
-@click.option("--every", default="30m", show_default=True, metavar="TIME", help="How often to read it: 30m, 2h, 1d.")
+@click.argument("source", type=Address())
+@click.option(
+    "--every", default="30m", show_default=True, type=WORDS, metavar="TIME", help="How often to read it: 30m, 2h, 1d."
+)
 @click.option("--page", "page_itself", is_flag=True, help="Follow a page itself even if it has a feed.")
 @LIBRARY
 def follow_add_command(source: str, every: str, page_itself: bool, library: str) -> None:
@@ -398,7 +459,7 @@ def follow_list_command(as_json: bool) -> None:
 
 
 @follow_group.command("remove")
-@click.argument("source_id")
+@click.argument("source_id", type=STORED_NAME)
 def follow_remove_command(source_id: str) -> None:
     """No longer follow a source; its articles stay."""
     settings = settings_now()
@@ -456,7 +517,7 @@ def from_feedback_command(out: Path, since: datetime | None) -> None:
 @click.option("--concurrency", default=1, show_default=True, type=click.IntRange(1, 64), help="Questions at a time.")
 @click.option("--no-model", is_flag=True, help="Extractive answers, even if a model is set.")
 @click.option("--judge", is_flag=True, help="Let a model grade the answers; printed apart from what is measured.")
-@click.option("--judge-model", default="", help="The model that grades; DATELINE_MODEL when not given.")
+@click.option("--judge-model", default="", type=WORDS, help="The model that grades; DATELINE_MODEL when not given.")
 @click.option("--judge-repeats", default=1, show_default=True, type=click.IntRange(1, 20), help="Grades an answer.")
 @click.option("--all", "all_metrics", is_flag=True, help="Print every metric, not only those that decide.")
 @click.pass_context
@@ -494,7 +555,9 @@ def sync_command() -> None:
 
 
 @dateline.command("mcp")
-@click.option("--http", "address", metavar="[HOST:]PORT", help="Serve HTTP here instead, on this machine by default.")
+@click.option(
+    "--http", "address", type=WORDS, metavar="[HOST:]PORT", help="Serve HTTP here instead, on this machine by default."
+)
 def mcp_command(address: str | None) -> None:
     """Serve the library to an assistant over the Model Context Protocol: ask, search, passages.
 

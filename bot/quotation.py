@@ -13,18 +13,19 @@ OPENING_MARKS = ("“", "„", "«", '"')
 CLOSING = {"“": "”", '"': '"'}
 
 LINK_TARGET = r"[^()\s]{1,1000}(?:\([^()\s]{0,300}\)[^()\s]{0,300}){0,3}(?:\s\"[^\"\n]{0,200}\")?"
-MARKDOWN_LINK = re.compile(rf"(?P<open>!?\[)[^\[\]\n]{{1,300}}(?P<close>\]\({LINK_TARGET}\))")
+MARKDOWN_LINK = re.compile(rf"(?P<open>!?\[)[^\[\]\n]{{1,300}}(?P<close>\]\((?=[^()\s]*[/#.@?]){LINK_TARGET}\))")
+""" "Sec. 3(a)[2](b)" and "[Smith](2019)" lead nowhere."""
 REFERENCE_LINK = re.compile(r"(?P<open>\[)(?=[^\[\]\n]*[^\W\d_])[^\[\]\n]{1,300}(?P<close>\]\[[^\[\]\n]{0,80}\])")
 """ "[harbour][1]"; "[1][2]" are the numbers of two notes."""
 WIKI_LINK = re.compile(r"(?P<open>!?\[\[(?:[^\[\]|\n]{1,300}\|)?)[^\[\]|\n]{1,300}(?P<close>\]\])")
 FOOTNOTE = re.compile(r"(?P<open>\[\^[^\[\]\s]{1,40}\])(?!:)")
 PAIRED = tuple(
     re.compile(
-        rf"(?<![\w\\*_`])(?P<open>{mark})(?=[^\s*_`])[^\n]{{1,1000}}?(?<=[^\s*_`\\])(?P<close>{mark})(?![\w*_`])"
+        rf"(?<![\w\\*_`])(?P<open>{mark})(?=[^\s*_`])(?!\d+[*#])[^\n]{{1,1000}}?(?<=[^\s*_`\\])(?P<close>{mark})(?![\w*_`])"
     )
     for mark in (r"\*{3}", r"\*{2}", r"\*", r"_{2}", r"_", r"`")
 )
-"""Within words none of these is a mark: "snake_case", "2*3"; nor are stars that stand for letters: "s**t"."""
+"""Within words none of these is a mark: "snake_case", "2*3"; nor are stars for letters or to dial: "s**t", "*100#"."""
 OPENED_ONLY = re.compile(r"(?:(?<=\s)|^)(?P<open>\*{2,3})(?=[^\s*])")
 CLOSED_ONLY = re.compile(r"(?<=[.!?…:;,\"”’)])(?P<close>\*{2,3})(?![\w*])")
 """A sentence in the middle of what is emphasised has one of the two marks, or none."""

@@ -26,6 +26,7 @@ from rag.ingestion.read_articles import (
     read_open_file,
     read_paths,
     unlisted_folders,
+    unseen_places,
 )
 from rag.ingestion.rebuilding import rebuild
 from rag.ingestion.tally import file_of
@@ -112,7 +113,8 @@ class Library:
             # A locked folder or an empty mount point looks as if everything in it had been deleted.
             if unlisted := unlisted_folders(paths):
                 return replace(report, problems=(*report.problems, *unlisted))
-            gone = self.gone(paths, library, seen, report.problems)
+            gone, kept = self.gone(paths, library, seen, report.problems)
+            report = replace(report, problems=(*report.problems, *kept))
             if not prune_most and 2 * len(gone) > len(self.storage.ledger.known(library)):
                 return replace(report, unpruned=len(gone))
             remove(self.storage, library, gone)
@@ -120,21 +122,32 @@ class Library:
 
     def gone(
         self, paths: Sequence[Path], library: str, seen: dict[str, str], problems: Sequence[ArticleProblem]
-    ) -> list[str]:
-        """Articles that these paths held before and no longer do. A file that could not be read has lost nothing."""
+    ) -> tuple[list[str], list[ArticleProblem]]:
+        """Articles that these paths held before and no longer do, and the places that may hold others, unseen.
+
+        A file that could not be read has lost nothing.
+        """
         # Where a folder was and a file is now, nothing says what became of the folder's files.
         roots = [path_text(path.resolve()) for path in paths if path.is_dir()]
         files = {path_text(path.resolve()) for path in paths}
         unreadable = {str(Path(file_of(problem.place)).resolve()) for problem in problems}
         unreadable |= {str(Path(problem.place).resolve()) for problem in problems}
-        return [
-            article.id
+        missing = {
+            article.id: Path(article.origin)
             for article in self.storage.ledger.known(library).values()
             if article.id not in seen
             and article.origin not in unreadable
             and not article.origin.startswith(UPLOAD)
             and (article.origin in files or any(Path(article.origin).is_relative_to(root) for root in roots))
-        ]
+        }
+        kept: list[ArticleProblem] = []
+        for place, reason in (unseen for path in paths if path.is_dir() for unseen in unseen_places(path)):
+            behind = [article_id for article_id, origin in missing.items() if origin.is_relative_to(path_text(place))]
+            if behind:
+                kept.append(ArticleProblem(path_text(place), f"{reason}: nothing at it was deleted."))
+            for article_id in behind:
+                del missing[article_id]
+        return list(missing), kept
 
     async def add(
         self, name: str, content: bytes, library: str = SHARED_LIBRARY, url: str = "", stopped: ShouldStop = never_stop

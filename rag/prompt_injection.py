@@ -59,6 +59,8 @@ FORMATTING_TAG = re.compile(
     re.I,
 )
 READ_ATTRIBUTE = re.compile(r"\b(?:alt|title)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
+TEMPLATE_MARK = re.compile(r"\{\{[<%]|[<%]\}\}|[>%]\}\}|\{%|%\}")
+"""Around what a site generator puts in: Hugo's `{{< youtube 1a2b >}}`, Jekyll's `{% include map.html %}`."""
 COMMENT_MARK = re.compile(r"<!--|-->")
 EMPHASIS_MARKS = "*_~`"
 EMPHASIS_MARK = re.compile(rf"(?<!\w)[{EMPHASIS_MARKS}]{{1,3}}(?=\S)|(?<=\S)[{EMPHASIS_MARKS}]{{1,3}}(?!\w)")
@@ -220,6 +222,8 @@ def without_markup(text: str) -> str:
     text = html.unescape(text)
     if "--" in text:
         text = COMMENT_MARK.sub(" ", text)
+    if "{{" in text or "{%" in text:
+        text = TEMPLATE_MARK.sub(" ", text)
     if "[" in text:
         text = LINK_DEFINITION.sub(r"\1\2\3", text)
         text = INLINE_LINK.sub(r"\1", IMAGE_MARKUP.sub(r"\1", text))

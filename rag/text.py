@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from vectorstore.stems import WORD, stem
@@ -55,6 +56,16 @@ def jaccard(first: frozenset[str], second: frozenset[str]) -> float:
     """Size of the intersection over the size of the union, 0 for two empty sets."""
     union = len(first | second)
     return len(first & second) / union if union else 0.0
+
+
+JOINERS = ("\u200c", "\u200d")
+JOINER = re.compile(r"(?<=[^\x00-\x7f\s])([\u200c\u200d])(?=[^\x00-\x7f\s])")
+"""Between letters of other scripts it is part of their spelling, between emoji it makes one of several."""
+
+
+def keeping_joiners(clean: Callable[[str], str], text: str) -> str:
+    """The text cleaned of what cannot be seen, but for what joins letters and emoji."""
+    return "".join(piece if piece in JOINERS else clean(piece) for piece in JOINER.split(text))
 
 
 def clean_line(text: str) -> str:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 TAG_NAMES = r"think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad|inner_monologue|inner_prefix"
 THOUGHT_TAG = re.compile(
     # <think> <seed:think> <|START_THINKING|> <|begin_of_thought|> ◁think▷ and their ends; the last two: Gemma's, Mistral's.
-    rf"(?P<open>[<◁]\|?\s*(?:start_|begin_of_|begin_)?(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?>|▷)|<\|channel>\s*thought|(?-i:\[THINK\])"
+    rf"(?P<open>(?:[<◁]|&lt;)\|?\s*(?:start_|begin_of_|begin_)?(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?>|▷|&gt;)"
+    r"|<\|channel>\s*thought|<unused94>\s*(?:thought\b)?|(?-i:\[THINK\])"
     r"|<details[^<>]*(?:reason|think)[^<>]*>)"
-    rf"|(?P<close>[<◁]\|?\s*(?:/|end_of_|end_)\s*(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?>|▷)|<\|inner_suffix\|>|<channel\|>"
+    rf"|(?P<close>(?:[<◁]|&lt;)\|?\s*(?:/|end_of_|end_)\s*(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?>|▷|&gt;)|<\|inner_suffix\|>"
+    r"|<channel\|>|<unused95>"
     r"|(?-i:\[/THINK\])|</details>)",
     re.IGNORECASE,
 )
@@ -24,11 +26,16 @@ HARMONY_MESSAGE = re.compile(
 )
 # The same where the server has dropped the special tokens.
 BARE_HARMONY = re.compile(r"\A\s*analysis(?=[A-Z\"'“])(?:.*?assistantfinal)?", re.DOTALL)
+THOUGHT_WORDS = r"(?:thinking|thoughts?|thought process|reasoning|analysis)"
 # "**Thinking:** ... **Answer:** ...", where a model without tags was told to think first.
 HEADED_THOUGHTS = re.compile(
-    r"\A[\s#*_]*(?:thinking|thoughts?|thought process|reasoning|analysis)[*_ ]*:?[*_ ]*\n.*?"
-    r"\n[ #*_]*(?:final |my )?(?:answer|response)[*_ ]*(?::[*_ ]*|\n)",
+    rf"\A[\s#*_]*{THOUGHT_WORDS}[*_ ]*(?::[*_ ]*|\n).*?"
+    r"(?:\n[ #*_]*|\*\*)(?:final |my )?(?:answer|response)[*_ ]*(?::[*_ ]*|\n)",
     re.IGNORECASE | re.DOTALL,
+)
+# "> **Reasoning**", "> ...", as proxies show thoughts in Markdown: a quotation before the answer.
+QUOTED_THOUGHTS = re.compile(
+    rf"\A\s*>[\s*_#]*{THOUGHT_WORDS}[*_: ]*\n(?:[ \t]*>[^\n]*\n)*(?=\s*\n|[^\s>])", re.IGNORECASE
 )
 # Granite's: its two parts begin with these sentences.
 TOLD_THOUGHTS = re.compile(
@@ -44,7 +51,7 @@ BEGIN_OF_TURN = re.compile(
 )
 SPECIAL_TOKEN = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?(?:s|bos|answer|response|final_answer|solution)>", re.IGNORECASE)
 UNFINISHED_TAG = re.compile(r"(?:<[^<>\n]{0,40}|◁[^▷\n]{0,40}|\[/?[A-Z]{0,6})\Z")
-TAG_CHARACTER = re.compile(r"[<>◁▷\[\]]")
+TAG_CHARACTER = re.compile(r"[<>◁▷\[\]&;]")
 CLOSING_CHARACTER = re.compile(r"[\]】］)）¹²³⁴-⁹]")
 """Without one of these no mark ends."""
 
@@ -102,7 +109,7 @@ def separate_thoughts(text: str, ended: bool = True) -> SeparatedText:
     if bare := BARE_HARMONY.match(text):
         ends = bare[0].endswith("assistantfinal")
         return SeparatedText(text[bare.end() :] if ends else "", thought=True, begins=ends)
-    if headed := HEADED_THOUGHTS.match(text) or TOLD_THOUGHTS.match(text):
+    if headed := HEADED_THOUGHTS.match(text) or TOLD_THOUGHTS.match(text) or QUOTED_THOUGHTS.match(text):
         return SeparatedText(without_special_tokens(text[headed.end() :]).lstrip(), thought=True, begins=True)
     answer, within, seen, begins, unopened, at = "", False, False, False, False, 0
     for tag in THOUGHT_TAG.finditer(text):

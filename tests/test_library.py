@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing import get_context
@@ -177,6 +179,53 @@ def test_prune_takes_an_empty_folder_for_one_that_is_not_mounted(library: Librar
     assert report.removed == 0
     assert any("not mounted" in problem.reason for problem in report.problems)
     assert len(library.storage.ledger.known("shared")) == 2
+
+
+def linked(folder: Path) -> None:
+    elsewhere = folder.parent.parent / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+
+
+def dangling(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.symlink_to(folder.parent / "unmounted")
+
+
+def emptied(folder: Path) -> None:
+    (folder / "a.txt").unlink()
+
+
+def linked_file(folder: Path) -> None:
+    (folder / "a.txt").unlink()
+    (folder / "a.txt").symlink_to(folder / "unmounted.txt")
+
+
+def pipe(folder: Path) -> None:
+    (folder / "a.txt").unlink()
+    os.mkfifo(folder / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [(linked, "sub"), (dangling, "sub"), (emptied, "sub"), (linked_file, "sub/a.txt"), (pipe, "sub/a.txt")],
+)
+def test_prune_deletes_nothing_behind_what_it_does_not_look_into(
+    library: Library, tmp_path: Path, change: Callable[[Path], None], named: str
+) -> None:
+    news = tmp_path / "news"
+    (news / "sub").mkdir(parents=True)
+    for number in range(4):
+        (news / f"{number}.txt").write_text(f"It rained {number} times.", "utf-8")
+    (news / "sub" / "a.txt").write_text("It snowed.", "utf-8")
+    run(library, news)
+    (news / "1.txt").unlink()
+    change(news / "sub")
+    report = asyncio.run(library.ingest([news], prune=True))
+    assert report.removed == 1, "what is gone from where it looks goes"
+    assert set(library.storage.ledger.known("shared")) == {"news/0.txt", "news/2.txt", "news/3.txt", "news/sub/a.txt"}
+    assert [problem.place for problem in report.problems] == [str(news / named)]
+    assert report.problems[0].reason.endswith("nothing at it was deleted.")
 
 
 def test_prune_of_a_file_where_a_folder_was_deletes_nothing(library: Library, tmp_path: Path) -> None:

@@ -221,6 +221,10 @@ def test_key_that_a_server_repeats_is_not_shown() -> None:
         ({"OPENAI_BASE_URL": "http://127.0.0.1:99999/v1"}, "OPENAI_BASE_URL=http://127.0.0.1:99999/v1 names no port"),
         ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "sk a\n"}, "OPENAI_API_KEY has a blank"),
         ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "ALL_PROXY": "socks4://127.0.0.1:9"}, "ALL_PROXY=socks4://"),
+        ({"OPENAI_BASE_URL": "https://127.0.0.1:9/v1", "SSL_CERT_FILE": "/nowhere/ca.pem"},
+         "SSL_CERT_FILE=/nowhere/ca.pem cannot be read"),
+        ({"OPENAI_BASE_URL": "https://127.0.0.1:9/v1", "SSL_CERT_FILE": __file__},
+         f"SSL_CERT_FILE={__file__} cannot be read (no cert"),
     ],
 )  # fmt: skip
 def test_wrong_setting_is_one_sentence_on_stderr(own_home: Path, variables: dict[str, str], sentence: str) -> None:

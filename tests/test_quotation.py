@@ -56,6 +56,11 @@ MARKS = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
         ("The mayor [Holt] (left) spoke [1] (see below).", "The mayor [Holt] (left) spoke [1] (see below)."),
         ("“Wait [sic] (sic)”", "“Wait [sic] (sic)”"),
         ("***", "***"),
+        (
+            "The law, Sec. 3(a)[2](b), holds, [Smith](2019) says.",
+            "The law, Sec. 3(a)[2](b), holds, [Smith](2019) says.",
+        ),
+        ("Call *100# or *131* for the balance.", "Call *100# or *131* for the balance."),
     ],
 )
 def test_markup_is_not_shown(quote: str, shown: str) -> None:

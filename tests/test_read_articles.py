@@ -221,6 +221,14 @@ DATES: list[tuple[object, datetime | None]] = [
     ("Published March 15, 2024 | 8:30 am", MINUTE),
     ("Posted on: 15 March 2024", DAY),
     ("“2024-03-15”", DAY),
+    ("March 15, 2024, 4:30 a.m. ET", MINUTE),
+    ("2024-03-15 01:30 Pacific Time", MINUTE),
+    ("15 March 2024 14:00 IST", MINUTE),
+    ("2024-03-15T04:30:00[America/New_York]", MINUTE),
+    ("2024-03-15 04:30:00 America/New_York", MINUTE),
+    ("2024-03-15 01:30:00 -7", MINUTE),
+    ((EPOCH + 11_644_473_600) * 10**7, MINUTE),
+    ("Posted on March 15, 2024 by admin", DAY),
     ([2024, 3, 15, 8, 30, 0, 4, 75, 0], MINUTE),
     ([2024, 3, 15], DAY),
     ({"year": 2024, "month": "3", "day": 15}, DAY),
@@ -959,3 +967,83 @@ def test_file_names_that_are_not_utf_8_are_read_and_shown_by_their_bytes(tmp_pat
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("It snowed.", "utf-8")
     found = {article.id.rpartition("/")[2]: article.text for article in articles(tmp_path)}
     assert found == {"ok.txt": "It rained.", "caf\\xe9.txt": "It snowed."}
+
+
+EXPORTS_WITH_MORE = {
+    "Ghost": (
+        {"posts": [{"title": "Bridge", "html": "<p>It is closed until June.</p>", "excerpt": "Closed."}]},
+        ("It is closed until June.", "Bridge", "", ""),
+    ),
+    "Pocket": (
+        {
+            "status": 1,
+            "list": {"7": {"resolved_title": "Bridge", "resolved_url": "https://a.example/1", "excerpt": "Closed."}},
+        },
+        ("Closed.", "Bridge", "", ""),
+    ),
+    "Zotero": (
+        [{"title": "Bridge", "abstractNote": "Closed.", "author": [{"given": "Ola", "family": "Bry"}]}],
+        ("Closed.", "Bridge", "Ola Bry", ""),
+    ),
+    "WordPress": (
+        [
+            {
+                "title": {"rendered": "Bridge"},
+                "content": {"rendered": "<p>Closed.</p>"},
+                "author": 7,
+                "_embedded": {"author": [{"name": "Ola"}]},
+            }
+        ],
+        ("Closed.", "Bridge", "Ola", ""),
+    ),
+    "New York Times": (
+        [{"title": "Bridge", "abstract": "Closed.", "byline": {"original": "By Ola Bry"}}],
+        ("Closed.", "Bridge", "By Ola Bry", ""),
+    ),
+    "feedparser": (
+        {"feed": {"title": "Harbour Post"}, "entries": [{"title": "Bridge", "summary": "Closed."}]},
+        ("Closed.", "Bridge", "", "Harbour Post"),
+    ),
+    "Obsidian": (
+        [{"title": "Bridge", "text": "Closed.", "author": ["[[people/Ola|Ola Bry]]"]}],
+        ("Closed.", "Bridge", "Ola Bry", ""),
+    ),
+}
+
+
+@pytest.mark.parametrize(("exported", "told"), EXPORTS_WITH_MORE.values(), ids=EXPORTS_WITH_MORE)
+def test_what_an_export_keeps_elsewhere_is_found(
+    exported: object, told: tuple[str, str, str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps(exported), "utf-8")
+    (article,) = articles(file)
+    assert (article.text, article.title, article.author, article.source) == told
+
+
+def test_a_local_time_beside_the_same_in_utc_has_its_zone(tmp_path: Path) -> None:
+    (article,) = articles(
+        write_json(
+            tmp_path / "a.jsonl", {"text": "Closed.", "date": "2024-02-03T22:00:00", "date_gmt": "2024-02-04T03:00:00"}
+        )
+    )
+    assert article.published == datetime(2024, 2, 4, 3, tzinfo=UTC)
+    assert article.published.utcoffset() == timedelta(hours=-5)
+
+
+def test_a_longer_field_beside_a_summary_is_remarked_on(tmp_path: Path) -> None:
+    (remark,) = remarks(
+        write_json(tmp_path / "a.jsonl", {"id": "a", "summary": "Closed.", "nut_graf": "It rained. " * 40})
+    )
+    assert remark == "has only a summary; if its field 'nut_graf' holds the text, call that `text`."
+
+
+def test_what_a_site_generator_puts_in_is_no_text(tmp_path: Path) -> None:
+    file = tmp_path / "a.md"
+    file.write_text(
+        "It costs 5 million. {{< youtube abc123 >}} It opens in May.\n{% include map.html %}\n"
+        '[caption id="a_1"]The bridge[/caption]\n{{% notice tip %}}Come early.{{% /notice %}}',
+        "utf-8",
+    )
+    (article,) = articles(file)
+    assert article.text == "It costs 5 million.  It opens in May.\n\nThe bridge\nCome early."

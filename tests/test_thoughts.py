@@ -86,6 +86,10 @@ THINKERS = {
     ),
     "end of turn": letters(f"{ANSWER}<|im_end|>\n<|im_start|>user\n{CALM}"),
     "begin of turn": letters(f"<|im_start|>assistant\n{ANSWER}</s>"),
+    "tokens of Gemma's": letters(f"<unused94>thought\n{THOUGHT}<unused95>{ANSWER}"),
+    "a quotation before the answer": letters(f"> **Reasoning**\n> {THOUGHT}\n\n{ANSWER}"),
+    "escaped tags": letters(f"&lt;think&gt;{THOUGHT}&lt;/think&gt;{ANSWER}"),
+    "thoughts and answer on one line": letters(f"**Thinking:** {THOUGHT} **Final answer:** {ANSWER}"),
     "tags of an answer": letters(f"<think>{THOUGHT}</think><answer>{ANSWER}</answer>"),
 }
 

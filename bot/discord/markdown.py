@@ -5,6 +5,8 @@ import unicodedata
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
+from rag.text import keeping_joiners
+
 INVISIBLE = "\u200b"
 FILLERS = "\u034f\u115f\u1160\u3164\uffa0"
 MAX_LINK = 400
@@ -34,7 +36,7 @@ def clean(text: str) -> str:
     kept = text.replace("\r\n", "\n")
     # Most text has nothing to remove, and checking each character of a long answer would hold up the event loop.
     if not kept.isascii() or not kept.replace("\n", "").isprintable():
-        kept = "".join(character for character in kept if visible(character))
+        kept = keeping_joiners(lambda piece: "".join(filter(visible, piece)), kept)
     return re.sub(r"\n{3,}", "\n\n", kept).strip()
 
 

@@ -65,7 +65,8 @@ def reading_lines(report: IngestReport) -> list[str]:
     if read.unreadable:
         reasons.append(f"{count_words(read.unreadable, 'file')} that could not be read")
     skipped = f"{len(read.skipped) + read.unreadable:,} skipped" + (f": {', '.join(reasons)}" if reasons else "")
-    lines = [f"{count_words(read.files, 'file')} read, {skipped}."]
+    lost = f", {count_words(read.lost, 'record')} in them could not be read" if read.lost else ""
+    lines = [f"{count_words(read.files, 'file')} read{lost}, {skipped}."]
     if any(kind.endswith(ARCHIVE_KIND) for kind in kinds):
         lines.append("Nothing in these archives was read: unpack them and ingest their folders.")
     if read.unknown_fields:

@@ -11,7 +11,7 @@ from rag.answer import Answer, Citation, Headline, by_article, date_words, day_w
 from rag.changes import changed_sentences
 from rag.ingestion.forgetting import Forgotten
 from rag.prompt_injection import flagged_texts
-from rag.text import clean_line, moment_words
+from rag.text import clean_line, keeping_joiners, moment_words
 from vectorstore.ledger import ArticleVersion
 from vectorstore.values import Article, Chunk, is_day_alone
 
@@ -242,7 +242,7 @@ def left_words(forgotten: Forgotten) -> str:
 def safe(text: str, keep_ends: bool = False) -> str:
     """One line without control, zero-width and bidi characters. keep_ends: with one space where white space begins or ends it."""
     # Between two marks the white space at the ends stays: it may be the gap between two emphasised words.
-    return clean_line(f"|{text}|")[1:-1] if keep_ends else clean_line(text)
+    return keeping_joiners(clean_line, f"|{text}|")[1:-1] if keep_ends else keeping_joiners(clean_line, text)
 
 
 def web_link(url: str) -> str:

@@ -4,8 +4,9 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -31,21 +32,26 @@ def in_order(words: str) -> tuple[str, ...]:
 FULL_TEXT = in_order("""
     text body articlebody bodytext content textcontent contenttext contenthtml articlecontent maintext fulltext articletext
     article rawtext story document pagecontent contentencoded selftext bodyhtml contentmarkdown markdown plaintext
-    paragraphs
+    paragraphs html htmlcontent cleanedtext transcript
 """)
-SUMMARY = in_order("description summary shortdescription excerpt abstract leadparagraph lead")
+SUMMARY = in_order("""
+    description summary shortdescription excerpt abstract leadparagraph lead abstractnote contentsnippet customexcerpt standfirst
+    summarydetail highlight
+""")
 """All that some exports have of an article."""
+MUCH_LONGER, WORTH_A_REMARK = 3, 200
+"""How many times as long as a summary another field must be, and how many characters it must have, to be the text perhaps."""
 
 # The first of these that holds something is taken. Compared without case, spaces, `_` and `-`.
 FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "id": in_order("id uuid guid articleid"),
-    "title": in_order("title headline webtitle articletitle name heading"),
+    "title": in_order("title headline webtitle articletitle resolvedtitle giventitle booktitle name heading"),
     "text": FULL_TEXT + SUMMARY,
     "source": in_order("""
         source sourcename publisher publishername sitename site outlet newsoutlet newspaper publication publicationname
         provider containertitle publicationtitle origin sourcehostname hostname sourcedomain domain domainname cleanurl
     """),
-    "url": in_order("url link canonicalurl canonical permalink weburl articleurl sourceurl href"),
+    "url": in_order("url link canonicalurl canonical permalink weburl articleurl sourceurl resolvedurl givenurl href"),
     "published": in_order("""
         published date publishedat publisheddate publishedon publishedtime publishedutc datepublished publishdate publishtime
         publicationdate webpublicationdate firstpublished firstpublishedat datepublish pubdate datetime timestamp
@@ -55,7 +61,7 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
         updated updatedat updatedon modified modifiedat datemodified dateupdated lastmodified lastupdated modifiedtime updatedtime
         updatedparsed articlemodifiedtime
     """),
-    "author": in_order("author authors byline creator writer reporter publishedby"),
+    "author": in_order("author authors byline creator writer reporter publishedby bookauthor authorname"),
     "language": in_order("language lang"),
 }
 """Our field -> what trafilatura, NewsAPI, news-please, HuffPost, MultiHop-RAG, feedparser, JSON Feed, schema.org, WordPress,
@@ -63,9 +69,27 @@ Guardian, New York Times, MongoDB, Obsidian's clipper, data sets for summaries, 
 HEADLINE = ("title", "source", "author", "url", "published", "updated", "language")
 """The fields whose origins are kept, in the order in which they are shown."""
 MISSING_DATES = {"published": "a date", "updated": "the date of its change"}
-KNOWN_NAMES = frozenset(name for names in FIELD_NAMES.values() for name in names)
-INNER_NAMES = ("value", "text", "body", "content", "rendered", "main", "name", "$oid", "title", "url", "href")
+KNOWN_NAMES = frozenset(name for names in FIELD_NAMES.values() for name in names) | {"dategmt", "modifiedgmt"}
+FURTHEST_ZONE, QUARTER = timedelta(hours=14), timedelta(minutes=15)
+INNER_NAMES = (
+    "value",
+    "text",
+    "body",
+    "content",
+    "rendered",
+    "main",
+    "name",
+    "original",
+    "$oid",
+    "title",
+    "url",
+    "href",
+)
 """Where the words are in a value that is itself an object: NewsAPI's source, feedparser's content, WordPress's title."""
+NAMES_OF_PERSON = (("given", "family"), ("firstname", "lastname"), ("firstName", "lastName"), ("first", "last"))
+"""The two halves of a person's name, as CSL, Zotero and others call them."""
+LINKED_NOTE = re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]|]+)\]\]")
+"""A link to a note: `[[Ola Bry]]`."""
 DEEPEST = 3
 """Objects and lists in each other that are looked into; YAML can write a list that holds itself."""
 DATABASE_OWN = "_"
@@ -102,6 +126,9 @@ def draft_of(
         raise Unreadable(f"has no text among its fields ({', '.join(written)[:80] or 'none'}): call it `text`.")
     remarks: list[str] = []
     title, source, url, author = (first_words(fields, name, remarks) for name in ("title", "source", "url", "author"))
+    if author.isdecimal():
+        # WordPress has the author's number there, and the name within what it embeds.
+        author = words_in(embedded.get("author")) if isinstance(embedded := written.get("_embedded"), Mapping) else ""
     outlet = first_address = ""
     if is_address(source):
         # Clippers and trafilatura call the address of the page its source.
@@ -111,6 +138,8 @@ def draft_of(
     text = next(words_of_names(fields, FULL_TEXT, "\n\n"), "") or max(
         words_of_names(fields, SUMMARY, "\n\n"), key=len, default=""
     )
+    if not any(words_of_names(fields, FULL_TEXT)):
+        remarks += longer_fields(written, text)
     if own_id:
         text = without_tags(text)
     elif is_markup(text):
@@ -136,6 +165,15 @@ def draft_of(
         str(name) for name in written if plain_name(name) not in KNOWN_NAMES and not str(name).startswith(DATABASE_OWN)
     )
     return ArticleDraft(article, tuple(remarks), unknown)
+
+
+def longer_fields(written: Mapping[str, object], summary: str) -> list[str]:
+    """That a field which nothing is made of may hold the text, where there is only a summary."""
+    for name, value in written.items():
+        longer = isinstance(value, str) and len(value) > max(MUCH_LONGER * len(summary), WORTH_A_REMARK)
+        if longer and plain_name(name) not in KNOWN_NAMES:
+            return [f"has only a summary; if its field {str(name)[:40]!r} holds the text, call that `text`."]
+    return []
 
 
 def has_value(article: Article, name: str) -> bool:
@@ -174,6 +212,8 @@ def words_in(value: object, between: str = ", ", depth: int = 0) -> str:
         return ""
     if isinstance(value, str):
         words = value.strip()
+        note = LINKED_NOTE.fullmatch(words)
+        words = note[1].strip() if note else words
         return "" if words.lower() in BLANK - {"0", "-"} or PLACEHOLDER.fullmatch(words) else words
     if isinstance(value, list) and any(isinstance(one, str) for one in value) and any(map(is_marked_text, value)):
         # Telegram's text, a piece for each change of its type.
@@ -181,6 +221,9 @@ def words_in(value: object, between: str = ", ", depth: int = 0) -> str:
     if isinstance(value, list):
         return between.join(words for one in value if (words := words_in(one, between, depth + 1)))
     if isinstance(value, Mapping):
+        for halves in NAMES_OF_PERSON:
+            if name := " ".join(one for half in halves if isinstance(one := value.get(half), str) and one.strip()):
+                return name
         return next((words for name in INNER_NAMES if (words := words_in(value.get(name), between, depth + 1))), "")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return ""
@@ -198,11 +241,21 @@ def first_date(fields: Mapping[str, object], ours: str, remarks: list[str]) -> d
     for name in FIELD_NAMES[ours]:
         try:
             if moment := parse_published(fields.get(name)):
-                return moment
+                return in_zone_beside(moment, fields.get(f"{name}gmt"))
         except NoDate as why:
             reasons.append(f"has {why}; it is stored without {MISSING_DATES[ours]}.")
     remarks += reasons[:1]
     return None
+
+
+def in_zone_beside(moment: datetime, in_utc: object) -> datetime:
+    """The moment in the zone that follows from the same moment in UTC, as WordPress gives both; as it is without that."""
+    with suppress(NoDate):
+        utc = parse_published(in_utc)
+        shift = moment.replace(tzinfo=UTC) - utc if utc and not moment.utcoffset() else timedelta()
+        if shift and abs(shift) <= FURTHEST_ZONE and not shift % QUARTER:
+            return moment.replace(tzinfo=timezone(shift))
+    return moment
 
 
 def is_address(text: str) -> bool:

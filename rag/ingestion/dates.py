@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 BLANK = frozenset(
     {
@@ -41,15 +42,32 @@ HAS_WORD = re.compile(r"[^\W\d_]{3}|[年월月]")
 NUMERIC_DAY = re.compile(r"(\d{4}|\d{1,2}(?=\D\d{1,2}\D\d{4}))([./-])(\d{1,2})\2(\d{4}|\d{1,2})\.?(?:[T,\s]+(.+))?")
 # Go and Ruby write the zone twice: "+0200 CEST".
 OFFSET_AND_NAME = re.compile(r"([+-]\d{2}:?\d{2}) \(?[A-Z]{2,5}\)?$")
-# Java's "2025-10-17T14:05+02:00[Europe/Berlin]".
-ZONE_ID = re.compile(r"\[[\w/+-]+\]$")
+# Java's "2025-10-17T14:05+02:00[Europe/Berlin]", pandas' "2025-10-17 14:05 Europe/Berlin".
+ZONE_ID = re.compile(r"\s?\[([\w/+-]+)\]$|\s([A-Z]\w+(?:/\w+)+)$")
+HAS_OFFSET = re.compile(r"(?:[+-]\d{2}:?\d{2}|Z)$")
+# "10:00 ET", "10:00 Pacific Standard Time": of a place, whatever its clocks show that day.
+ZONE_OF_PLACE = re.compile(r"\s(?:([ECMP])T|(Eastern|Central|Mountain|Pacific) (?:Standard |Daylight )?Time|(IST))\b")
+PLACES = {
+    "E": "America/New_York",
+    "C": "America/Chicago",
+    "M": "America/Denver",
+    "P": "America/Los_Angeles",
+    # Irish and Israeli papers seldom write theirs out, Indian ones always do.
+    "I": "Asia/Kolkata",
+}
+HOURS_OFFSET = re.compile(r"(?<=\d:\d{2}) ?([+-])(\d{1,2})$")
 # Logseq's and Obsidian's "[[2025-10-17]]", Org's "<2025-10-17 Fri>".
 LINK_BRACKETS = re.compile(r"^(?:\[+|<)([^\[\]<>]+)(?:\]+|>)$")
 # JavaScript's "GMT+0200 (Central European Summer Time)".
 ZONE_IN_WORDS = re.compile(r"(?:GMT|UTC)([+-]\d{4}) \([^()]*\)$")
 # The dates of .NET's JSON: "/Date(1760709900000+0200)/".
-DOTNET_DATE = re.compile(r"\\?/Date\((\d{8,19})(?:[+-]\d{4})?\)\\?/")
-PUBLISHED_ON = re.compile(r"(?:first )?(?:published|posted|publication date|date)\b(?: on| at)?\s*:?\s+", re.IGNORECASE)
+DOTNET_DATE = re.compile(r"\\?/Date\((\d{8,19})([+-]\d{4})?\)\\?/")
+PUBLISHED_ON = re.compile(
+    r"(?:first )?(?:published|posted|publication date|date)\b(?: on| at)?\s*:?\s+",
+    re.IGNORECASE,
+)
+# "March 5, 2024 by admin", "14:30 Uhr".
+AFTER_DATE = re.compile(r"\s+(?:by [^\d]{1,40}|Uhr)$", re.IGNORECASE)
 # Typesetters' hyphens and dashes, which no program that writes dates means by them.
 DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"))
 # Epoch time that went through a column of decimals.
@@ -62,6 +80,8 @@ UTC_NAME = re.compile(r"\s*\b(?:UTC|GMT)$", re.IGNORECASE)
 COMPACT = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
 UNITS_IN_A_SECOND = {9: 1, 10: 1, 12: 1e3, 13: 1e3, 15: 1e6, 16: 1e6, 18: 1e9, 19: 1e9}
 """Epoch time by the number of its digits; one digit less is a time before 2001."""
+FILE_TIMES, FILE_TIME_SECONDS, FILE_TIME_BEGINS = (125 * 10**15, 140 * 10**15), 1e7, 11_644_473_600
+"""Windows' time of files from 1997 to 2044, in tenths of a microsecond since 1601: as nanoseconds since 1970 it would be 1974."""
 WHOLE_DATES = {"STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"], "PARSERS": ["absolute-time"]}
 """dateparser would fill in what is missing from today's date, and count "2 hours ago" from now."""
 
@@ -129,12 +149,16 @@ def read_moment(value: object) -> datetime:
 def written_moment(text: str) -> datetime:
     """ISO 8601, epoch time, day and month in numbers, RFC 822, and then in words. Raises ValueError."""
     if dotnet := DOTNET_DATE.fullmatch(text):
-        return day_or_epoch(dotnet[1])
+        moment = day_or_epoch(dotnet[1])
+        return moment.astimezone(datetime.strptime(dotnet[2], "%z").tzinfo) if dotnet[2] else moment
     text = text.translate(DASHES)
     text = " ".join(
         PUBLISHED_ON.sub("", LINK_BRACKETS.sub(r"\1", text).strip("\"'“”‘’"), count=1).replace("|", " ").split()
     )
-    text = ZONE_IN_WORDS.sub(r"\1", OFFSET_AND_NAME.sub(r"\1", ZONE_ID.sub("", text)))
+    text = ZONE_IN_WORDS.sub(r"\1", OFFSET_AND_NAME.sub(r"\1", AFTER_DATE.sub("", text)))
+    if place := ZONE_ID.search(text) or ZONE_OF_PLACE.search(text):
+        return moment_at(place, text)
+    text = HOURS_OFFSET.sub(lambda hours: f"{hours[1]}{int(hours[2]):02}:00", text)
     if EXPONENT.fullmatch(text):
         text = f"{float(text):.0f}"
     if DIGITS.fullmatch(text):
@@ -149,6 +173,21 @@ def written_moment(text: str) -> datetime:
     raise ValueError(text)
 
 
+def moment_at(place: re.Match[str], text: str) -> datetime:
+    """A time with the name of the place whose clocks show it; an offset beside it says more. Raises ValueError."""
+    bare = (text[: place.start()] + text[place.end() :]).strip()
+    moment = written_moment(bare)
+    if moment.tzinfo is not None or HAS_OFFSET.search(bare):
+        return moment
+    words = next(filter(None, place.groups()))
+    try:
+        zone = ZoneInfo(words if "/" in words else PLACES[words[0]])
+    except (ZoneInfoNotFoundError, KeyError, ValueError):
+        return moment
+    offset = moment.replace(tzinfo=zone).utcoffset()
+    return moment.replace(tzinfo=timezone(offset)) if offset is not None else moment
+
+
 def day_or_epoch(text: str) -> datetime:
     """YYYYMMDD, YYYYMMDDHHMMSS, or seconds to nanoseconds since 1970."""
     whole = text.partition(".")[0]
@@ -156,6 +195,8 @@ def day_or_epoch(text: str) -> datetime:
         return datetime.strptime(whole, COMPACT[len(whole)])
     if len(whole) not in UNITS_IN_A_SECOND:
         raise ValueError(text)
+    if FILE_TIMES[0] <= int(whole) < FILE_TIMES[1]:
+        return datetime.fromtimestamp(int(whole) / FILE_TIME_SECONDS - FILE_TIME_BEGINS, UTC)
     return datetime.fromtimestamp(float(text) / UNITS_IN_A_SECOND[len(whole)], UTC)
 
 

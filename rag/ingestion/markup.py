@@ -19,6 +19,10 @@ TAGS_IN_TEXT = re.compile(
     r"|strike|strong|sub|summary|sup|table|tbody|td|th|thead|time|tr|u|ul|video)(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
+TEMPLATE_TAG = re.compile(
+    r"\{\{[<%][^{}\n]{0,1000}[>%]\}\}|\{%[^{}\n]{0,1000}%\}|\[/?(?:caption|gallery|embed|audio|video)\b[^\[\]\n]{0,500}\]"
+)
+"""In whose place Hugo, Jekyll and WordPress put something: `{{< youtube 1a2b >}}`, `{% include map.html %}`, `[caption …]`."""
 ENCLOSED = (("<!--", "-->"), ("<script\\b", "</script\\s*>"), ("<style\\b", "</style\\s*>"))
 """What begins and ends a part of a text that is not for readers."""
 # What Word and feeds leave behind, <![if !supportLists]> and <![CDATA[, stops Python's parser.
@@ -158,7 +162,7 @@ def without_tags(text: str) -> str:
     """Text or Markdown without the HTML that stands in it; its lines stay, and an address in <> is no tag."""
     for opening, closing in ENCLOSED:
         text = without_enclosed(text, opening, closing)
-    text = TABLE.sub(worded_table_tag, text)
+    text = TABLE.sub(worded_table_tag, TEMPLATE_TAG.sub("", text))
     return TAGS_IN_TEXT.sub("", LINE_BREAK.sub("\n", text))
 
 

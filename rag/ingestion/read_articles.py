@@ -121,6 +121,15 @@ def read_folder(folder: Path, library: str, documents: Documents) -> ReadResults
         yield ArticleProblem(path_text(folder), f"holds no {', '.join(SUFFIXES)} file.")
 
 
+LINKED_FOLDER, BROKEN_LINK, DEVICE = "linked folder", "broken link", "device"
+UNSEEN = {
+    LINKED_FOLDER: "is a link to a folder, which is not followed",
+    BROKEN_LINK: "is a link to nothing, perhaps not mounted",
+    DEVICE: "is a pipe or device",
+}
+"""Kinds of what is left out that may stand where articles were, and still are behind it: the end of a sentence."""
+
+
 def article_files(folder: Path, onerror: Callable[[OSError], None] | None = None) -> Iterator[Path | Skipped]:
     """The files of a folder that may hold articles, and what is left out, always in the same order."""
     for at, folders, names in os.walk(folder, onerror=onerror):
@@ -130,7 +139,7 @@ def article_files(folder: Path, onerror: Callable[[OSError], None] | None = None
                 yield Skipped(path_text(Path(at, name)), kind)
             elif Path(at, name).is_symlink():
                 # Links may lead in a circle, or out of the folder.
-                yield Skipped(path_text(Path(at, name)), "linked folder")
+                yield Skipped(path_text(Path(at, name)), LINKED_FOLDER)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in LEFT_OUT)
         for name in sorted(names):
             path = Path(at, name)
@@ -143,7 +152,7 @@ def kind_left_out(path: Path) -> str:
     if path.name.startswith("."):
         return "hidden file"
     if not path.is_file():
-        return "broken link" if path.is_symlink() else "device"
+        return BROKEN_LINK if path.is_symlink() else DEVICE
     return "" if is_archive(path.name) else kind_by_name(path.name)
 
 
@@ -191,6 +200,17 @@ def unlisted_folders(paths: Sequence[Path]) -> list[ArticleProblem]:
         for error in errors
     ]
     return problems + unreadable
+
+
+def unseen_places(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The whole paths in a folder at or below which articles may be, unseen; why, as the end of a sentence."""
+    root = folder.resolve()
+    for at, folders, names in os.walk(root):
+        if not folders and not names and Path(at) != root:
+            yield Path(at), "is empty, perhaps not mounted"
+    for found in article_files(root):
+        if isinstance(found, Skipped) and found.kind in UNSEEN:
+            yield Path(found.place), UNSEEN[found.kind]
 
 
 def read_file(path: Path, name: str, library: str, documents: Documents) -> ReadResults:

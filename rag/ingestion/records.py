@@ -20,9 +20,11 @@ MAX_DOCUMENT_BYTES = 200_000_000
 HEAD_BYTES_OF_RECORDS = 65_536
 ENVELOPES = in_order(
     "articles items results entries posts stories news documents docs rows records hits data children edges nodes messages"
-    " orderedItems statuses tweets db response feed"
+    " orderedItems statuses tweets db response feed list"
 )
 """What the list of articles is called where an object is wrapped around it."""
+JSON_FEED = "https://jsonfeed.org/version/"
+"""How the version of a JSON Feed begins."""
 SEARCH_HIT = "_source"
 INNER_RECORDS = (SEARCH_HIT, *in_order("fields attributes data node doc row record object tweet"))
 """Where most fields of an article stand in an object of their own: Elasticsearch's, the Guardian's, JSON:API's, Reddit's,
@@ -206,7 +208,9 @@ def objects_in(value: object) -> Iterator[dict[str, object] | Unreadable]:
             else:
                 yield with_inner_record(member) if isinstance(member, dict) else not_an_object()
     elif isinstance(value, dict) and not has_field(value, FULL_TEXT) and (inside := enveloped(value)) is not None:
-        yield from objects_in(inside)
+        outlet = feed_title(value)
+        for record in objects_in(inside):
+            yield record if isinstance(record, Unreadable) or not outlet else {"source": outlet, **record}
     elif isinstance(value, dict) and (named := named_records(value)):
         yield from named
     elif isinstance(value, dict):
@@ -244,7 +248,12 @@ def columns_values(column: object) -> dict[str, object]:
 def named_records(value: dict[str, object]) -> list[dict[str, object]]:
     """The records of an object that is nothing but records by their ids, as pandas writes an index; [] for others."""
     members = [{"id": name, **member} for name, member in value.items() if isinstance(member, dict)]
-    return members if len(members) == len(value) and all(has_field(one, FULL_TEXT) for one in members) else []
+
+    def is_record(one: dict[str, object]) -> bool:
+        titled = has_field(one, FIELD_NAMES["title"]) and has_field(one, FIELD_NAMES["url"])
+        return has_field(one, FIELD_NAMES["text"] if titled else FULL_TEXT)
+
+    return members if len(members) == len(value) and all(map(is_record, members)) else []
 
 
 def with_inner_record(value: dict[str, object]) -> dict[str, object]:
@@ -272,6 +281,14 @@ def inner_record(value: dict[str, object]) -> str:
 def enveloped(value: dict[str, object]) -> object:
     """The list, or a further envelope, under one of the usual names; None where there is none."""
     return next((value[name] for name in ENVELOPES if isinstance(value.get(name), list | dict) and value[name]), None)
+
+
+def feed_title(value: dict[str, object]) -> str:
+    """What a feed calls itself beside its entries, as feedparser and JSON Feed keep it; "" for other lists."""
+    feed = value.get("feed") if isinstance(value.get("entries"), list) else value
+    is_feed = feed is not value or str(value.get("version", "")).startswith(JSON_FEED)
+    title = feed.get("title") if isinstance(feed, dict) and is_feed else ""
+    return title if isinstance(title, str) else ""
 
 
 def not_an_object() -> Unreadable:

@@ -1,5 +1,6 @@
 """What an ingest has read: how many files, what was left out and why, what could not be read of what was stored."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -10,12 +11,13 @@ from rag.ingestion.read_articles import ArticleProblem, ReadArticle, ReadResult,
 class FilesRead:
     """files: those that gave at least one article; unreadable: those that gave none. Remarks: dates that were lost, say.
 
-    undated: articles without a date; guessed: those whose date is a guess. unknown_fields: names that no field of ours
-    goes by, each once.
+    lost: unreadable records of files that gave others. undated: articles without a date; guessed: those whose date is a
+    guess. unknown_fields: names that no field of ours goes by, each once.
     """
 
     files: int = 0
     unreadable: int = 0
+    lost: int = 0
     undated: int = 0
     guessed: int = 0
     skipped: tuple[Skipped, ...] = ()
@@ -28,7 +30,7 @@ class Tally:
     """Counts readings while they pass."""
 
     origins: set[str] = field(default_factory=set)
-    failed: set[str] = field(default_factory=set)
+    failed: Counter[str] = field(default_factory=Counter)
     undated: int = 0
     guessed: int = 0
     skipped: list[Skipped] = field(default_factory=list)
@@ -44,7 +46,7 @@ class Tally:
             if isinstance(reading, ReadArticle):
                 self.add(reading)
             else:
-                self.failed.add(file_of(reading.place))
+                self.failed[file_of(reading.place)] += 1
             yield reading
 
     def add(self, reading: ReadArticle) -> None:
@@ -57,7 +59,8 @@ class Tally:
     def files_read(self) -> FilesRead:
         return FilesRead(
             len(self.origins),
-            len(self.failed - self.origins),
+            len(self.failed.keys() - self.origins),
+            sum(count for file, count in self.failed.items() if file in self.origins),
             self.undated,
             self.guessed,
             tuple(self.skipped),

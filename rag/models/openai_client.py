@@ -7,7 +7,9 @@ sentence in complaints.py. Prompts and verification live elsewhere.
 import asyncio
 import email.utils
 import math
+import os
 import random
+import ssl
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -19,7 +21,7 @@ import openai
 from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 
-from rag.errors import EmbedderError, ModelError, ModelRefused
+from rag.errors import EmbedderError, ModelError, ModelRefused, SettingsError
 from rag.models.chat_stream import ChatPiece, ServerComplaint, complaint_of, read_pieces
 from rag.models.complaints import (
     explain_complaint,
@@ -37,6 +39,7 @@ from rag.thoughts import AnswerBegins, AnswerReader
 from vectorstore.errors import DatelineError
 
 EMBEDDING_BATCH = 64
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 CHARACTERS_PER_TOKEN = 8
 """No vocabulary has more to a token on average; reading stops there whatever the server sends."""
 RAISE_TOKENS = "raise DATELINE_MODEL_ANSWER_TOKENS"
@@ -330,7 +333,7 @@ class ServerEmbedder:
             timeout=openai.Timeout(limits.first_token, connect=limits.connect),
             max_retries=0,
             http_client=openai.DefaultHttpxClient(
-                proxy=self.proxy.url if self.proxy else None, trust_env=False, verify=httpx2.create_ssl_context()
+                proxy=self.proxy.url if self.proxy else None, trust_env=False, verify=trusted_certificates()
             ),
         )
 
@@ -385,6 +388,18 @@ def require_key(server: Server, failure: type[DatelineError]) -> None:
         )
 
 
+def trusted_certificates() -> ssl.SSLContext:
+    """The certificates that servers are checked against. Raises SettingsError where the environment names others, unreadable."""
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:  # ssl.SSLError is one.
+        named = " and ".join(f"{name}={os.environ[name]}" for name in CERTIFICATES if os.environ.get(name))
+        why = error.strerror if isinstance(error, FileNotFoundError | PermissionError) else "no certificates in it"
+        raise SettingsError(
+            f"{named or 'The certificates of Python'} cannot be read ({why}): correct it, or unset it."
+        ) from None
+
+
 def open_client(server: Server, proxy: Proxy | None, limits: Limits) -> openai.AsyncOpenAI:
     """The client of a chat server. It tries nothing again by itself: whoever waits is to be told."""
     return openai.AsyncOpenAI(
@@ -393,7 +408,7 @@ def open_client(server: Server, proxy: Proxy | None, limits: Limits) -> openai.A
         timeout=openai.Timeout(limits.answer, connect=limits.connect),
         max_retries=0,
         http_client=openai.DefaultAsyncHttpxClient(
-            proxy=proxy.url if proxy else None, trust_env=False, verify=httpx2.create_ssl_context()
+            proxy=proxy.url if proxy else None, trust_env=False, verify=trusted_certificates()
         ),
     )
 

@@ -63,7 +63,7 @@ PREAMBLE = re.compile(
     r"(?:provided |given |numbered |above )?(?:passages?|articles?|sources?|context|information|text)(?: provided| given)?\s*,\s*"
     r"|(?:according to|based on|as (?:stated|reported|noted|mentioned) (?:in|by)|per|in|from)\s*,\s*"
     r"|(?:the )?(?:passages?|articles?|sources?) (?:say|says|state|states|report|reports|note|notes|mention|mentions) that "
-    r"|(?:answer|in summary|in short|to summarize|in conclusion|overall|yes|no)\s*[:,]\s+)",
+    r"|(?:(?:the |my )?(?:final |short )?answer|in summary|in short|to summarize|in conclusion|overall|yes|no)\s*[:,]\s+)",
     re.IGNORECASE,
 )
 # "Hungary, according to [1], is a member" without its mark.
