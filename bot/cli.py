@@ -26,7 +26,7 @@ OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 MCP_PACKAGES = ("mcp", "mcp_types", "starlette", "uvicorn")
 
 
-class Words(click.ParamType[str]):
+class TypedWords(click.ParamType[str]):
     """What was typed in letters, in whatever encoding a terminal has."""
 
     name = "text"
@@ -57,7 +57,7 @@ class Address(click.ParamType[str]):
         return value
 
 
-WORDS, STORED_NAME = Words(), StoredName()
+WORDS, STORED_NAME = TypedWords(), StoredName()
 LIBRARY = click.option(
     "--library",
     default="shared",

@@ -320,3 +320,25 @@ async def look_at_stats(address: str, port: int) -> dict[str, bytes]:
         assert page.complaints == []
     assert len(set(seen.values())) == 4
     return seen
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("library", "show"),
+        ("library", "forget"),
+        ("library", "list", "--query"),
+        ("library", "list", "--source"),
+        ("library", "list", "--library"),
+        ("replay",),
+        ("follow", "remove"),
+        ("follow", "add"),
+        ("watch", "stop"),
+        ("digest", "--library"),
+    ],
+)
+def test_bytes_that_are_no_utf_8_are_like_any_other_name(own_home: Path, command: tuple[str, ...]) -> None:
+    done = run(*command, "caf\udce9")
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    assert "Traceback" not in done.output
+    assert "\udce9" not in done.output

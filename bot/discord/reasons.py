@@ -28,6 +28,9 @@ GERMAN_REASONS = {
     # Files and their articles.
     "has no text among its fields ({}): call it `text`.": "hat unter den Feldern ({}) keinen Text: nenn das Feld `text`.",
     "has in its field {} no text; it is stored without.": "hat im Feld {} keinen Text; der Artikel ist ohne das gespeichert.",
+    "has only a summary; if its field {} holds the text, call that `text`.": (
+        "hat nur eine Zusammenfassung; wenn das Feld {} den Text enthält, nenn es `text`."
+    ),
     "has {}; it is stored without a date.": "hat {}; der Artikel ist ohne Datum gespeichert.",
     "has {}; it is stored without the date of its change.": "hat {}; der Artikel ist ohne Änderungsdatum gespeichert.",
     "the date {}, which cannot be read: write it as YYYY-MM-DD": "das Datum {}, das nicht lesbar ist: schreib es als JJJJ-MM-TT",

@@ -47,7 +47,7 @@ ZONE_ID = re.compile(r"\s?\[([\w/+-]+)\]$|\s([A-Z]\w+(?:/\w+)+)$")
 HAS_OFFSET = re.compile(r"(?:[+-]\d{2}:?\d{2}|Z)$")
 # "10:00 ET", "10:00 Pacific Standard Time": of a place, whatever its clocks show that day.
 ZONE_OF_PLACE = re.compile(r"\s(?:([ECMP])T|(Eastern|Central|Mountain|Pacific) (?:Standard |Daylight )?Time|(IST))\b")
-PLACES = {
+CLOCKS = {
     "E": "America/New_York",
     "C": "America/Chicago",
     "M": "America/Denver",
@@ -181,7 +181,7 @@ def moment_at(place: re.Match[str], text: str) -> datetime:
         return moment
     words = next(filter(None, place.groups()))
     try:
-        zone = ZoneInfo(words if "/" in words else PLACES[words[0]])
+        zone = ZoneInfo(words if "/" in words else CLOCKS[words[0]])
     except (ZoneInfoNotFoundError, KeyError, ValueError):
         return moment
     offset = moment.replace(tzinfo=zone).utcoffset()
