@@ -25,6 +25,7 @@ MAX_ENV_BYTES = 1_000_000
 """Of a .env; every line of a larger one would be parsed. A guess."""
 EARLIER_PRIVATE_ADDRESSES = f"{PREFIX}DISCORD_PRIVATE_ADDRESSES"
 """What `private_addresses` was called while only the bot fetched; still read."""
+ASCII_ALONE = r"^[\x20-\x7e]*$"
 
 
 class Settings(BaseSettings):
@@ -87,7 +88,7 @@ class Settings(BaseSettings):
     follow_contact: str = Field(
         "",
         max_length=200,
-        pattern=r"^[\x20-\x7e]*$",
+        pattern=ASCII_ALONE,
         description="Who sites may turn to about the fetching: an address they read in every request.",
     )
     follow_seconds: float = Field(30.0, gt=0, le=600, description="Longest time to fetch one page or feed.")
@@ -256,6 +257,8 @@ def load_settings(env_file: Path = Path(".env")) -> Settings:
         first = error.errors()[0]
         name = variable_name(str(first["loc"][0])) if first["loc"] else "a setting"
         reason = first["msg"].removeprefix("Value error, ")
+        if first.get("ctx", {}).get("pattern") == ASCII_ALONE:
+            reason = "it takes letters of ASCII alone"
         raise SettingsError(
             f"{env.place_of(name)}{name} cannot be used: {reason[:1].lower()}{reason[1:]}; see .env.example for what it takes."
         ) from None

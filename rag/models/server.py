@@ -75,7 +75,7 @@ def check_server(server: Server) -> None:
     if urlsplit(server.url).path.rstrip("/").endswith(("/chat/completions", "/embeddings")):
         shorter = server.address.rstrip("/").removesuffix("/chat/completions").removesuffix("/embeddings")
         raise SettingsError(f"{server.url_setting} names a path that is added by itself: set it to {shorter}.")
-    if any(character.isspace() or not character.isprintable() for character in server.api_key):
+    if any(character.isspace() or ord(character) < ord(" ") for character in server.api_key):
         raise SettingsError(f"{KEY_SETTING} has a blank or a line end in it: set it to the key alone, on one line.")
     if not server.api_key.isascii() or set(server.api_key) & set("\"'`"):
         raise SettingsError(f"{KEY_SETTING} has a character in it that no key has: copy the key again.")
