@@ -1,6 +1,6 @@
 """START HERE: the path of one question, in five steps, each with a door of its own.
 
-    1 understand   rag/question.py   follow-up -> standalone question; time words -> filter, preference, day
+    1 understand   rag/question.py   follow-up -> standalone question (follow_ups.py); time words -> filter, preference, day
     2 retrieve     rag/finding.py    dense + lexical, fused, de-duplicated, optional rerank (rag/retrieval.py) -> hits
     3 judge        rag/judging.py    do these hits hold an answer (rag/answering/)? rag/second_look.py: meant otherwise?
     4 write        rag/answering/    quoting.py quotes the sentences that answer, or generative.py lets a model draft, streamed

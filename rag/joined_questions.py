@@ -2,7 +2,7 @@
 
 import re
 
-from rag.question import AMOUNT, AUXILIARIES, PREPOSITIONS, starts_like_question
+from rag.follow_ups import AMOUNT, AUXILIARIES, PREPOSITIONS, starts_like_question
 
 MOST_PARTS = 3
 MOST_WORDS = 32

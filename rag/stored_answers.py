@@ -10,9 +10,9 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from rag.answer import Answer, Turn, answer_from_record, answer_to_record
+from rag.follow_ups import ask_instead, bare_word
 from rag.ingestion.forgetting import articles_of, without_articles
 from rag.protocols import HISTORY_TURNS
-from rag.question import ask_instead, bare_word
 from rag.settings import Settings
 from vectorstore.answers import TERMINAL, AnswerStore, StoredAnswer
 from vectorstore.expiry import ExpiryClock

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from rag.answer import Turn
+from rag.follow_ups import bare_word, readings_beside, stand_alone, wants_more
 from rag.intent import summary_subject, wants_help
-from rag.question import bare_word, readings_beside, stand_alone, understand, wants_more
+from rag.question import understand
 from vectorstore.values import Scope
 
 NOW = datetime(2025, 10, 22, 15, 30, tzinfo=UTC)  # a Wednesday

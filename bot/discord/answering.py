@@ -21,9 +21,9 @@ from bot.discord.state import PRIVATE, GuildSettingsCache
 from bot.discord.translations import Translations
 from rag.answer import Answer, DraftText
 from rag.errors import ModelError
+from rag.follow_ups import bare_word
 from rag.intent import wants_help
 from rag.protocols import AnswersQuestions
-from rag.question import bare_word
 from rag.settings import Settings
 from rag.watched_questions import can_be_asked_again
 from vectorstore.errors import DatelineError

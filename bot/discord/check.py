@@ -88,7 +88,9 @@ def check_guild(guild: discord.Guild, say: Say) -> bool:
 def check_settings(settings: Settings, say: Say) -> bool:
     """True if there is a token at all."""
     if settings.private_addresses:
-        say("note     DATELINE_PRIVATE_ADDRESSES=true: admins of every server can have pages of this network read and shown.")
+        say(
+            "note     DATELINE_PRIVATE_ADDRESSES=true: admins of every server can have pages of this network read and shown."
+        )
     if settings.discord_token.get_secret_value():
         return True
     say(f"MISSING  DATELINE_DISCORD_TOKEN: open your application's Bot page at {PORTAL}, press Reset Token.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rag.follow_ups import starts_like_question
 from rag.models.passage_network import (
     Encoded,
     Floats,
@@ -18,7 +19,6 @@ from rag.models.passage_network import (
     encode,
     span_scores,
 )
-from rag.question import starts_like_question
 from vectorstore.values import Span
 
 MAX_SPAN_TOKENS = 30
