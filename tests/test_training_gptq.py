@@ -59,3 +59,21 @@ def test_rounding_by_what_is_seen_loses_less_than_rounding_each_weight() -> None
         exact = seen @ whole.T
         lost, lost_plainly = (((seen @ one.T) - exact).square().mean() for one in (matrix.weight, plain))
     assert lost < 0.5 * lost_plainly
+
+
+def test_what_a_matrix_has_learned_since_it_was_rounded_is_kept_by_dithering_alone() -> None:
+    matrix, seen = matrix_and_inputs()
+    curvature = seen.T @ seen / len(seen)
+    direction = seen[0].sign() * 0.02
+    with torch.no_grad():
+        gptq.round_matrix(matrix, curvature)
+        before = matrix.weight.clone()
+        kept = {}
+        for dithered in (False, True):
+            torch.manual_seed(gptq.SEED)
+            # Each weight moves by a twentieth of a step, all of them so that one input is answered otherwise.
+            matrix.weight.copy_(before + direction)
+            gptq.round_matrix(matrix, torch.eye(INPUTS), dithered)
+            kept[dithered] = float(((matrix.weight - before) @ seen[0]).mean() / (direction @ seen[0]))
+    assert kept[False] < 0.1
+    assert 0.7 < kept[True] < 1.3

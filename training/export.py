@@ -7,7 +7,8 @@
 dynamic: weights in 8 bits a channel, activations quantised as they come: fastest, and costs large encoders accuracy.
 blocks: weights in blocks of 128 (MatMulNBits), activations as they are: exact to four digits at 8 bits, slower. In 4 bits a zero
 point a block pays: the passage outputs correlate with fp32 .989, without it .978; blocks of 64 .990, HQQ .990, too large.
-gptq: the same blocks in 4 bits, rounded as training/gptq.py does, on rows that are shown to it; .994.
+gptq: the same blocks in 4 bits, rounded as training/gptq.py does, on rows that are shown to it; .994. What was unpacked from
+4 bits and taught further wants --dithered: to the nearest it falls back to what it was.
 """
 
 import argparse
@@ -124,6 +125,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--method", choices=("dynamic", "blocks", "gptq"), default="dynamic")
     parser.add_argument("--bits", type=int, choices=(4, 8), default=8)
+    parser.add_argument("--dithered", action="store_true", help="with gptq: of weights that were in 4 bits before")
     parser.add_argument("--rows", type=Path, help="rows.npz to compare the graphs on")
     options = parser.parse_args()
     full, network = options.output.with_suffix(".fp32.onnx"), open_network(options.network, MPNET)
@@ -133,7 +135,7 @@ def main() -> None:
     if options.method == "gptq":
         if options.rows is None or options.bits != 4:
             parser.error("--method gptq rounds to 4 bits (--bits 4) on rows (--rows)")
-        rounded = round_network(network, PackedRows(options.rows, REREAD_TOKENS))
+        rounded = round_network(network, PackedRows(options.rows, REREAD_TOKENS), options.dithered)
         source = options.output.with_suffix(".rounded.onnx")
         export(network, source)
     quantise(source, options.output, options.method, options.bits, rounded)

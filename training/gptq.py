@@ -3,6 +3,10 @@
 GPTQ (Frantar et al. 2023): column after column is rounded, and what that costs is made good in the columns still to come, as
 far as the inputs that the layer really sees allow. Each row has a scale and a zero point for every 128 inputs, as MatMulNBits
 wants them.
+
+A network that was unpacked from 4 bits and taught further has moved by a twentieth of a step: rounded to the nearest, nearly
+every weight would fall back to where it was, and all that was learned with it. `dithered` rounds up or down by chance, by how
+near each is (stochastic rounding: Gupta et al. 2015): what is learned is kept on the average, for a little noise.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +21,7 @@ from training.arrays import PackedRows
 from training.network import Layer, Network
 
 BLOCK, LEVELS = 128, 15
+SEED = 20251129
 DAMPING = 0.01
 """Share of the mean curvature that is added to all of it, as in the paper."""
 SHRINKS = tuple(1 - step / 40 for step in range(13))
@@ -48,8 +53,9 @@ class Rounded:
 
 
 @torch.no_grad()
-def round_network(network: Network, rows: PackedRows) -> dict[str, Rounded]:
-    """Round every matrix of the layers, in place, and give the codes by their names ("layers.0.query")."""
+def round_network(network: Network, rows: PackedRows, dithered: bool = False) -> dict[str, Rounded]:
+    """Round every matrix of the layers, in place, and give the codes by their names ("layers.0.query"). Seeded."""
+    torch.manual_seed(SEED)
     network.eval()
     rounded: dict[str, Rounded] = {}
     batches = [rows.batch(numbers) for numbers in calibration(rows)]
@@ -61,7 +67,7 @@ def round_network(network: Network, rows: PackedRows) -> dict[str, Rounded]:
         for names in TOGETHER:
             curvature = curvature_of(layer, names[0], states, biases, masks)
             for name in names:
-                rounded[f"layers.{number}.{name}"] = round_matrix(getattr(layer, name), curvature)
+                rounded[f"layers.{number}.{name}"] = round_matrix(getattr(layer, name), curvature, dithered)
         states = [layer(state, bias) for state, bias in zip(states, biases, strict=True)]
         print(f"layer {number} rounded", flush=True)
     return rounded
@@ -91,7 +97,7 @@ def curvature_of(
     return total / tokens
 
 
-def round_matrix(matrix: nn.Linear, curvature: Tensor) -> Rounded:
+def round_matrix(matrix: nn.Linear, curvature: Tensor, dithered: bool = False) -> Rounded:
     """Round one matrix in place."""
     weights = matrix.weight.detach().clone().float()
     damped = curvature + torch.eye(len(curvature)) * (DAMPING * curvature.diagonal().mean())
@@ -106,7 +112,8 @@ def round_matrix(matrix: nn.Linear, curvature: Tensor) -> Rounded:
         scales[:, block], zeros[:, block] = scale, zero
         errors = torch.zeros(outputs, BLOCK)
         for column in range(first, last):
-            code = (weights[:, column] / scale + zero).round().clamp(0, LEVELS)
+            threshold = torch.rand(outputs) if dithered else 0.5
+            code = (weights[:, column] / scale + zero + threshold).floor().clamp(0, LEVELS)
             codes[:, column] = code
             error = (weights[:, column] - (code - zero) * scale) / upper[column, column]
             weights[:, column:last] -= error[:, None] * upper[column, column:last]
