@@ -399,7 +399,7 @@ def test_an_age_is_told_from_other_numbers(sentence: str, given: bool) -> None:
 
 @pytest.mark.parametrize(
     ("question", "words"),
-    [("How old is Lennart Quill?", "Mr Quill, 58,"), ("How old is Marius Holte?", ""), ("How old is Corinna Halvard?", "")],
+    [("How old is Mr Quill?", "Mr Quill, 58,"), ("How old is Marius Holte?", ""), ("How old is Corinna Halvard?", "")],
 )  # fmt: skip
 def test_a_question_for_an_age_is_answered_with_one_or_refused(newsroom: Running, question: str, words: str) -> None:
     answer = newsroom.ask(question)

@@ -194,8 +194,8 @@ def test_follow_up_is_rewritten_by_the_model_and_else_by_rules(
         assert (given.standalone_question, given.explanation.rewritten) == (standalone, how)
 
 
-CITED = "Hungary was hinting that it would leave Putin at liberty despite a warrant. [1]"
-REWORDED = "Hungary was hinting that it would leave Putin at liberty despite a warrant [1]."
+CITED = "Hungary let it be known that Putin had nothing to fear from its police. [1]"
+REWORDED = "Hungary let it be known that Putin had nothing to fear from its police [1]."
 
 
 @pytest.mark.parametrize(
@@ -205,8 +205,8 @@ REWORDED = "Hungary was hinting that it would leave Putin at liberty despite a w
         pytest.param(REWORDED, "1. No: the quote says less.", "", id="no"),
         pytest.param(REWORDED, "1 yes\n1 no", "", id="both"),
         pytest.param(REWORDED, "The quote says so.", "", id="no verdict"),
-        pytest.param("It hinted that Merkel would be at liberty [1].", "1 yes", "", id="a name stays with the code"),
-        pytest.param("Hungary was hinting at 7 reasons to leave him at liberty [1].", "1 yes", "", id="so does a number"),
+        pytest.param("It let it be known that Merkel had nothing to fear [1].", "1 yes", "", id="a name stays with the code"),
+        pytest.param("Hungary let 7 people know that Putin had nothing to fear from its police [1].", "1 yes", "", id="so does a number"),
     ],
 )  # fmt: skip
 def test_a_model_may_vouch_for_wording_and_for_nothing_else(
@@ -251,9 +251,9 @@ def test_all_doubtful_sentences_are_checked_in_one_call_and_only_those_agreed_to
     with serving(answer(BOTH), verdict, answer("-")) as standin:
         given = asyncio.run(run(standin.base_url))
     assert len(standin.requests) == requests
-    assert "leave Putin at liberty" in standin.prompt(1)
+    assert "nothing to fear from its police" in standin.prompt(1)
     assert SECOND in standin.prompt(1)
-    sentences = {"1": "leave Putin at liberty", "2": SECOND}
+    sentences = {"1": "nothing to fear from its police", "2": SECOND}
     assert {number for number, words in sentences.items() if words in given.text} == set(shown)
     if not shown:
         assert_quoted(given)

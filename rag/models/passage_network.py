@@ -40,7 +40,7 @@ class Weights:
 
 READER = Weights("reader.onnx", "6d4b97a5a486dcd7b4f5a92dd6f8420019043ea29d3f4b1409a4cf9a4f701649")
 """MiniLM, six layers, in 8 bits: reads every passage."""
-VERIFIER = Weights("verifier.onnx", "710444041d9038c90cf1bafffc0fbb589150afe2241dc8e837e3d141aaca4db1")
+VERIFIER = Weights("verifier.onnx", "519a94fcd42944caf7959ae52b2e1f7c94bc6ed8b4f04d3b88a077493f280ffc")
 """MPNet, twelve layers, in 4 bits: reads the best passages a second time, and verifies claims."""
 
 
