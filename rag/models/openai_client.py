@@ -40,6 +40,7 @@ from vectorstore.errors import DatelineError
 
 EMBEDDING_BATCH = 64
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""The variables that say where certificates are, the one that is read first first."""
 CHARACTERS_PER_TOKEN = 8
 """No vocabulary has more to a token on average; reading stops there whatever the server sends."""
 RAISE_TOKENS = "raise DATELINE_MODEL_ANSWER_TOKENS"
@@ -393,7 +394,7 @@ def trusted_certificates() -> ssl.SSLContext:
     try:
         return httpx2.create_ssl_context()
     except OSError as error:  # ssl.SSLError is one.
-        named = " and ".join(f"{name}={os.environ[name]}" for name in CERTIFICATES if os.environ.get(name))
+        named = next((f"{name}={os.environ[name]}" for name in CERTIFICATES if os.environ.get(name)), "")
         why = error.strerror if isinstance(error, FileNotFoundError | PermissionError) else "no certificates in it"
         raise SettingsError(
             f"{named or 'The certificates of Python'} cannot be read ({why}): correct it, or unset it."
