@@ -206,7 +206,7 @@ REWORDED = "Hungary let it be known that Putin had nothing to fear from its poli
         pytest.param(REWORDED, "1 yes\n1 no", "", id="both"),
         pytest.param(REWORDED, "The quote says so.", "", id="no verdict"),
         pytest.param("It let it be known that Merkel had nothing to fear [1].", "1 yes", "", id="a name stays with the code"),
-        pytest.param("Hungary let 7 people know that Putin had nothing to fear from its police [1].", "1 yes", "", id="so does a number"),
+        pytest.param("Hungary let 7 people know that he had nothing to fear [1].", "1 yes", "", id="so does a number"),
     ],
 )  # fmt: skip
 def test_a_model_may_vouch_for_wording_and_for_nothing_else(
