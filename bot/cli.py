@@ -15,6 +15,7 @@ import click
 
 from bot.terminal.errors import WrongUse, begin_command, cli_errors, notify, run_command
 from bot.terminal.text_io import as_typed, piped
+from rag.ingestion.decoding import path_text
 
 if TYPE_CHECKING:
     from rag.settings import Settings
@@ -41,7 +42,7 @@ class StoredName(click.ParamType[str]):
     name = "text"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return os.fsencode(value).decode("utf-8", "backslashreplace")
+        return path_text(value)
 
 
 class Address(click.ParamType[str]):

@@ -13,6 +13,7 @@ from pathlib import Path
 from rag.answer import Citation, Headline, headline_of
 from rag.digest import Digest, make_digest
 from rag.errors import ArticleError, UnreadableArticle
+from rag.ingestion.decoding import path_text
 from rag.ingestion.documents import Documents
 from rag.ingestion.forgetting import Forgotten, forget
 from rag.ingestion.indexing import IngestReport, OnProgress, Storage, batches, check_vectors, ingest, remove
@@ -22,7 +23,6 @@ from rag.ingestion.read_articles import (
     ArticleProblem,
     ReadArticle,
     ReadResult,
-    path_text,
     read_open_file,
     read_paths,
     unlisted_folders,
@@ -141,10 +141,12 @@ class Library:
             and (article.origin in files or any(Path(article.origin).is_relative_to(root) for root in roots))
         }
         kept: list[ArticleProblem] = []
-        for place, reason in (unseen for path in paths if path.is_dir() for unseen in unseen_places(path)):
-            behind = [article_id for article_id, origin in missing.items() if origin.is_relative_to(path_text(place))]
+        # Every folder is walked once more only where something is missing.
+        folders = [path for path in paths if missing and path.is_dir()]
+        for place, reason in (unseen for folder in folders for unseen in unseen_places(folder)):
+            behind = [article_id for article_id, origin in missing.items() if origin.is_relative_to(place)]
             if behind:
-                kept.append(ArticleProblem(path_text(place), f"{reason}: nothing at it was deleted."))
+                kept.append(ArticleProblem(place, f"{reason}: nothing at it was deleted."))
             for article_id in behind:
                 del missing[article_id]
         return list(missing), kept

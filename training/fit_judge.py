@@ -224,10 +224,6 @@ def choose_threshold(cases: Sequence[Case], p: NDArray[np.float64]) -> float:
     return next(t for t, value in by_threshold.items() if value >= max(by_threshold.values()) - 0.01)
 
 
-def rounded(shares: Sequence[float]) -> list[float]:
-    return [round(share, 3) for share in shares]
-
-
 def report(
     label: str, cases: Sequence[Case], ranked: Sequence[Ranked], p: NDArray[np.float64], threshold: float
 ) -> None:
@@ -302,10 +298,11 @@ def main() -> None:
     report("fit", fit, fit_ranked, fit_p, threshold)
     report("check", check, check_ranked, check_p, threshold)
     if options.write:
+        answered, refused = rates(check, check_p, SECOND, threshold)
         parameters = {
             "about": "Fitted by training/fit_judge.py; see docs/quality.md.",
             "threshold": threshold,
-            "rates": dict(zip(("answered", "refused"), rounded(rates(check, check_p, SECOND, threshold)), strict=True)),
+            "rates": {"answered": round(answered, 3), "refused": round(refused, 3)},
             "sentence": {"bias": sentence.bias, "weights": dict(sentence.weights)},
             "answer": {"bias": answer.bias, "weights": dict(answer.weights)},
         }

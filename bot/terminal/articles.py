@@ -29,7 +29,7 @@ from bot.terminal.render import (
 from bot.terminal.text_io import writes_unicode
 from rag.answer import date_words, dates_json, headline_of, iso
 from rag.factory import open_library
-from rag.ingestion.read_articles import path_text
+from rag.ingestion.decoding import path_text
 from rag.library import Library
 from rag.library_report import stats_html
 from rag.library_stats import LibraryStats, OutletStats

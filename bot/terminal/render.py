@@ -242,7 +242,8 @@ def left_words(forgotten: Forgotten) -> str:
 def safe(text: str, keep_ends: bool = False) -> str:
     """One line without control, zero-width and bidi characters. keep_ends: with one space where white space begins or ends it."""
     # Between two marks the white space at the ends stays: it may be the gap between two emphasised words.
-    return keeping_joiners(clean_line, f"|{text}|")[1:-1] if keep_ends else keeping_joiners(clean_line, text)
+    cleaned = keeping_joiners(clean_line, f"|{text}|" if keep_ends else text)
+    return cleaned[1:-1] if keep_ends else cleaned
 
 
 def web_link(url: str) -> str:

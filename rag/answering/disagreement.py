@@ -143,8 +143,7 @@ def day_in(number: int, chunk: Chunk, sentence: Span, underlined: Span) -> Value
     for day in parsed.quantities.days:
         words = parsed.words[day.first].start, parsed.words[day.last].end
         if day.day is not None and contains_span(underlined, words):
-            published = None if chunk.published_guessed else chunk.published
-            year = year_of(day, published.date() if published else None) or 0
+            year = year_of(day, chunk.published_day) or 0
             return Value(number, sentence, shifted(words, sentence), "day", year * YEAR_KEY + day.month * 100 + day.day)
     return None
 

@@ -2,12 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Executor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 
 from rag.answer import Citation, Draft, DraftText, DroppedSentence, Turn
 from rag.answering.prompt import Prompt, answer_prompt, check_prompt, prompt_version, repair_prompt, rewrite_prompt
@@ -19,8 +18,6 @@ from rag.verification.claims import ClaimVerdict, VerifiedClaims, cited_text, ve
 from rag.verification.draft import is_forbidden
 from rag.verification.verifier import Verifier
 from vectorstore.values import Hit
-
-Result = TypeVar("Result")
 
 MAX_REWRITE = 500
 RAISE_CONTEXT = "raise DATELINE_MODEL_CONTEXT_TOKENS, a third of which is for the answer"
@@ -98,9 +95,6 @@ class ModelWriter:
         self.prompt_tokens = context_tokens - self.answer_tokens
         self.most_characters = self.answer_tokens * CHARACTERS_PER_TOKEN
 
-    async def in_thread(self, function: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, function)
-
     async def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question so that it can be understood alone. Raises ModelError, also when what came is no question."""
         prompt = rewrite_prompt(question, history)
@@ -144,7 +138,9 @@ class ModelWriter:
         for shown_text in draft.end():
             yield shown_text
         written = draft.text[: self.most_characters]
-        verified = await self.in_thread(lambda: verify_claims(written, shown, self.verifier, finished.complete))
+        verified = await asyncio.get_running_loop().run_in_executor(
+            self.threads, verify_claims, written, shown, self.verifier, finished.complete
+        )
         if finished.cut_off and not interrupted and not verified.verdicts:
             interrupted = (
                 f"{self.name} spent its {self.answer_tokens} tokens before it had finished a sentence: {RAISE_TOKENS}."
@@ -208,8 +204,9 @@ class ModelWriter:
             text = await self.server.text(messages(prompt), self.answer_tokens, self.most_characters)
         except ModelError:
             return verified.verdicts, ""  # What was proven stands without it.
-        given = hits[: prompt.passages]
-        better = await self.in_thread(lambda: repaired_verdicts(text, wrong, given, self.verifier))
+        better = await asyncio.get_running_loop().run_in_executor(
+            self.threads, repaired_verdicts, text, wrong, hits[: prompt.passages], self.verifier
+        )
         known = {verdict.claim.text for verdict in verified.supported}
         kept = [better.get(v.claim.text, v) for v in verified.verdicts]
         return tuple(v for n, v in enumerate(kept) if v is verified.verdicts[n] or v.claim.text not in known), text

@@ -140,9 +140,11 @@ class Fetcher:
         if self.session is not None:
             await self.session.close()
 
-    async def fetch(self, url: str, seen: Seen | None = None, accept: str = "*/*") -> Fetched | FetchFailed:
-        """What is at this address, or at the one that it redirects to."""
-        return await follow_redirects(url, lambda each: self.ask(each, seen, accept))
+    async def fetch(
+        self, url: str, seen: Seen | None = None, accept: str = "*/*", size: int = 0, whole: bool = True
+    ) -> Fetched | FetchFailed:
+        """What is at this address, or at the one that it redirects to; size and whole as in `ask`."""
+        return await follow_redirects(url, lambda each: self.ask(each, seen, accept, size, whole))
 
     async def ask(
         self, url: str, seen: Seen | None = None, accept: str = "*/*", size: int = 0, whole: bool = True

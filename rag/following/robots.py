@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from protego import Protego
 
 from rag.following.clock import Clock
-from rag.following.fetching import PRODUCT, Failure, Fetched, Fetcher, FetchFailed, Redirected, follow_redirects
+from rag.following.fetching import PRODUCT, Failure, Fetcher, FetchFailed
 
 KEPT_SECONDS = 86_400.0
 KEPT_AFTER_FAILURE = 600.0
@@ -59,10 +59,7 @@ class Robots:
         return known
 
     async def read(self, url: str) -> Rules:
-        async def ask(url: str) -> Fetched | Redirected | FetchFailed:
-            return await self.fetcher.ask(url, accept="text/plain", size=MAX_ROBOTS_BYTES, whole=False)
-
-        fetched = await follow_redirects(url, ask)
+        fetched = await self.fetcher.fetch(url, accept="text/plain", size=MAX_ROBOTS_BYTES, whole=False)
         if isinstance(fetched, FetchFailed):
             # Where there is none, or it is kept from us, everything is allowed; where the server fails, nothing is.
             # What may not be reached at all says so itself when it is fetched.

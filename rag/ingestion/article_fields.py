@@ -135,10 +135,9 @@ def draft_of(
         first_address, source = source, ""
         outlet = next(words_of_names(fields, FIELD_NAMES["source"][1:]), "") or host_of(first_address)
     # Of several summaries the longest says most.
-    text = next(words_of_names(fields, FULL_TEXT, "\n\n"), "") or max(
-        words_of_names(fields, SUMMARY, "\n\n"), key=len, default=""
-    )
-    if not any(words_of_names(fields, FULL_TEXT)):
+    text = next(words_of_names(fields, FULL_TEXT, "\n\n"), "")
+    if not text:
+        text = max(words_of_names(fields, SUMMARY, "\n\n"), key=len, default="")
         remarks += longer_fields(written, text)
     if own_id:
         text = without_tags(text)

@@ -3,9 +3,11 @@
 Repaired before anything is stored, so that every offset counts in what is stored and quoted.
 """
 
+import os
 import re
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.ingestion.old_encodings import WINDOWS, old_encoding_of
@@ -51,6 +53,11 @@ def decode_page(content: bytes) -> str:
         with suppress(LookupError, UnicodeDecodeError):
             return content.decode(named[1].decode("ascii"))
     return decode(content)
+
+
+def path_text(path: str | Path) -> str:
+    """A path as text that can be stored and shown: bytes of a name that are not UTF-8 as \\xe9."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def decode_and_tell(content: bytes) -> tuple[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from rag.ingestion.article_fields import ArticleDraft, draft_of
 from rag.ingestion.dates import NoDate, parse_published
-from rag.ingestion.decoding import Unreadable, decode_and_tell
+from rag.ingestion.decoding import Unreadable, decode_and_tell, path_text
 from rag.ingestion.document import DocumentFields
 from rag.ingestion.documents import DOCUMENT_SUFFIXES, PAGE_SUFFIXES, Documents
 from rag.ingestion.front_matter import read_head
@@ -181,11 +181,6 @@ def suffix_of(name: str) -> str:
     return os.path.splitext(unpacked_name(name))[1].lower()
 
 
-def path_text(path: Path) -> str:
-    """A path as text that can be stored and shown: bytes of a name that are not UTF-8 as \\xe9."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 def unlisted_folders(paths: Sequence[Path]) -> list[ArticleProblem]:
     """The folders under these paths that cannot be listed, and those of the paths that hold nothing at all."""
     errors: list[OSError] = []
@@ -202,15 +197,15 @@ def unlisted_folders(paths: Sequence[Path]) -> list[ArticleProblem]:
     return problems + unreadable
 
 
-def unseen_places(folder: Path) -> Iterator[tuple[Path, str]]:
+def unseen_places(folder: Path) -> Iterator[tuple[str, str]]:
     """The whole paths in a folder at or below which articles may be, unseen; why, as the end of a sentence."""
     root = folder.resolve()
     for at, folders, names in os.walk(root):
         if not folders and not names and Path(at) != root:
-            yield Path(at), "is empty, perhaps not mounted"
+            yield path_text(Path(at)), "is empty, perhaps not mounted"
     for found in article_files(root):
         if isinstance(found, Skipped) and found.kind in UNSEEN:
-            yield Path(found.place), UNSEEN[found.kind]
+            yield found.place, UNSEEN[found.kind]
 
 
 def read_file(path: Path, name: str, library: str, documents: Documents) -> ReadResults:
