@@ -297,7 +297,7 @@ def test_what_cannot_be_read_is_named_each_in_a_sentence_and_the_rest_is_stored(
     assert report.returncode == 1
     assert report.stdout.splitlines() == [
         "5 added, 0 changed, 0 unchanged; 5 chunks made.",
-        "5 files read, 3 skipped: 1 .odt file, 2 files that could not be read.",
+        "5 files read, 1 record in them could not be read, 3 skipped: 1 .odt file, 2 files that could not be read.",
         "Fields that were not used: mood.",
         "5 articles without a date.",
     ]
