@@ -123,6 +123,18 @@ def test_the_bots_own_network_members_and_more_than_the_limit_are_kept_out(tmp_p
     asyncio.run(check())
 
 
+def test_two_commands_at_once_do_not_both_take_the_last_place(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running_site(FakeSite()) as site, running(tmp_path, **NEAR, discord_sources_per_server=1) as parts:
+            put_paper(site)
+            address = f"{site.address}/feed.xml"
+            said = await asyncio.gather(*(add(parts, f"{address}?{number}") for number in range(3)))
+            assert len(FollowedStore(parts.bot.state.blocking.database).sources()) == 1
+            assert sum("At most 1 source can" in text for text in said) == 2
+
+    asyncio.run(check())
+
+
 def test_what_admins_follow_becomes_their_servers_own_while_the_bot_runs(library: Library, own_home: Path) -> None:
     async def check() -> None:
         stop = asyncio.Event()

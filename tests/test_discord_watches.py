@@ -231,6 +231,17 @@ def test_only_so_many_are_watched(tmp_path: Path) -> None:
     asyncio.run(check())
 
 
+def test_two_commands_at_once_do_not_both_take_the_last_place(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN, discord_watches_per_server=1) as parts:
+            asked = (("one", 11), ("two", 12), ("three", 13))
+            said = await asyncio.gather(*(watch(parts, question, user) for question, user in asked))
+            assert sum("I watch this question" in text for text in said) == 1
+            assert sum("One question is watched" in text for text in said) == 2
+
+    asyncio.run(check())
+
+
 def test_one_sees_and_stops_ones_own_and_an_admin_all(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path, guilds={50: (501,), 60: (601,)}, **OFTEN) as parts:

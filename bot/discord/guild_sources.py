@@ -22,12 +22,16 @@ LOOK_SECONDS = 120.0
 
 
 class GuildSources:
-    """The sources of one guild. Raises SourceRejected, StoreUnavailable."""
+    """The sources of one guild. Raises SourceRejected, StoreUnavailable.
 
-    def __init__(self, store: FollowedStore, settings: Settings, guild: int) -> None:
+    adding: held from the last check to the row, since two commands at once must not both take the last place.
+    """
+
+    def __init__(self, store: FollowedStore, settings: Settings, guild: int, adding: asyncio.Lock) -> None:
         self.store = store
         self.settings = settings
         self.library = guild_library(guild)
+        self.adding = adding
 
     async def all(self) -> list[Source]:
         """Every source, oldest first."""
@@ -41,11 +45,12 @@ class GuildSources:
             raise SourceRejected("follow_web_only")
         self.check_room(await self.all())
         source = await self.look_at(address, every)
-        present = await self.all()
-        self.check_room(present)
-        if any(known.address == source.address for known in present):
-            raise SourceRejected("followed_already", address=shown_address(source.address))
-        await asyncio.to_thread(self.store.add, source)
+        async with self.adding:
+            present = await self.all()
+            self.check_room(present)
+            if any(known.address == source.address for known in present):
+                raise SourceRejected("followed_already", address=shown_address(source.address))
+            await asyncio.to_thread(self.store.add, source)
         return source
 
     def check_room(self, present: Sequence[Source]) -> None:

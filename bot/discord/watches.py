@@ -50,6 +50,8 @@ class WatchService:
     looks_while_arriving: int = 0
     failed: dict[int, float] = field(default_factory=dict)
     """Changes that could not be told, and when that was last tried."""
+    adding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from the check to the row: two commands at once must not both take the last place."""
 
     @property
     def is_on(self) -> bool:
@@ -77,10 +79,11 @@ class WatchService:
     async def watch(self, interaction: discord.Interaction, answer: Answer) -> str:
         """Watch an answer's question in this channel; returns the sentence that says so. Raises Rejected."""
         question, sources = answer.standalone_question or answer.question, answer.explanation.sources
-        await self.check_may_watch(interaction, question, sources)
         guild, channel = interaction.guild_id or PRIVATE, interaction.channel_id or 0
-        watch = new_watch(question, guild, channel, interaction.user.id, sources)
-        await self.watched.add(watch, as_asked_again(answer))
+        async with self.adding:
+            await self.check_may_watch(interaction, question, sources)
+            watch = new_watch(question, guild, channel, interaction.user.id, sources)
+            await self.watched.add(watch, as_asked_again(answer))
         log.info("watched", extra={"watch": watch.id, "server": guild})
         t = self.answers.guild_settings.translations(guild)
         return t.watched_for_asker if self.tells_asker(watch) else t.watched_in_channel

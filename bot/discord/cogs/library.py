@@ -1,5 +1,6 @@
 """/library: a guild's own articles, for its admins; every change is logged."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -48,6 +49,7 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
 
     def __init__(self, bot: DatelineBot) -> None:
         self.bot = bot
+        self.adding_sources = asyncio.Lock()
 
     def interaction_check(self, interaction: discord.Interaction, /) -> bool:
         """Admins only; checked by Discord, and again here."""
@@ -187,7 +189,7 @@ class LibraryCog(commands.GroupCog, group_name="library", group_description="Thi
 
     def sources(self, interaction: Interaction) -> GuildSources:
         store = FollowedStore(self.bot.state.blocking.database)
-        return GuildSources(store, self.bot.settings, interaction.guild_id or 0)
+        return GuildSources(store, self.bot.settings, interaction.guild_id or 0, self.adding_sources)
 
     def translations(self, interaction: Interaction) -> Translations:
         return self.bot.guild_settings.translations(interaction.guild_id)
