@@ -15,7 +15,7 @@ from rag.following.schedule import DAY, HOUR
 from rag.following.sources import Discovered, discover, new_source
 from rag.ingestion.forgetting import Forgotten
 from rag.models.embedder import Embedder
-from tests.fakes.fake_site import FAULTS, item
+from tests.fakes.fake_site import FAULTS, article_page, item
 from tests.fakes.newsroom import FEED, HALF_AN_HOUR, Newsroom, article_text, following, newsroom, title_of
 from vectorstore.followed import FORGOTTEN, MAX_WAITING_ENTRIES, WAITING, WITHDRAWN, ListedEntry, Source
 from vectorstore.values import FEED as BY_FEED
@@ -132,6 +132,18 @@ def test_a_page_for_telephones_gives_way_to_the_page_itself(tmp_path: Path, embe
         await room.pass_time(7 * DAY, 6 * HOUR)
         assert room.stored() == {"/a": LONG}
         assert len(room.library.storage.ledger.versions("shared", room.url("/a"))) == 1
+
+    following(tmp_path, embedder, story)
+
+
+def test_a_page_in_utf_16_says_its_own_address(tmp_path: Path, embedder: Embedder) -> None:
+    async def story(room: Newsroom) -> None:
+        page = article_page("Ferry vote", LONG, head='<link rel="canonical" href="/a">')
+        room.site.put("/amp/a", page.encode("utf-16"), "text/html")
+        room.announce("/amp/a", "Ferry vote")
+        await room.follow()
+        await room.read()
+        assert room.stored() == {"/a": LONG}
 
     following(tmp_path, embedder, story)
 

@@ -10,7 +10,7 @@ from rag.following.feeds import Entry
 from rag.following.fetching import Fetched
 from rag.ingestion.article_fields import ArticleDraft, draft_of, host_of
 from rag.ingestion.dates import NoDate, parse_published
-from rag.ingestion.decoding import Unreadable
+from rag.ingestion.decoding import Unreadable, decode_page
 from rag.ingestion.documents import Documents
 from rag.ingestion.read_articles import ReadArticle, document_draft, text_draft
 from vectorstore.values import FEED, GUESSED, Article, Origin
@@ -50,6 +50,14 @@ class Told:
     def published(self) -> datetime | None:
         """The date where the page has none."""
         return entry_date(self.entry) or (self.stored.published if self.stored else None)
+
+
+def page_text(fetched: Fetched) -> str:
+    """A page's characters, markup and all; "" for a PDF or text, and for what has none."""
+    with suppress(Unreadable):
+        if fetched.content_type not in (PDF_TYPE, *TEXT_TYPES):
+            return decode_page(fetched.content)
+    return ""
 
 
 def article_of_page(

@@ -19,6 +19,7 @@ from rag.following.articles import (
     article_of_entry,
     article_of_page,
     entry_kept_as,
+    page_text,
 )
 from rag.following.feeds import Entry
 from rag.following.fetching import Failure, Fetched, FetchFailed, Seen, unusable
@@ -237,8 +238,7 @@ class PageReader:
         if fetched.content_type and fetched.content_type not in (*PAGE_TYPES, PDF_TYPE, *TEXT_TYPES):
             await self.skip(entry, f"is {fetched.content_type}, not a page, PDF or text", report, again=True)
             return
-        is_page = fetched.content_type not in (PDF_TYPE, *TEXT_TYPES)
-        page = fetched.content.decode("utf-8", "replace") if is_page else ""
+        page = await asyncio.to_thread(page_text, fetched)
         if is_paywalled(page):
             await self.store_own_text(entry, told, "is for subscribers only, the page says", report, batch)
             return

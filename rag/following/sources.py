@@ -4,14 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.following.articles import PAGE_TYPES, PDF_TYPE, TEXT_TYPES
+from rag.following.articles import PAGE_TYPES, PDF_TYPE, TEXT_TYPES, page_text
 from rag.following.feed_process import read_feed_within
 from rag.following.feeds import NotAFeed, feed_links, looks_like_feed, page_title
 from rag.following.fetching import Failure, Fetched, FetchFailed, Unfetchable, unpacked
 from rag.following.follow import ACCEPT_LIST
 from rag.following.polite import PoliteFetcher
 from rag.following.schedule import SHORTEST
-from rag.ingestion.decoding import Unreadable, decode_page
 from vectorstore.followed import Source, SourceKind, new_source_id
 
 SECONDS_OF_UNIT = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -53,16 +52,8 @@ async def discover(address: str, fetcher: PoliteFetcher) -> Discovered | FetchFa
     if fetched.content_type not in (*PAGE_TYPES, PDF_TYPE, *TEXT_TYPES):
         kind = fetched.content_type or "of no known type"
         return FetchFailed(Failure.UNUSABLE, f"is {kind}: only feeds, sitemaps and pages can be followed")
-    page = await asyncio.to_thread(page_of, fetched)
+    page = await asyncio.to_thread(page_text, fetched)
     return Discovered("page", address, page_title(page), feeds=tuple(dict.fromkeys(feed_links(page, fetched.url))))
-
-
-def page_of(fetched: Fetched) -> str:
-    """A page's characters, "" for what is none."""
-    try:
-        return decode_page(fetched.content) if fetched.content_type in PAGE_TYPES else ""
-    except Unreadable:
-        return ""
 
 
 def is_web_address(address: str) -> bool:
