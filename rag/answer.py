@@ -1,14 +1,17 @@
 """The values of an answer, its JSON form, and the record that is stored of it. Rendering lives in bot/."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeAlias
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from vectorstore.values import Article, Chunk, Hit, Span, is_day_alone
+
+log = logging.getLogger("dateline.engine")
 
 ANSWER_SCHEMA = "dateline/answer/1"
 EXTRACTIVE = "extractive"
@@ -389,3 +392,12 @@ def answer_to_record(answer: Answer) -> str:
 def answer_from_record(record: str) -> Answer:
     """The answer that was stored. Raises pydantic.ValidationError on a record of another shape."""
     return record_adapter().validate_json(record)
+
+
+def readable_answer(record: str) -> Answer | None:
+    """The answer that was stored, None for "" and for a record of another shape: one of those must not end a conversation."""
+    try:
+        return answer_from_record(record) if record else None
+    except ValidationError:
+        log.warning("stored answer of another shape passed over")
+        return None

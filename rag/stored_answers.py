@@ -1,15 +1,12 @@
 """The answers that were shown: stored for follow-ups, replay, gaps and votes, deleted after the retention time."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
-from pydantic import ValidationError
-
-from rag.answer import Answer, Turn, answer_from_record, answer_to_record
+from rag.answer import Answer, Turn, answer_to_record, readable_answer
 from rag.follow_ups import ask_instead, bare_word
 from rag.ingestion.forgetting import articles_of, without_articles
 from rag.protocols import HISTORY_TURNS
@@ -17,8 +14,6 @@ from rag.settings import Settings
 from vectorstore.answers import TERMINAL, AnswerStore, StoredAnswer
 from vectorstore.expiry import ExpiryClock
 from vectorstore.values import ArticleKey
-
-log = logging.getLogger("dateline.engine")
 
 
 class StoredAnswers:
@@ -55,7 +50,7 @@ class StoredAnswers:
     async def conversation(self, conversation: str, limit: int = HISTORY_TURNS) -> list[Turn]:
         """The last turns of a conversation, oldest first."""
         stored = await asyncio.to_thread(self.store.recent, conversation, limit)
-        answers = [readable_answer(record) for record in reversed(stored)]
+        answers = [readable_answer(one.record) for one in reversed(stored)]
         return [Turn.of(answer) for answer in answers if answer is not None]
 
     async def find(self, answer_id: str) -> StoredAnswer | None:
@@ -96,23 +91,16 @@ class StoredAnswers:
         return await asyncio.to_thread(self.store.delete_asked_by, asked_by)
 
 
-def readable_answer(stored: StoredAnswer) -> Answer | None:
-    """The answer that was stored, None for a record of another shape: one of those must not end a conversation."""
-    try:
-        return answer_from_record(stored.record)
-    except ValidationError:
-        log.warning("stored answer of another shape passed over", extra={"answer_id": stored.id})
-        return None
-
-
 def unanswered_parts(stored: StoredAnswer) -> list[StoredAnswer]:
     """Of an answer to several questions, each that it leaves unanswered as a refusal of its own."""
-    answer = readable_answer(stored)
+    answer = readable_answer(stored.record)
     parts = answer.unanswered if answer else ()
     return [replace(stored, question=part, standalone_question=part, refused=True) for part in parts]
 
 
 def apart_by_filter(refused: Sequence[StoredAnswer]) -> tuple[list[StoredAnswer], list[StoredAnswer]]:
     """Those that were asked of every article, and those asked of some outlets or days alone, which the others may answer."""
-    filtered = {id(stored) for stored in refused if (answer := readable_answer(stored)) and answer.explanation.filtered}
+    filtered = {
+        id(stored) for stored in refused if (answer := readable_answer(stored.record)) and answer.explanation.filtered
+    }
     return [one for one in refused if id(one) not in filtered], [one for one in refused if id(one) in filtered]

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
-
-from rag.answer import EXTRACTIVE, Answer, answer_from_record, answer_to_record
+from rag.answer import EXTRACTIVE, Answer, answer_to_record, readable_answer
 from rag.ingestion.forgetting import articles_of
 from rag.protocols import AnswersQuestions
 from rag.watching import Arrivals, Difference, Standing, difference, was_forgotten
@@ -42,15 +40,6 @@ class Changed:
 
 def found_on(said: Said) -> datetime:
     return datetime.fromtimestamp(said.at, UTC)
-
-
-def readable_record(record: str) -> Answer | None:
-    """An answer from its record, None for "" and for a record of another shape."""
-    try:
-        return answer_from_record(record) if record else None
-    except ValidationError:
-        log.warning("stored answer of another shape passed over")
-        return None
 
 
 class WatchedQuestions:
@@ -91,7 +80,7 @@ class WatchedQuestions:
 
     async def standing(self, watch: Watch) -> Standing:
         """What became of the articles that the answer said last quotes: the worst, but for what is being stored."""
-        said = readable_record(watch.said)
+        said = readable_answer(watch.said)
         if said is None:
             return "stands"
         if was_forgotten(said):
@@ -118,7 +107,7 @@ class WatchedQuestions:
             log.warning("watched question not asked", extra={"watch": watch.id, "failure": type(error).__name__})
             await asyncio.to_thread(self.store.note_failure, watch, day)
             return False
-        before, said = readable_record(watch.said), Said(record_of(answer), time.time())
+        before, said = readable_answer(watch.said), Said(record_of(answer), time.time())
         is_change = before is not None and difference(before, answer) is not None
         named = articles_of(answer)
         return await asyncio.to_thread(self.store.note_answer, watch, said, day, latest, is_change, named)
@@ -137,7 +126,7 @@ class WatchedQuestions:
 
     async def changed(self, change: WatchChange) -> Changed | None:
         """What is to be told of a change, None where another version of the program stored it in another shape."""
-        before, after = readable_record(change.before.record), readable_record(change.after.record)
+        before, after = readable_answer(change.before.record), readable_answer(change.after.record)
         if before is None or after is None:
             return None
         cause: Standing = "deleted" if was_forgotten(before) else "stands"

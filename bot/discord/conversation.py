@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from bot.discord.admission import REMEMBERED, Bounded
 from bot.discord.state import PRIVATE, AsyncState
-from rag.answer import Answer, Turn
+from rag.answer import Answer, Turn, readable_answer
 from rag.protocols import AnswersQuestions
-from rag.stored_answers import readable_answer
 from vectorstore.bot_state import BotState, ShownAnswer
 from vectorstore.errors import DatelineError
 from vectorstore.values import Scope
@@ -122,7 +121,7 @@ class ConversationHistory:
             stored = await self.engine.answers.find(answer_id)
             if stored is None or stored.id != answer_id:
                 return None
-            readable = readable_answer(stored)
+            readable = readable_answer(stored.record)
             if readable is None:
                 return None
             answer, conversation = readable, stored.conversation

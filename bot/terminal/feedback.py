@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from bot.terminal.errors import ANSWERED, notify
 from bot.terminal.render import answer_lines, joined, make_console, safe
-from rag.answer import Answer, answer_from_record
+from rag.answer import Answer, readable_answer
 from rag.errors import QuestionError
 from rag.evaluation.gaps import Gap, case_draft, drafts_text, find_gaps
 from rag.factory import open_engine
@@ -107,12 +107,11 @@ async def replay_answer(settings: Settings, answer_id: str, again: bool, as_json
         if as_json:
             sys.stdout.write(stored.record + "\n")
             return ANSWERED
-        try:
-            answer = answer_from_record(stored.record)
-        except ValidationError:
+        answer = readable_answer(stored.record)
+        if answer is None:
             raise QuestionError(
                 f"The stored answer {stored.id} is damaged: ask its question again, or run `dateline restore` with a backup."
-            ) from None
+            )
         console = make_console()
         console.print(f"question     {safe(answer.question)}")
         console.print(joined(answer_lines(answer, explain=True)))

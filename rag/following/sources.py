@@ -7,7 +7,7 @@ from pathlib import Path
 from rag.following.articles import PAGE_TYPES, PDF_TYPE, TEXT_TYPES, page_text
 from rag.following.feed_process import read_feed_within
 from rag.following.feeds import NotAFeed, feed_links, looks_like_feed, page_title
-from rag.following.fetching import Failure, Fetched, FetchFailed, Unfetchable, unpacked
+from rag.following.fetching import Failure, FetchFailed, Unfetchable, unpacked
 from rag.following.follow import ACCEPT_LIST
 from rag.following.polite import PoliteFetcher
 from rag.following.schedule import SHORTEST

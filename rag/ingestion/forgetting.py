@@ -7,16 +7,14 @@ import math
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
-from pydantic import ValidationError
-
 from rag.answer import (
     QUOTED_FORGOTTEN,
     Answer,
     Citation,
     Headline,
     Refusal,
-    answer_from_record,
     answer_to_record,
+    readable_answer,
 )
 from rag.ingestion.indexing import Storage, batches, raise_if_stopped, remove
 from vectorstore.answers import AnswerStore, articles_named
@@ -78,9 +76,8 @@ def take_from_answers(store: AnswerStore, forgotten: Set[ArticleKey]) -> int:
     """Take every word of these articles out of the stored answers; returns how many had some."""
     count = 0
     for stored in store.naming({article_id for _, article_id in forgotten}):
-        try:
-            answer = answer_from_record(stored.record)
-        except ValidationError:
+        answer = readable_answer(stored.record)
+        if answer is None:
             # A record of another shape is shown nowhere, and nothing can be taken out of it.
             store.delete(stored.id)
             count += 1
@@ -121,9 +118,8 @@ def record_without(record: str, forgotten: Set[ArticleKey]) -> str:
     """An answer's record without these articles, the same where it has none; "" for one of another shape that names some."""
     if {article_id for _, article_id in forgotten}.isdisjoint(articles_named(record)):
         return record
-    try:
-        answer = answer_from_record(record)
-    except ValidationError:
+    answer = readable_answer(record)
+    if answer is None:
         return ""
     kept = without_articles(answer, forgotten)
     return record if kept == answer else answer_to_record(kept)
