@@ -8,9 +8,12 @@ from collections.abc import Iterable, Sequence
 
 from vectorstore.values import Span
 
-QUOTATION_MARK = re.compile(r"(?P<before>^|.)(?P<mark>[“”\"])", re.DOTALL)
-OPENING_MARKS = ("“", "„", "«", '"')
-CLOSING = {"“": "”", '"': '"'}
+QUOTATION_MARK = re.compile('[“”„"]')
+BEFORE_OPENING = " \n\t\u00a0([*:-–—"
+OPENING_MARKS = ("“", "„", "«", '"', "”")
+OPENING = {"”": "“", '"': '"', "“": "„"}
+"""What opens a quotation that this mark closes. One that only “ closes is German."""
+CLOSING = {"“": "”", '"': '"', "„": "“", "”": "”"}
 
 LINK_TARGET = r"[^()\s]{1,1000}(?:\([^()\s]{0,300}\)[^()\s]{0,300}){0,3}(?:\s\"[^\"\n]{0,200}\")?"
 MARKDOWN_LINK = re.compile(rf"(?P<open>!?\[)[^\[\]\n]{{1,300}}(?P<close>\]\((?=[^()\s]*[/#.@?]){LINK_TARGET}\))")
@@ -89,17 +92,26 @@ def begins_quoted(quote: str) -> bool:
     return quote.lstrip().startswith(OPENING_MARKS)
 
 
+def opens(mark: str, opened: str, before: str, after: str) -> bool:
+    """True if a mark opens a quotation rather than closes the one that is `opened` ("" for none)."""
+    begins, speaks = not before or before in BEFORE_OPENING, after.isalnum()
+    if mark == "“":
+        return opened != "„" and (begins or speaks)
+    return mark == "„" or (not opened and begins and (mark == '"' or speaks))
+
+
 def unpaired_marks(text: str) -> tuple[str, str]:
-    """The mark that must open the text for its first closing one, and the one that must close it; "" for none."""
+    """The mark that must open the text for its first closing one, and the one that must close it; "" for none.
+
+    “so”, "so", „so“ as in German, „so” as in Polish and Hungarian, ”so” as in Swedish.
+    """
     unopened = opened = ""
-    end = 0
-    while found := QUOTATION_MARK.search(text, end):
-        end = found.end()
-        before, mark = found["before"], found["mark"]
-        if mark == "“" or (mark == '"' and not opened and (not before or before in " ([*-–—")):
+    for found in QUOTATION_MARK.finditer(text):
+        mark, before, after = found[0], text[: found.start()][-1:], text[found.end() :][:1]
+        if opens(mark, opened, before, after):
             opened = mark
         elif opened:
             opened = ""
         elif not unopened and not (mark == '"' and before.isdigit()):  # 12" are inches.
-            unopened = "“" if mark == "”" else mark
+            unopened = OPENING[mark]
     return unopened, CLOSING.get(opened, "")

@@ -172,6 +172,7 @@ class Engine:
             foreign=standalone.foreign,
             asks=standalone.asks,
             told=standalone.told,
+            given=standalone.given,
             told_from=standalone.told_from,
             other_readings=standalone.other_readings,
         )

@@ -118,6 +118,16 @@ def told_before(history: Sequence[Turn]) -> tuple[tuple[str, ...], tuple[str, ..
     return tuple(turn.answer for turn in reversed(told)), tuple(ids)
 
 
+def answers_to(word: str, history: Sequence[Turn]) -> tuple[str, ...]:
+    """What "Why?" (or another bare word) was answered when it was asked of the last whole question before, oldest first."""
+    given: list[str] = []
+    for turn in reversed(history):
+        if not depends_on_the_one_before(turn.question):
+            break
+        given += [turn.answer] if turn.answer and bare_word(turn.question) == word else []
+    return tuple(reversed(given))
+
+
 def elliptical(question: str) -> re.Match[str] | None:
     """A question as ELLIPTICAL takes it apart, None for one that stands alone; "And" before it is none of it."""
     return ELLIPTICAL.fullmatch(JOINED.sub("", question.strip()))

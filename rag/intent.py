@@ -4,6 +4,7 @@ Rules, because these are a handful of fixed phrases that no passage answers.
 """
 
 import re
+import unicodedata
 
 from rag.time_words import RECENT_SPAN
 
@@ -14,18 +15,25 @@ TIME_WORDS = (
 GREETING = (
     r"(?>(?:hi|hiya|hello|hey|heya|hallo|yo|sup|good (?:morning|afternoon|evening|night)|thanks?|thx"
     r"|tnx|thanx|ty|tysm"
-    r"|cheers|great|cool|ok(?:ay)?|perfect|got it|lol|please|pls|plz|help(?: me)?|test|ping|menu|commands"
+    r"|cheers|great|cool|good (?:bot|job|work)|well done"
+    r"|ok(?:ay)?|perfect|got it|lol|please|pls|plz|help(?: me)?|test|ping|menu|commands"
     r"|(?:good ?)?bye|cya|see (?:you|ya)(?: later)?|quit|exit|stop"
     r"|how are (?:you|u)(?: doing)?(?: today)?|how(?:['’]?s| is) it going"
-    r"|(?:what|how) (?:else )?(?:can|do|should) (?:you|u|i) (?:do|ask|use|say)(?: here| you| this)?"
-    r"|how can (?:you|u) help(?: me)?"
-    r"|who are you|what are you|how (?:does this|do you) work|guten (?:morgen|tag|abend)|danke|hilfe|was kannst du)"
+    r"|(?:what|how) (?:else )?(?:can|do|should) (?:you|u|i) (?:do|ask|use|say)(?: here| you| this)?(?: for (?:me|us))?"
+    r"|(?:how )?can (?:you|u) help(?: (?:me|us))?|what(?: are|['’]?re|['’]?s) (?:your|the) (?:commands?|functions?|features?)"
+    r"|who are you|what are you|how (?:does this|do you) work"
+    r"|guten (?:morgen|tag|abend)|gute nacht|moin|servus|gr(?:ü|ue)(?:ß|ss)(?: gott| dich| euch)?|tsch(?:ü|ue)ss"
+    r"|danke(?: sch(?:ö|oe)n)?"
+    r"|vielen dank|hilfe|hilf mir(?: bitte)?|bitte hilf mir|was kannst du(?: alles)?(?: tun)?|wer bist du"
+    r"|wie (?:funktioniert (?:das|es)|funktionierst du|geht(?:['’]?s| es dir)?))"
     r"(?!\w)(?: (?:there|all|everyone|bot|dateline|you|u|so much|very much|a lot|mate|guys)(?!\w))*)"
 )
 # "ok" and "please" alone are a yes to what was said before.
 GREETINGS = re.compile(
     rf"(?!(?:ok(?:ay)?|please|pls|plz)[\s!.?]*\Z){GREETING}(?:[\s!.?,]+{GREETING})*+[\s!.?]*", re.IGNORECASE
 )
+MENTION = re.compile(r"<(?:@[!&]?|#)\d+>|@(?:everyone|here)\b|<a?:\w+:\d+>|^[/!](?=\w)")
+"""Of Discord: whom a line speaks to, a picture of the server's own, the mark of a command. Nothing that is asked."""
 SUMMARY_REQUEST = re.compile(
     r"(?:please |pls |plz |can (?:you|u) |could (?:you|u) |just |give me |gimme |i want |i need )*(?:a |an |the )?"
     r"(?:short |quick |brief )?"
@@ -62,8 +70,14 @@ AGAIN = re.compile(
 
 
 def wants_help(question: str) -> bool:
-    """True for a greeting, thanks or a cry for help: nothing that articles could answer."""
-    return bool(GREETINGS.fullmatch(question.strip()))
+    """True for a greeting, thanks or a cry for help, emoji and mentions aside: nothing that articles could answer."""
+    spoken = "".join(" " if is_picture(character) else character for character in MENTION.sub(" ", question.strip()))
+    return bool(GREETINGS.fullmatch(" ".join(spoken.split())))
+
+
+def is_picture(character: str) -> bool:
+    """True for an emoji and for what joins or colours one."""
+    return unicodedata.category(character) in ("So", "Sk", "Cf", "Mn", "Cs", "Co")
 
 
 def summary_subject(question: str) -> str | None:

@@ -42,7 +42,8 @@ def prove(evidence: Evidence, written: Written, ledger: Ledger) -> Answer:
         refusal, as_of = refuse(reason, evidence, ledger), counts.newest
     else:
         verify_citations(written.text, written.citations, ledger.article)
-        if not written.parts:
+        # "Why?" asks for a reason, not for the number that the question before did.
+        if not (written.parts or standalone.asks):
             differing = disagreement(standalone.question, evidence.hits, evidence.readings)
         verify_citations("".join(f"[{one.number}]" for one in differing), differing, ledger.article)
         refusal, (as_of, as_of_guessed) = None, newest_publication(written.citations)

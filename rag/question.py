@@ -6,7 +6,15 @@ from datetime import datetime
 
 from rag.answer import Turn
 from rag.errors import QuestionError
-from rag.follow_ups import bare_word, names_nothing, readings_beside, stand_alone, told_before, wants_more
+from rag.follow_ups import (
+    answers_to,
+    bare_word,
+    names_nothing,
+    readings_beside,
+    stand_alone,
+    told_before,
+    wants_more,
+)
 from rag.ingestion.decoding import storable
 from rag.intent import asks_again, summary_subject, wants_help
 from rag.outlets import topic_told
@@ -23,7 +31,7 @@ class StandaloneQuestion:
     foreign: asked in another language than English, where a model can translate. summary_of: what a summary
     is asked of, "" for the newest articles, None for an ordinary question. asks: "why", "when" or "more" where a follow-up asks
     no more than that of what was told, the texts of the answers before; "" otherwise. told_from: the ids of the articles that
-    they quoted. respelled: mistyped words were corrected.
+    they quoted. given: those of told that answered the same "Why?" before. respelled: mistyped words were corrected.
     other_readings: what a follow-up may mean as well, the likeliest first. period: the day or month that is all the question
     names, None for any other question. undated: the question without the words for a day, "" where it has none;
     undated_period: the day that what is quoted for it must be of, None where the scope says it already. of_outlet: the question's
@@ -41,6 +49,7 @@ class StandaloneQuestion:
     asks: str = ""
     told: tuple[str, ...] = ()
     told_from: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
     respelled: bool = False
     other_readings: tuple[str, ...] = ()
     period: Period | None = None
@@ -78,6 +87,7 @@ def understand(question: str, history: Sequence[Turn], scope: Scope, now: dateti
         asks=asks if asks in ("why", "when") else "",
         told=told,
         told_from=told_from,
+        given=answers_to(asks, history) if asks else (),
         other_readings=readings_beside(question, history, standalone),
     )
     return within_time(asked, scope.asked_at or now)

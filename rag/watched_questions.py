@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from rag.answer import EXTRACTIVE, Answer, answer_to_record, readable_answer
 from rag.ingestion.forgetting import articles_of
 from rag.protocols import AnswersQuestions
+from rag.question import understand
 from rag.watching import Arrivals, Difference, Standing, difference, was_forgotten
 from vectorstore.errors import DatelineError
 from vectorstore.values import Scope
@@ -90,7 +91,11 @@ class WatchedQuestions:
 
     async def is_near(self, watch: Watch, arrivals: Arrivals, libraries: tuple[str, ...]) -> bool:
         """True if something new may change the answer, or it was never looked at; else notes that nothing did."""
-        if watch.is_new or await self.engine.library.any_near(watch.question, arrivals, libraries):
+        # A summary, or the news of a day, is of whatever is new; and no sentence is near "What's new?".
+        anything = understand(watch.question, (), Scope(libraries), datetime.now(UTC)).asks_no_question
+        if watch.is_new or (anything and arrivals.any_of(libraries)):
+            return True
+        if await self.engine.library.any_near(watch.question, arrivals, libraries):
             return True
         await asyncio.to_thread(self.store.note_checked, watch.id, arrivals.latest)
         return False
@@ -133,6 +138,18 @@ class WatchedQuestions:
         if before.citations:
             (cause,) = await self.engine.library.standing(before.citations[:1])
         return Changed(before, found_on(change.before), after, found_on(change.after), cause)
+
+    async def joined(self, changes: Sequence[WatchChange]) -> WatchChange | None:
+        """A watch's changes, oldest first, as one: from what was said before the first to what the last says. None, and they are
+        no longer to be told, where that is no difference."""
+        if not changes:
+            return None
+        joined = replace(changes[0], after=changes[-1].after, tried=len(changes) == 1 and changes[0].tried)
+        before, after = readable_answer(joined.before.record), readable_answer(joined.after.record)
+        told_apart = before is not None and after is not None and difference(before, after) is not None
+        if len(changes) > 1 or not told_apart:
+            await asyncio.to_thread(self.store.join, changes, told_apart)
+        return joined if told_apart else None
 
     async def note_try(self, change: WatchChange) -> None:
         await asyncio.to_thread(self.store.note_try, change.id)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rag.answer import QUOTED_FORGOTTEN, Answer, Citation
 from rag.text import words_of
+from rag.verification.parsed_text import parse_text
 from vectorstore.ledger import Arrival, QuotedArticle
 
 NEAR = 0.3
@@ -51,6 +52,10 @@ class Arrivals:
         sentences = {library: np.concatenate(rows).astype(np.float32) for library, rows in matrices.items()}
         latest = max((arrival.arrived for arrival in arrivals), default=after)
         return cls(latest, sentences, len(arrivals) <= MOST_ARRIVALS)
+
+    def any_of(self, libraries: Sequence[str]) -> bool:
+        """True if a sentence of these libraries is new."""
+        return not self.complete or any(library in self.sentences for library in libraries)
 
     def any_near(self, question: NDArray[np.float32], libraries: Sequence[str]) -> bool:
         """True if a new sentence of these libraries may change the answer to a question, given as its unit vector."""
@@ -114,5 +119,24 @@ def quoted_words(citation: Citation) -> tuple[str, ...]:
 
 
 def answering_words(citation: Citation) -> tuple[str, ...]:
-    """The words in a quote that answer, () where the reader was not sure of any."""
-    return tuple(word for span in citation.emphasis for word in words_of(citation.quote[slice(*span)]))
+    """The words in a quote that answer, numbers and days by their value; () where the reader was not sure of any."""
+    return tuple(word for span in citation.emphasis for word in values_of(citation.quote[slice(*span)]))
+
+
+def values_of(text: str) -> list[str]:
+    """A text's words; "Nineteen" and "19", "3 May" and "May 3" are the same."""
+    parsed = parse_text(text)
+    values: dict[int, tuple[int, str]] = {}
+    for number in parsed.quantities.numbers:
+        values[number.first] = number.last, f"{number.value:g} {number.kind}{number.unit}"
+    for day in parsed.quantities.days:
+        values[day.first] = day.last, f"{day.year}-{day.month}-{day.day}"
+    words: list[str] = []
+    last = -1
+    for place, word in enumerate(parsed.words):
+        if place in values and place > last:
+            last, value = values[place]
+            words.append(value)
+        elif place > last:
+            words += words_of(word.text)
+    return words

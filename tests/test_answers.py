@@ -691,6 +691,26 @@ def test_when_takes_no_date_of_another_event(question: str, found: str, settings
     assert found in (when.refusal.reason if when.refusal else quotes(when))
 
 
+def test_a_reason_is_given_once(settings: Settings, tmp_path: Path) -> None:
+    text = (
+        "The mayor of Rell resigned on Monday. He resigned because of a stroke, his office said. Rell has 4,000 people."
+    )
+    (tmp_path / "mayor.txt").write_text(text)
+
+    async def ask() -> list[Answer]:
+        async with open_engine(settings) as engine:
+            await engine.library.ingest([tmp_path])
+            answers = [await engine.ask("Did the mayor of Rell resign?")]
+            for _ in range(2):
+                answers.append(await engine.ask("Why?", [Turn.of(answer) for answer in answers]))
+            return answers
+
+    _, why, again = asyncio.run(ask())
+    assert "because of a stroke" in quotes(why)
+    assert again.refusal is not None
+    assert again.refusal.reason == NO_REASON
+
+
 REASONS = {
     "It closed because of strong winds.": "because of strong winds.",
     "It closed after inspectors found a crack.": "after inspectors found a crack.",

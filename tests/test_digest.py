@@ -109,6 +109,15 @@ def test_new_is_what_was_published_or_arrived_since(newsroom: Library, tmp_path:
     asyncio.run(newsroom.forget("shared", "old"))
 
 
+def test_a_day_is_that_of_each_articles_own_clock(library: Library, tmp_path: Path) -> None:
+    days = {"before": "2025-10-25T23:30-07:00", "early": "2025-10-26T00:30+02:00", "far": "2025-10-26T08:00+13:00"}
+    lines = [{"id": key, "text": f"It rained in {key}.", "published": published} for key, published in days.items()]
+    (tmp_path / "days.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    asyncio.run(library.ingest([tmp_path]))
+    digest = asyncio.run(library.digest(News(SHARED, day_option("2025-10-26", ""))))
+    assert {one for story in ids(digest) for one in story} == {"early", "far"}
+
+
 def test_the_terminal_shows_it_for_people_and_for_programs(tmp_path: Path) -> None:
     run = CliRunner().invoke
     assert run(dateline, ["ingest", str(NEWSROOM)]).exit_code == 0

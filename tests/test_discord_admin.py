@@ -113,7 +113,8 @@ def test_the_log_shows_every_change_of_this_server(tmp_path: Path) -> None:
             await run_command(parts, "settings")
             text = await run_command(parts, "library log")
             assert text.index("settings") < text.index("library forget") < text.index("library add")
-            assert "language: en -\\> de; daily\\_budget: None -\\> 3" in text
+            assert "Sprache: English → Deutsch; Fragen am Tag: " in text
+            assert "(Voreinstellung) → 3" in text
             assert "· <@11> ·" in text
             assert "None yet" in await run_command(parts, "library log", channel=601)
 

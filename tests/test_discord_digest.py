@@ -300,7 +300,7 @@ def test_a_channel_that_takes_no_digest_is_tried_a_few_times_and_its_admins_are_
             assert "Daily digest: off" in texts_of(discord.messages[given.messages[0]])
             logged = await discord.slash("library log", permissions=MANAGE)
             await discord.until(lambda: logged.messages)
-            assert "<@900> · settings · digest\\_channel: 502" in texts_of(discord.messages[logged.messages[0]])
+            assert "<@900> · settings · Daily digest: <#502> → off" in texts_of(discord.messages[logged.messages[0]])
 
     asyncio.run(check())
     assert [record for record in caplog.records if "daily digest turned off" in record.message]

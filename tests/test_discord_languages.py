@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.discord.cogs.library import list_page, report_page, status_lines
-from bot.discord.cogs.settings import settings_page
+from bot.discord.cogs.settings import settings_page, settings_values
 from bot.discord.command_translations import GERMAN_DESCRIPTIONS, GERMAN_NAMES
 from bot.discord.errors import SourceRejected, user_message
 from bot.discord.guild_sources import followed_lines
@@ -122,7 +122,8 @@ def digests(t: Translations) -> Iterator[tuple[str, list[Page]]]:
 
 def administration(t: Translations) -> Iterator[tuple[str, list[Page]]]:
     set_up = GuildSettings(50, (501,), (7,), "de", daily_budget=1_500, digest_channel=502)
-    yield "settings", [settings_page(set_up, 1_500, True, t), settings_page(GuildSettings(50), 0, False, t)]
+    values = settings_values(set_up, 1_500, t), settings_values(GuildSettings(50), 0, t)
+    yield "settings", [settings_page(values[0], True, t), settings_page(values[1], False, t)]
     yield "gaps", [notice_page(t.gaps, "3 × Xxx?", t), notice_page(t.gaps, t.no_gaps, t)]
     problem = ArticleProblem("xx.tsv:3", "has 3 values, the first line names 2.")
     read = FilesRead(

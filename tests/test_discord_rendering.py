@@ -450,11 +450,11 @@ def test_without_its_markup_a_quote_is_the_articles_words(quote: str, pairs: lis
     assert len(bare.split()) == len(words.split())
 
 
-@given(st.text('ab c.,“”"\n12', max_size=60), SPANS)
+@given(st.text('ab c.,“”„"\n12', max_size=60), SPANS)
 def test_a_quote_gets_only_the_marks_that_its_article_keeps(quote: str, pairs: list[tuple[int, int]]) -> None:
     spans = [(start, end) for start, end in pairs if start < end <= len(quote)]
     shown = set_quote(quote, spans, 10_000).replace("**", "").replace(INVISIBLE, "")
-    bare = re.sub(r"^[“\"]?… | …[”\"]$", "", shown)
+    bare = re.sub(r"^[“„\"]?… | …[”“\"]$", "", shown)
     assert bare.replace(" ", "") == one_line(quote).replace(" ", "")
     if '"' not in quote:
         assert not unpaired_marks(shown)[1]
@@ -467,6 +467,11 @@ SPEECH = {
     "both": ("and so on,” she said. “Nothing", "“… and so on,” she said. “Nothing …”"),
     "straight marks": ('"Indeed, it may take place.', '"Indeed, it may take place. …"'),
     "straight marks that close": ('no need to wait," he said.', '"… no need to wait," he said.'),
+    "German speech": ("„Wir kommen nicht“, sagte Orbán.", "„Wir kommen nicht“, sagte Orbán."),
+    "German speech that goes on": ("„Wir kommen nicht.", "„Wir kommen nicht. …“"),
+    "German speech that began before": ("Wir kommen nicht“, sagte er.", "„… Wir kommen nicht“, sagte er."),
+    "Polish speech": ("„Nie przyjdziemy”, powiedział.", "„Nie przyjdziemy”, powiedział."),
+    "Swedish speech": ("”Vi kommer inte”, sade han.", "”Vi kommer inte”, sade han."),
     "inches": ('A 12" pipe', 'A 12" pipe'),
     "none": ("The pier closed.", "The pier closed."),
     "the end of a sentence": ("after the pier closed.", "… after the pier closed."),

@@ -262,7 +262,7 @@ def test_one_sees_and_stops_ones_own_and_an_admin_all(tmp_path: Path) -> None:
             typed = await parts.discord.slash("watch stop", {"question": "t"}, user=12, complete="question")
             await parts.discord.until(lambda: typed.callback)
             ((choice),) = typed.callback["data"]["choices"]
-            assert choice["name"] == "two"
+            assert choice["name"].startswith("two · #")
             stop = {"question": choice["value"]}
             for user, permissions, channel in ((11, 0, 501), (13, MANAGE, 601)):
                 given = await parts.discord.slash("watch stop", stop, user, channel, permissions=permissions)
@@ -390,6 +390,63 @@ def test_a_channel_that_is_gone_is_watched_no_more(tmp_path: Path) -> None:
             await parts.discord.until(lambda: parts.bot.get_guild(50) is None)
             await asyncio.sleep(0.1)
             assert await parts.bot.watches.watched.of_server(50) == []
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize(
+    ("further", "told"), [((QUOTE,), []), ((QUOTE, LEFT), [LEFT])], ids=["and back", "and back, and again"]
+)
+def test_changes_that_had_to_wait_are_told_as_one_and_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, further: tuple[str, ...], told: list[str]
+) -> None:
+    monkeypatch.setattr(watches, "TELL_AGAIN", 0.5)
+    monkeypatch.setattr(watches, "NO_FAILURE", watches.TellingFailure(0.5))
+
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN) as parts:
+            await watch(parts)
+            await looked(parts, 2)
+            fault = Fault("POST", "/channels/501/messages", 403, 1, {"code": 50013, "message": "Missing Permissions"})
+            parts.discord.faults.append(fault)
+            for number, quote in enumerate((LEFT, *further), 1):
+                parts.engine.script = saying(quote)
+                parts.engine.library.arrived.append(float(number))
+                await looked(parts, 2 + number)
+            assert fault.hits == 1
+            store = WatchStore(parts.bot.state.blocking.database)
+            await parts.discord.until(lambda: not store.untold(terminal=False))
+            assert [LEFT for one in changes(parts) if LEFT in texts_of(one).partition("Before")[0]] == told
+            assert len(changes(parts)) == len(told)
+
+    asyncio.run(check())
+
+
+def test_a_change_waits_while_its_channel_is_not_allowed(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN) as parts:
+            await watch(parts)
+            await looked(parts, 2)
+            settings = parts.bot.guild_settings
+            await settings.change(replace(settings.of(50), channels=(502,)), 11, "")
+            parts.engine.script = saying(LEFT)
+            parts.engine.library.arrived.append(1.0)
+            await looked(parts, 3)
+            assert changes(parts) == []
+            await settings.change(replace(settings.of(50), channels=()), 11, "")
+            await parts.discord.until(lambda: changes(parts))
+
+    asyncio.run(check())
+
+
+def test_news_are_near_whoever_watches_what_is_new(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN) as parts:
+            # "far" is near nothing, says the library.
+            await watch(parts, "What's new since the far away summit?")
+            await looked(parts, 2)
+            parts.engine.library.arrived.append(1.0)
+            await looked(parts, 3)
 
     asyncio.run(check())
 

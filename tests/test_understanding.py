@@ -98,7 +98,27 @@ def test_chat_words_are_no_question(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["nice", "exit polls", "help for Ukraine", "stop the war", "Great Britain", "ok", "please"]
+    "line",
+    ["hi 👋", "🙏 thanks", "good bot", "hello @everyone", "hi <@123> there", "/help", "!help", "what are your commands?",
+     "what can you do for me?", "Moin", "Grüß Gott", "Vielen Dank!", "Wer bist du?", "Was kannst du alles?"],
+)  # fmt: skip
+def test_emoji_mentions_and_german_greetings_are_no_question(line: str) -> None:
+    assert wants_help(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nice",
+        "exit polls",
+        "help for Ukraine",
+        "stop the war",
+        "Great Britain",
+        "ok",
+        "please",
+        "What does 👋 mean?",
+        "Can you help Ukraine?",
+    ],
 )
 def test_words_that_may_be_searched_for_are_no_chat_words(line: str) -> None:
     assert not wants_help(line)

@@ -157,7 +157,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Which articles count as new: published since a moment, and arrived later than `after`.
+    """Which articles count as new: published since a moment on the clock of their own zone, and arrived later than `after`.
 
     An article without a date counts from its arrival on.
     """
@@ -540,7 +540,8 @@ class Ledger:
         conditions = [articles.c.library.in_(news.libraries), QUOTABLE, chunks.c.position == 0]
         conditions.append(articles.c.arrived > news.after)
         if news.since is not None:
-            conditions.append(func.coalesce(articles.c.published, articles.c.arrived) >= news.since.timestamp())
+            known = func.coalesce(CALENDAR_SECONDS, articles.c.arrived)
+            conditions.append(known >= calendar_seconds(news.since))
         query = select(chunks.c.id).join(articles, OF_ARTICLE).where(*conditions)
         query = query.order_by(articles.c.published.desc().nulls_last(), articles.c.id).limit(limit)
         with self.transaction() as connection:

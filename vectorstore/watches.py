@@ -212,6 +212,16 @@ class WatchStore:
             rows = connection.execute(query.where(place).order_by(watch_changes.c.id)).mappings().all()
         return [change_from_row(row) for row in rows]
 
+    def join(self, changes: Sequence[WatchChange], is_change: bool) -> None:
+        """Make one watch's changes, oldest first, one that tells what the last does; none where that is no change."""
+        first, *further = [change.id for change in changes]
+        last = changes[-1].after
+        with transaction(self.database) as connection:
+            gone = further if is_change else [first, *further]
+            connection.execute(delete(watch_changes).where(watch_changes.c.id.in_(gone)))
+            values = {"after": last.record, "after_at": last.at, "tried": False}
+            connection.execute(update(watch_changes).where(watch_changes.c.id == first).values(values))
+
     def note_try(self, change_id: int) -> None:
         """Note that a change is about to be told."""
         with transaction(self.database) as connection:

@@ -16,7 +16,7 @@ from bot.discord.errors import user_message
 from bot.discord.markdown import escape, one_line
 from bot.discord.metrics import Metrics
 from bot.discord.render import Page, answer_pages, draft_text, error_page
-from bot.discord.replies import SEND_FAILURES, ChannelReply, InteractionReply, Reply, take_back, tell_privately
+from bot.discord.replies import SEND_FAILURES, Reply, acknowledge, take_back, tell_privately
 from bot.discord.state import PRIVATE, GuildSettingsCache
 from bot.discord.translations import Translations
 from rag.answer import Answer, DraftText
@@ -56,7 +56,8 @@ class AnswerService:
         """
         try:
             async with self.admitted(question, interaction.channel, interaction.user) as session:
-                reply = await self.acknowledge(interaction, session)
+                reply = await acknowledge(interaction)
+                self.metrics.defer_seconds.observe(time.perf_counter() - session.slot.arrived)
                 if reply is not None:
                     await session.answer(reply)
             return session.shown[0] if session.shown else None
@@ -94,20 +95,6 @@ class AnswerService:
         # Only now: the asker sees the answer and may ask again. The next question's history waits for the storing.
         if session.shown is not None:
             await self.store(session.shown, session)
-
-    async def acknowledge(self, interaction: discord.Interaction, session: "AnswerSession") -> Reply | None:
-        """Defer, which Discord wants within three seconds; if that fails the channel gets the answer, if there is one."""
-        fallback = None
-        if isinstance(interaction.channel, discord.abc.Messageable):
-            fallback = ChannelReply(interaction.channel, str(interaction.id))
-        try:
-            if not interaction.response.is_done():
-                await interaction.response.defer(thinking=True)
-        except SEND_FAILURES as error:
-            log.warning("acknowledgement failed", extra={"failure": type(error).__name__})
-            return fallback
-        self.metrics.defer_seconds.observe(time.perf_counter() - session.slot.arrived)
-        return InteractionReply(interaction, fallback)
 
     async def store(self, shown: tuple[Answer, list[int]], session: "AnswerSession") -> None:
         """Store an answer that was shown; its asker has it already, so a failure is the operator's to see."""

@@ -18,7 +18,7 @@ from bot.discord.render_digest import digest_page
 from bot.discord.replies import (
     SEND_FAILURES,
     ChannelReply,
-    InteractionReply,
+    acknowledge,
     acknowledged_meanwhile,
     log_failure,
     open_text_channel,
@@ -33,7 +33,7 @@ from vectorstore.ledger import News
 log = logging.getLogger("dateline.digest")
 
 BY_DEFAULT = timedelta(days=7)
-"""How far /digest looks back where it is not told."""
+"""How far /digest looks back where it is not told, from the day's begin: what it shows is named by its day."""
 LOOK_EVERY = 60.0
 TRY_AGAIN = 900.0
 """Seconds until a digest that could not be sent is tried again."""
@@ -93,18 +93,18 @@ class DigestService:
         channels = channel_ids(interaction.channel_id or 0, interaction.channel)
         check_place(settings.of(guild), channels, role_ids(interaction.user))
         library, t, now = self.answers.engine.library, settings.translations(guild), datetime.now(UTC)
-        day = now - BY_DEFAULT
+        day = now.replace(hour=0, minute=0, second=0, microsecond=0) - BY_DEFAULT
         if since:
             status = await acknowledged_meanwhile(interaction, library.status(settings.libraries(guild)))
             day = read_filters(since, None, None, status, now, t).since or day
         slot = self.answers.queue.admit(interaction.user.id)
         try:
-            if not interaction.response.is_done():
-                await interaction.response.defer(thinking=True)
+            reply = await acknowledge(interaction)
             await self.answers.queue.wait_for_turn(slot)
             digest = await library.digest(News(settings.libraries(guild), day))
             newest = None if digest.stories else (await library.status(settings.libraries(guild))).newest
-            await InteractionReply(interaction, None).finish([digest_page(digest, day, newest, t)])
+            if reply is not None:
+                await reply.finish([digest_page(digest, day, newest, t)])
         finally:
             self.answers.queue.leave(slot)
 
@@ -150,10 +150,12 @@ class DigestService:
             present = cache.of(guild)
             if present.digest_channel != channel:
                 return
-            me = self.client.user.id if self.client.user else 0
-            await cache.change(replace(present, digest_channel=0), me, f"digest_channel: {channel} -> 0")
+            me, t = self.client.user.id if self.client.user else 0, cache.translations(guild)
+            await cache.change(
+                replace(present, digest_channel=0), me, t.daily_digest.format(value=f"<#{channel}> → {t.off}")
+            )
         log.warning("daily digest turned off, its channel is closed", extra={"server": guild, "channel": channel})
-        known, t = self.client.get_guild(guild), cache.translations(guild)
+        known = self.client.get_guild(guild)
         notices = known and (known.public_updates_channel or known.system_channel)
         if notices and notices.id != channel:
             page = notice_page(t.settings_changed, t.digest_turned_off.format(channel=f"<#{channel}>"), t)
@@ -167,7 +169,8 @@ class DigestService:
         """
         guild, day = settings.server, now.date().isoformat()
         last = await self.last_of(guild)
-        if last.day == day or self.client.get_guild(guild) is None:
+        known = self.client.get_guild(guild)
+        if last.day == day or known is None or known.unavailable:
             return
         last = await self.with_begun(guild, last)
         if last.day == day:

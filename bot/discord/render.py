@@ -86,6 +86,11 @@ class Page:
     footer: str = ""
     file: str = ""
     file_name: str = "answer.txt"
+    body_alone: str = ""
+    """The body where no file may be attached, "" for the same."""
+
+    def without_file(self) -> "Page":
+        return replace(self, body=self.body_alone or self.body, file="")
 
     @property
     def size(self) -> int:
@@ -210,8 +215,9 @@ def finish_pages(pages: list[Page], answer: Answer, t: Translations) -> list[Pag
         return [*pages[:-1], replace(pages[-1], footer=footer)]
     kept = pages[:MAX_PAGES]
     last = kept[-1]
-    body = f"{last.body}\n\n{t.continued_in_file}".strip()
-    return [*kept[:-1], replace(last, body=body, footer=footer, file=answer_text(answer, t))]
+    body, alone = (f"{last.body}\n\n{ending}".strip() for ending in (t.continued_in_file, t.no_file))
+    whole = replace(last, body=body, body_alone=alone, footer=footer, file=answer_text(answer, t))
+    return [*kept[:-1], whole]
 
 
 def quotes_alone(answer: Answer) -> bool:

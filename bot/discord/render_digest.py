@@ -27,8 +27,9 @@ def digest_page(digest: Digest, since: datetime | None, newest: datetime | None,
     shown = texts[: how_many_fit(texts, BODY)] or split_text(texts[0], BODY)[:1]
     if len(shown) == len(texts) and all(len(story) <= OF_A_STORY for story in digest.stories):
         return Page(title, "\n\n".join(shown), BLUE, footer=footer)
-    body = "\n\n".join([*shown, t.in_file])
-    return Page(title, body, BLUE, footer=footer, file=whole_digest(digest, t), file_name="digest.txt")
+    body, alone = ("\n\n".join([*shown, ending]) for ending in (t.in_file, t.no_file))
+    whole = whole_digest(digest, t)
+    return Page(title, body, BLUE, footer=footer, file=whole, file_name="digest.txt", body_alone=alone)
 
 
 def how_many_fit(texts: Sequence[str], limit: int) -> int:

@@ -42,8 +42,8 @@ def change_page(question: str, changed: Changed, t: Translations) -> Page:
     if not (cut or cut_before or further):
         return page
     whole = [one_line(question), whole_text(changed.after, t), t.said_before.format(date=dated_answer(changed, t))]
-    body = f"{page.body}\n\n{t.continued_in_file}"
-    return replace(page, body=body, file="\n\n".join([*whole, whole_text(changed.before, t)]))
+    body, alone = (f"{page.body}\n\n{ending}" for ending in (t.continued_in_file, t.no_file))
+    return replace(page, body=body, body_alone=alone, file="\n\n".join([*whole, whole_text(changed.before, t)]))
 
 
 def change_summary(changed: Changed, t: Translations) -> str:

@@ -94,13 +94,12 @@ class ChannelReply:
         attach = permissions is None or permissions.attach_files
         embed = permissions is None or permissions.embed_links
         outgoing: list[Outgoing] = []
-        for page in pages:
-            file = page.file if attach else ""
+        for page in pages if attach else [page.without_file() for page in pages]:
             if embed:
-                outgoing.append(Outgoing("", page, file))
+                outgoing.append(Outgoing("", page, page.file))
             else:
                 *texts, ending = plain_messages(page)
-                outgoing += [*map(Outgoing, texts), Outgoing(ending, file=file)]
+                outgoing += [*map(Outgoing, texts), Outgoing(ending, file=page.file)]
         outgoing[-1] = replace(outgoing[-1], buttons=buttons)
         return [await self.put(message) for message in outgoing]
 
@@ -127,7 +126,10 @@ class ChannelReply:
         """A new message; its nonce makes Discord keep one of two when a try that seemed to fail came through."""
         content, nonce = outgoing.content or None, f"{self.key}-{self.sent}"[-25:]
         embeds, files, view = outgoing.embeds, outgoing.files, outgoing.view
-        if self.question is None or self.sent:
+        permissions = permissions_in(self.channel)
+        # Discord takes no message that refers to another which the bot may not read.
+        refers = permissions is None or permissions.read_message_history
+        if self.question is None or self.sent or not refers:
             message = await self.channel.send(content, nonce=nonce, embeds=embeds, files=files, view=view)
         else:
             message = await self.channel.send(
@@ -198,12 +200,24 @@ class TokenExpired(Exception):
     """The interaction is too old for its token to work."""
 
 
+async def acknowledge(interaction: discord.Interaction) -> Reply | None:
+    """Defer, which Discord wants within three seconds; if that fails the channel gets the answer, if there is one."""
+    fallback = None
+    if isinstance(interaction.channel, discord.abc.Messageable):
+        fallback = ChannelReply(interaction.channel, str(interaction.id))
+    try:
+        if not interaction.response.is_done():
+            await interaction.response.defer(thinking=True)
+    except SEND_FAILURES as error:
+        log.warning("acknowledgement failed", extra={"failure": type(error).__name__})
+        return fallback
+    return InteractionReply(interaction, fallback)
+
+
 async def open_text_channel(client: discord.Client, channel_id: int) -> "discord.abc.MessageableChannel | None":
     """A channel that takes messages; None for another kind. Raises SEND_FAILURES, NotFound among them."""
     channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
-    if isinstance(channel, discord.TextChannel | discord.VoiceChannel | discord.Thread | discord.DMChannel):
-        return channel
-    return None
+    return channel if isinstance(channel, discord.abc.Messageable) else None
 
 
 async def sent_message(

@@ -90,8 +90,11 @@ class GuildSettingsCache:
 
     def budget(self, guild: int) -> int:
         """Questions a guild may ask a day; 0 when there is no limit."""
-        own = self.of(guild).daily_budget
-        return self.daily_budget if own is None else own
+        return self.budget_of(self.of(guild))
+
+    def budget_of(self, settings: GuildSettings) -> int:
+        """The same of settings that are not stored yet."""
+        return self.daily_budget if settings.daily_budget is None else settings.daily_budget
 
     def check_budget(self, guild: int) -> None:
         """Raises Rejected when the guild has used up today's questions."""

@@ -142,6 +142,7 @@ class Translations:
     cannot_read: str = "I cannot read this message. Mention me in it, or press “Follow up” below my answer."
     asked: str = "{user} asked: {question}"
     in_file: str = "… all in the attached file."
+    no_file: str = "… there is more, but I may not attach files here."
     admins_only: str = "Only people with the Manage Server permission may do this, in a server."
     command_changed: str = "This command has changed. Please try again in a minute."
     not_done: str = "Not done"
@@ -424,6 +425,7 @@ GERMAN = Translations(
     cannot_read="Ich kann diese Nachricht nicht lesen. Erwähne mich darin, oder drück „Nachfragen“ unter der Antwort.",
     asked="{user} hat gefragt: {question}",
     in_file="… alles steht in der angehängten Datei.",
+    no_file="… es gibt mehr, aber ich darf hier keine Dateien anhängen.",
     admins_only="Das dürfen nur Leute mit dem Recht „Server verwalten“, auf einem Server.",
     command_changed="Dieser Befehl hat sich geändert. Bitte in einer Minute noch einmal versuchen.",
     not_done="Nicht erledigt",

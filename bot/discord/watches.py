@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import discord
@@ -15,7 +17,7 @@ from bot.discord.metrics import Metrics
 from bot.discord.render_watches import change_page
 from bot.discord.replies import SEND_FAILURES, ChannelReply, open_text_channel, sent_message
 from bot.discord.state import PRIVATE, today
-from rag.answer import Answer
+from rag.answer import ENGLISH_ONLY, Answer
 from rag.watched_questions import Changed, WatchedQuestions, as_asked_again, new_watch
 from rag.watching import Arrivals
 from vectorstore.errors import DatelineError
@@ -29,9 +31,25 @@ REST = 2.0
 """Rests between two watched questions, as a multiple of what the first took: a person who asks meanwhile is seldom met by one."""
 PATIENCE = 20
 """Looks during which more may arrive before what is there is asked about: one ingest arrives in many parts."""
-TELL_AGAIN = 300.0
-"""Seconds until a change that could not be told is tried again; a restart tries at once."""
+TELL_AGAIN, LONGEST_UNTIL_AGAIN = 300.0, 6 * 3_600.0
+"""Seconds until a change that could not be told is tried again, twice as many after each further failure; a restart tries at
+once."""
 ASKER = "asker"
+
+
+@dataclass(frozen=True, slots=True)
+class TellingFailure:
+    """That a watch's change could not be told; `again_at` by a clock that nobody sets."""
+
+    pause: float = TELL_AGAIN
+    again_at: float = -math.inf
+
+    def once_more(self) -> "TellingFailure":
+        """After one more of them."""
+        return TellingFailure(min(2 * self.pause, LONGEST_UNTIL_AGAIN), time.monotonic() + self.pause)
+
+
+NO_FAILURE = TellingFailure()
 
 
 @dataclass(eq=False)
@@ -48,8 +66,8 @@ class WatchService:
     arrivals: tuple[tuple[float, float], Arrivals] | None = None
     """What arrived between two moments: many watches have seen the same."""
     looks_while_arriving: int = 0
-    failed: dict[int, float] = field(default_factory=dict)
-    """Changes that could not be told, and when that was last tried."""
+    failed: dict[str, TellingFailure] = field(default_factory=dict)
+    """Watches of which a change could not be told."""
     adding: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from the check to the row: two commands at once must not both take the last place."""
 
@@ -67,10 +85,12 @@ class WatchService:
         channels = channel_ids(channel, interaction.channel)
         check_place(self.answers.guild_settings.of(guild), channels, role_ids(interaction.user))
         watches = await self.watched.of_server(guild)
-        here = {(watch.question.casefold(), watch.sources) for watch in watches if watch.channel == channel}
-        if (question.casefold(), sources) in here:
-            raise Rejected("watched_already")
         settings = self.answers.settings
+        # Where each asker is told alone, another's watch is none of theirs.
+        shared = settings.discord_watch_tells != ASKER
+        heard = [one for one in watches if one.channel == channel and (shared or one.user == interaction.user.id)]
+        if (question.casefold(), sources) in {(one.question.casefold(), one.sources) for one in heard}:
+            raise Rejected("watched_already")
         if sum(watch.user == interaction.user.id for watch in watches) >= settings.discord_watches_per_user:
             raise Rejected("watches_of_user", count=settings.discord_watches_per_user)
         if guild != PRIVATE and len(watches) >= settings.discord_watches_per_server:
@@ -80,6 +100,8 @@ class WatchService:
         """Watch an answer's question in this channel; returns the sentence that says so. Raises Rejected."""
         question, sources = answer.standalone_question or answer.question, answer.explanation.sources
         guild, channel = interaction.guild_id or PRIVATE, interaction.channel_id or 0
+        if answer.refusal is not None and answer.refusal.reason == ENGLISH_ONLY:
+            raise Rejected("english_only")
         async with self.adding:
             await self.check_may_watch(interaction, question, sources)
             watch = new_watch(question, guild, channel, interaction.user.id, sources)
@@ -171,29 +193,38 @@ class WatchService:
         return server == PRIVATE or (guild is not None and not guild.unavailable)
 
     async def tell_changes(self) -> None:
-        """Tell every change that is not told yet, oldest first."""
+        """Tell what changed and is not told yet, each watch's in its order: the last word must be what is true now."""
+        by_watch: dict[str, list[WatchChange]] = {}
         for change in await self.watched.untold():
-            tried_lately = time.monotonic() - self.failed.get(change.id, float("-inf")) < TELL_AGAIN
-            if tried_lately or not self.sees(change.watch.server):
+            by_watch.setdefault(change.watch.id, []).append(change)
+        for watch_id, changes in by_watch.items():
+            watch, failure = changes[0].watch, self.failed.get(watch_id, NO_FAILURE)
+            if time.monotonic() < failure.again_at or not self.sees(watch.server):
                 continue
             try:
-                await self.tell(change)
-                self.failed.pop(change.id, None)
+                await self.tell(changes)
+                self.failed.pop(watch_id, None)
             except discord.NotFound:
-                log.warning("watch stopped, its channel is gone", extra={"watch": change.watch.id})
-                await self.watched.stop(change.watch.id)
+                log.warning("watch stopped, its channel is gone", extra={"watch": watch_id})
+                await self.watched.stop(watch_id)
             except SEND_FAILURES as error:
-                self.failed[change.id] = time.monotonic()
+                self.failed[watch_id] = failure.once_more()
                 self.metrics.send_errors.inc()
-                log.error("change not told", extra={"watch": change.watch.id, "failure": type(error).__name__})
+                log.error("change not told", extra={"watch": watch_id, "failure": type(error).__name__})
 
-    async def tell(self, change: WatchChange) -> None:
-        """Tell a change, unless a try that was killed before it was noted came through. Raises SEND_FAILURES."""
-        changed = await self.watched.changed(change)
-        channel = None if changed is None else await self.open_channel(change.watch)
-        if changed is None or channel is None or (change.tried and await is_shown_in(channel, changed)):
-            await self.watched.note_told(change)
-        else:
+    async def tell(self, changes: Sequence[WatchChange]) -> None:
+        """Tell a watch's changes as one, unless a try that was killed before it was noted came through, or what is said now is
+        what was said before them. Where they may not be told just now they wait. Raises SEND_FAILURES."""
+        channel = await self.open_channel(changes[0].watch)
+        if channel is None:
+            return
+        first = await self.watched.changed(changes[0])
+        if changes[0].tried and first is not None and await is_shown_in(channel, first):
+            await self.watched.note_told(changes[0])
+            changes = changes[1:]
+        change = await self.watched.joined(changes)
+        changed = None if change is None else await self.watched.changed(change)
+        if change is not None and changed is not None:
             await self.watched.note_try(change)
             await self.send(change, changed, channel)
 
@@ -204,9 +235,11 @@ class WatchService:
         # Its buttons can be pressed before it is stored.
         self.answers.history.cache(changed.after, question)
         t = self.answers.guild_settings.translations(watch.server)
-        buttons = change_buttons(changed.after, watch.id, t)
+        # In a private message a server's articles are not looked up again, and no question is taken where those are off.
+        answerable = not isinstance(channel, discord.DMChannel) or watch.server == PRIVATE
+        buttons = change_buttons(changed.after if answerable else None, watch.id, t)
         # Its key makes Discord keep one of two messages when a try that seemed to fail came through.
-        reply = ChannelReply(channel, f"{watch.id}-{change.id}")
+        reply = ChannelReply(channel, f"{watch.id}-{changed.after.id}")
         messages = await reply.finish([change_page(watch.question, changed, t)], buttons)
         await self.watched.note_told(change)
         self.metrics.changes_told.inc()
@@ -219,7 +252,7 @@ class WatchService:
         return self.answers.settings.discord_watch_tells == ASKER and watch.server != PRIVATE
 
     async def open_channel(self, watch: Watch) -> "discord.abc.MessageableChannel | None":
-        """Where a change is told; None where that is no longer wanted. Raises SEND_FAILURES."""
+        """Where a change is told; None where that is not wanted just now. Raises SEND_FAILURES."""
         if self.tells_asker(watch):
             guild = self.client.get_guild(watch.server)
             if guild is not None:

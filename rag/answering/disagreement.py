@@ -44,14 +44,22 @@ OFFICE_DAYS = 31
 BOUND = re.compile(r"\b(?:more|less|fewer|over|under|at least|at most|up to|than)\W+(?:than\W+)?$", re.IGNORECASE)
 """Before a number it makes it a bound, which another number may keep."""
 ADDED_BEFORE = re.compile(
-    r"\b(?:another|an? (?:further|additional|extra|new)|half|half an?|one in|(?:one|two) out of)\W+$", re.IGNORECASE
+    r"\b(?:another|an? (?:further|additional|extra|new)|half|half an?|one in|(?:one|two) out of"
+    r"|including|(?:among|of) (?:them|whom|these|those))\W+$",
+    re.IGNORECASE,
 )
 PART_AFTER = re.compile(
     r"^\W+(?:more|other|others|further|additional|extra)\b|^[\W_]*(?:and )?(?:an? |one )?(?:half|quarter)\b|^\W+(?:out of|in|of) "
     r"(?:the|them|those|these|its|their|whom|which|every|\d|two|three|four|five|six|seven|eight|nine|ten)\b",
     re.IGNORECASE,
 )
-"""Around a number these make it a part of another one, or come on top of it: "another four", "two of the dead"."""
+"""Around a number these make it a part of another one, or come on top of it: "another four", "two of the dead", "23, among
+them five"."""
+PLANNED = re.compile(
+    r"\b(?:will|would|shall|could|may|might|(?:plan|expect|aim|intend|hope)(?:s|ed|ing)?(?: \w+)? to|(?:is|are|was|were) to"
+    r"|from (?:next|19\d\d|20\d\d)|by (?:next|19\d\d|20\d\d))\b",
+)
+"""A sentence with one of these may tell of another time than one without: "employs 400", "will employ 600 from 2027 on"."""
 CHANGED = re.compile(
     r"\b(?:risen?|rises|rising|rose|climb\w*|grow[ns]?|grew|increas\w*|fall(?:en|s|ing)?|fell|dropp\w*|drops|declin\w*|lowered|raised"
     r"|revis\w*|correct\w*|(?:up|down) (?:from|to)|now|no longer)\b",
@@ -209,6 +217,9 @@ def is_news(one: Value, other: Value, question: str, hits: Sequence[Hit]) -> boo
         if not asks_for_office(question):
             return False
         return days[0] is None or days[1] is None or abs((days[0] - days[1]).days) > OFFICE_DAYS
+    sentences = [hits[value.hit].chunk.sentence_text(value.sentence) for value in (one, other)]
+    if one.kind != "day" and bool(PLANNED.search(sentences[0])) != bool(PLANNED.search(sentences[1])):
+        return True
     earlier, later = sorted((one, other), key=lambda value: hits[value.hit].chunk.recency)
     earlier_day, later_day = hits[earlier.hit].chunk.published_day, hits[later.hit].chunk.published_day
     if later_day is None or earlier_day == later_day:

@@ -20,6 +20,7 @@ from rag.answering.extractive import (
 )
 from rag.answering.features import DATE, REASON, Candidate, candidates_of, content_stems, coverage, text_of
 from rag.answering.reader import Reading
+from rag.question import StandaloneQuestion
 from rag.text import jaccard, stems_of, words_of
 from vectorstore.values import Hit, Span
 
@@ -39,28 +40,22 @@ tells of several events, each with its date, and the reader takes the next best.
 
 
 def quote_what_is_asked(
-    asks: str,
-    question: str,
-    told: Sequence[str],
-    score: AnswerabilityScore,
-    hits: Sequence[Hit],
-    readings: Sequence[Reading],
+    asked: StandaloneQuestion, score: AnswerabilityScore, hits: Sequence[Hit], readings: Sequence[Reading]
 ) -> tuple[str, tuple[Citation, ...]]:
-    """The sentence that gives the reason ("why") or date ("when"), or that part of one told before; ("", ()) for none.
-
-    question: what is asked when "When?" is read with the question before. told: the texts of the answers before, newest last.
-    """
+    """The sentence that gives the reason ("why") or date ("when"), or that part of one told before; ("", ()) for none."""
     for candidate, probability in without_instructions(score.ranked, hits):
         probable = probability >= CERTAIN * score.ranked[0][1]
-        fits = names_event(candidate, question, hits) if asks == "when" else probable
-        about = fits or goes_on(candidate, told[-1], hits)
-        given = given_in(candidate, asks, hits, readings) if about and candidate.is_statement else None
-        if given is None:
+        # The question is what "When?" asks, read with the one before.
+        fits = names_event(candidate, asked.question, hits) if asked.asks == "when" else probable
+        about = fits or goes_on(candidate, asked.told[-1], hits)
+        found = given_in(candidate, asked.asks, hits, readings) if about and candidate.is_statement else None
+        if found is None:
             continue
         quote = quote_of(candidate, hits, readings, score.answer_type)
-        if was_told(text_of(candidate, hits), told):
-            quote = part_of(candidate, given, asks, hits)
-            if was_told_alone(quote, told, hits):
+        if was_told(text_of(candidate, hits), asked.told):
+            quote = part_of(candidate, found, asked.asks, hits)
+            words = text_of_quote(quote, hits)
+            if is_answer_of(words, asked.told) or was_told(words, asked.given):
                 continue
         return cite([quote], hits)
     return "", ()
@@ -137,10 +132,15 @@ def was_told(sentence: str, told: Sequence[str]) -> bool:
     return any(words in f" {' '.join(words_of(answer))} " for answer in told)
 
 
-def was_told_alone(quote: Quote, told: Sequence[str], hits: Sequence[Hit]) -> bool:
-    """True if an answer before was this part of a sentence and nothing else."""
+def text_of_quote(quote: Quote, hits: Sequence[Hit]) -> str:
+    """The words of a sentence, or of a part of one."""
     _, (citation,) = cite([quote], hits)
-    return any(words_of(citation.quote) == words_of(re.sub(r"\[\d+\]$", "", answer)) for answer in told)
+    return citation.quote
+
+
+def is_answer_of(part: str, told: Sequence[str]) -> bool:
+    """True if an answer before was this part of a sentence and nothing else."""
+    return any(words_of(part) == words_of(re.sub(r"\[\d+\]$", "", answer)) for answer in told)
 
 
 def part_of(candidate: Candidate, given: Span, asks: str, hits: Sequence[Hit]) -> Quote:

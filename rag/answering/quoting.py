@@ -52,9 +52,7 @@ def quote_follow_up(evidence: Evidence, written: Written) -> Written:
     """The reason or date that a bare "Why?" or "When?" asks for, or that the articles give none."""
     asked, score = evidence.standalone, evidence.answerability
     if evidence.answers:
-        text, citations = quote_what_is_asked(
-            asked.asks, asked.question, asked.told, score, evidence.hits, evidence.readings
-        )
+        text, citations = quote_what_is_asked(asked, score, evidence.hits, evidence.readings)
         if citations:
             return replace(written, text=text, citations=citations)
     return replace(written, refusal=NO_REASON if asked.asks == "why" else NO_DATE)

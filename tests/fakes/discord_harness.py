@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from bot.client import create_bot
 from bot.discord.client import DatelineBot
 from bot.discord.metrics import Metrics
@@ -89,7 +91,7 @@ class FakeLibrary:
         return max(self.arrived, default=0.0)
 
     async def arrivals(self, after: float) -> Arrivals:
-        return Arrivals(max(self.arrived, default=after), {})
+        return Arrivals(max(self.arrived, default=after), {SHARED_LIBRARY: np.zeros((1, 2), np.float32)})
 
     async def any_near(self, question: str, arrivals: Arrivals, libraries: Sequence[str]) -> bool:
         return "far" not in question

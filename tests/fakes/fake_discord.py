@@ -18,6 +18,7 @@ APPLICATION = 900
 BOT = 900
 OWNER = 1
 PERMISSIONS = 309237763072
+READ_MESSAGE_HISTORY = 1 << 16
 EVERYTHING = (1 << 46) - 1
 DISCORD_EPOCH = 1_420_070_400_000
 """Milliseconds from which ids count: the beginning of 2015."""
@@ -787,7 +788,12 @@ class FakeDiscord:
         if refusal is not None:
             return refusal
         reference = payload.get("message_reference")
+        guild = self.guilds.get(self.guild_of(channel_id) or 0)
         if isinstance(reference, dict):
+            if guild is not None and not guild.permissions & READ_MESSAGE_HISTORY:
+                return reply(
+                    {"code": 160002, "message": "Cannot reply without permission to read message history"}, 400
+                )
             if number(reference["message_id"]) in self.messages:
                 message["type"] = 19
                 message["message_reference"] = {**reference, "channel_id": str(channel_id), "type": 0}

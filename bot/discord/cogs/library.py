@@ -1,6 +1,7 @@
 """/library: a guild's own articles, for its admins; every change is logged."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from bot.discord.client import DatelineBot, Interaction
 from bot.discord.download import Download, download
 from bot.discord.errors import FileRejected, user_message
 from bot.discord.guild_sources import GuildSources, every_words
-from bot.discord.markdown import clean, escape, link, one_line, shorten_escaped
+from bot.discord.markdown import INVISIBLE, clean, escape, link, one_line, shorten_escaped
 from bot.discord.reasons import reason_words
 from bot.discord.render import Page, headline_line, notice_page
 from bot.discord.replies import SEND_FAILURES, show_privately
@@ -36,6 +37,7 @@ from vectorstore.lock import ShouldStop
 
 LISTED = 25
 LOGGED = 20
+ESCAPED_MENTION = re.compile(r"\\<(#|@\u200b?&)(\d+)\\>")
 HOW_OFTEN = ("30m", "2h", "6h", "1d")
 """How often a source may be read, the usual one first."""
 
@@ -234,7 +236,10 @@ def list_page(headlines: Sequence[Headline], t: Translations) -> Page:
 
 def log_line(entry: AuditEntry) -> str:
     moment = f"{datetime.fromtimestamp(entry.happened_at, UTC):%Y-%m-%d %H:%M}"
-    details = shorten_escaped(one_line(entry.details), 120)
+    details = shorten_escaped(one_line(entry.details), 300)
+    # Of settings the program wrote the details itself; elsewhere they hold titles and addresses from outside.
+    if entry.action == "settings":
+        details = ESCAPED_MENTION.sub(lambda found: f"<{found[1].replace(INVISIBLE, '')}{found[2]}>", details)
     return f"{moment} · <@{entry.user}> · {escape(entry.action)} · {details}"
 
 

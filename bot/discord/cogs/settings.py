@@ -1,7 +1,8 @@
 """/settings: how the bot behaves in one guild; every change is logged. /gaps: what its members asked in vain."""
 
 from collections import Counter
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import discord
@@ -14,7 +15,7 @@ from bot.discord.conversation import guild_prefix
 from bot.discord.markdown import one_line, shorten_escaped
 from bot.discord.render import Page, notice_page
 from bot.discord.replies import show_privately
-from bot.discord.translations import LANGUAGES, Translations
+from bot.discord.translations import LANGUAGES, Translations, translations_for
 from rag.stored_answers import apart_by_filter
 from vectorstore.bot_state import GuildSettings
 
@@ -70,10 +71,11 @@ class SettingsCog(commands.Cog):
         # Two changes at once must not both start from the settings before either.
         async with cache.changing:
             before = cache.of(interaction.guild_id or 0)
+            present = without_deleted(before, interaction.guild)
             after = replace(
                 before,
-                channels=changed_ids(before.channels, allow_channel, drop_channel),
-                roles=changed_ids(before.roles, allow_role, drop_role),
+                channels=changed_ids(present.channels, allow_channel, drop_channel),
+                roles=changed_ids(present.roles, allow_role, drop_role),
                 language=language.value if language else before.language,
                 model=before.model if model is None else model,
                 auto_thread=before.auto_thread if auto_thread is None else auto_thread,
@@ -83,10 +85,12 @@ class SettingsCog(commands.Cog):
                 after = replace(after, digest_channel=interaction.channel_id or 0 if digest else 0)
             if daily_budget is not None:
                 after = replace(after, daily_budget=None if daily_budget < 0 else daily_budget)
+            t = translations_for(after.language)
+            was = settings_values(before, cache.budget_of(before), t)
+            now = settings_values(after, cache.budget_of(after), t)
             if after != before:
-                await cache.change(after, interaction.user.id, changes_line(before, after))
-        t = cache.translations(after.server)
-        await show_privately(interaction, settings_page(after, cache.budget(after.server), after != before, t))
+                await cache.change(after, interaction.user.id, changes_line(was, now))
+        await show_privately(interaction, settings_page(now, after != before, t))
 
     @app_commands.command(name="gaps", description="Questions of the last 30 days that the articles do not answer")
     @app_commands.guild_only()
@@ -111,26 +115,41 @@ def changed_ids(
     return tuple(dict.fromkeys([*kept, *([added.id] if added else [])]))
 
 
-def changes_line(before: GuildSettings, after: GuildSettings) -> str:
-    """What a change changed, for the audit log."""
-    names = [field.name for field in fields(GuildSettings)]
-    pairs = [(name, getattr(before, name), getattr(after, name)) for name in names]
-    return "; ".join(f"{name}: {old} -> {new}" for name, old, new in pairs if old != new)
+def without_deleted(settings: GuildSettings, guild: discord.Guild | None) -> GuildSettings:
+    """Without channels and roles that no longer exist: nobody can choose one of those to drop it."""
+    if guild is None or guild.unavailable:
+        return settings
+    channels = tuple(number for number in settings.channels if guild.get_channel_or_thread(number))
+    roles = tuple(number for number in settings.roles if guild.get_role(number))
+    return replace(settings, channels=channels, roles=roles)
 
 
-def settings_page(settings: GuildSettings, budget: int, was_changed: bool, t: Translations) -> Page:
+def changes_line(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """What a change changed, each under its label, for the audit log."""
+    return "; ".join(
+        label.format(value=f"{before[label]} → {now}") for label, now in after.items() if before[label] != now
+    )
+
+
+def settings_values(settings: GuildSettings, budget: int, t: Translations) -> dict[str, str]:
+    """Each setting's value in words, by its label."""
+
     def switch(on: bool) -> str:
         return t.on if on else t.off
 
     default = t.by_default if settings.daily_budget is None else ""
-    lines = [
-        t.channels.format(value=" ".join(f"<#{channel}>" for channel in settings.channels) or t.everywhere),
-        t.roles.format(value=" ".join(f"<@&{role}>" for role in settings.roles) or t.everywhere),
-        t.language.format(value=t.name),
-        t.model.format(value=switch(settings.model)),
-        t.questions_a_day.format(value=f"{t.number(budget) if budget else t.no_limit}{default}"),
-        t.auto_thread.format(value=switch(settings.auto_thread)),
-        t.shared_library.format(value=switch(settings.shared_library)),
-        t.daily_digest.format(value=f"<#{settings.digest_channel}>" if settings.digest_channel else t.off),
-    ]
+    return {
+        t.channels: " ".join(f"<#{channel}>" for channel in settings.channels) or t.everywhere,
+        t.roles: " ".join(f"<@&{role}>" for role in settings.roles) or t.everywhere,
+        t.language: translations_for(settings.language).name,
+        t.model: switch(settings.model),
+        t.questions_a_day: f"{t.number(budget) if budget else t.no_limit}{default}",
+        t.auto_thread: switch(settings.auto_thread),
+        t.shared_library: switch(settings.shared_library),
+        t.daily_digest: f"<#{settings.digest_channel}>" if settings.digest_channel else t.off,
+    }
+
+
+def settings_page(values: Mapping[str, str], was_changed: bool, t: Translations) -> Page:
+    lines = [label.format(value=value) for label, value in values.items()]
     return notice_page(t.settings_changed if was_changed else t.settings, "\n".join(lines), t)

@@ -7,9 +7,10 @@ from discord.ext import commands
 from bot.discord.admission import Rejected
 from bot.discord.answering import question_from
 from bot.discord.client import DatelineBot, Interaction
-from bot.discord.markdown import clean, one_line
+from bot.discord.markdown import one_line, shorten
 from bot.discord.render_watches import watches_page
 from bot.discord.replies import show_privately, tell_privately
+from vectorstore.watches import Watch
 
 
 class WatchCog(commands.GroupCog, group_name="watch", group_description="Tell this channel when an answer changes"):
@@ -50,10 +51,18 @@ class WatchCog(commands.GroupCog, group_name="watch", group_description="Tell th
     async def complete_question(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         """What this user may stop."""
         return [
-            app_commands.Choice(name=clean(one_line(watch.question))[:100] or watch.id, value=watch.id)
+            app_commands.Choice(name=self.choice_name(watch), value=watch.id)
             for watch in await self.bot.watches.visible(interaction)
             if typed.lower() in watch.question.lower()
         ][:25]
+
+    def choice_name(self, watch: Watch) -> str:
+        """A question and its channel, which tells two watches of one question apart."""
+        known = self.bot.get_channel(watch.channel)
+        channel = f" · #{known.name}"[:40] if isinstance(known, discord.abc.GuildChannel | discord.Thread) else ""
+        return (
+            f"{shorten(one_line(watch.question), 100 - len(channel))}{channel}" if watch.question.strip() else watch.id
+        )
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
