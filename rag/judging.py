@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
 from rag.answering.days import preferring, sentences_naming
@@ -12,6 +13,7 @@ from rag.answering.similarities import Comparer
 from rag.evidence import Evidence
 from rag.models.passage_network import ReaderPassage
 from rag.outlets import named_outlets
+from rag.prompt_injection import flagged_sentences, without_flagged
 from rag.question import StandaloneQuestion
 from vectorstore.values import Hit
 
@@ -53,6 +55,7 @@ class Judge:
         hits = of_what_is_named(question, hits) or hits
         if self.comparer is not None:
             hits = self.comparer.compared(question, hits)
+        hits = tuple(like_none_of_the_flagged(hit) for hit in hits)
         readings = tuple(self.reader.read(question, passages_to_read(question, hits)))
         score = score_answerability(question, hits, readings, self.parameters)
         score = without_lookalikes(question, score, hits)
@@ -61,13 +64,22 @@ class Judge:
         return hits, readings, score
 
 
+def like_none_of_the_flagged(hit: Hit) -> Hit:
+    """A hit whose sentences that are never quoted are like no question: an answer would be taken from elsewhere."""
+    flags = flagged_sentences(hit.chunk, hit.chunk.sentences)
+    if not any(flags):
+        return hit
+    similarities = zip(hit.sentence_similarities, flags, strict=False)
+    return replace(hit, sentence_similarities=tuple(0.0 if flagged else value for value, flagged in similarities))
+
+
 def passages_to_read(question: str, hits: Sequence[Hit]) -> list[ReaderPassage]:
     """The first hits as the reader sees them: the title with the outlet before it where the question names that."""
     chunks = [hit.chunk for hit in hits[:READ_HITS]]
     named = named_outlets(question, {chunk.source for chunk in chunks})
     return [
         ReaderPassage(
-            chunk.text,
+            without_flagged(chunk),
             f"{chunk.source}: {chunk.title}" if chunk.source in named else chunk.title,
             chunk.spans_within(),
         )

@@ -18,6 +18,9 @@ from typing import TypedDict, cast
 from rag.text import clean_line
 from vectorstore.values import Chunk, Span
 
+SENTENCE_OR_NO_LINE_END = re.compile(r"[.!?…。！？:;][\"'”’»)\]*_]*\s*\Z|[^\n]\Z")
+MAX_LINES = 300
+"""Characters of lines that may be one sentence."""
 PARAGRAPH_END = re.compile(r"\n[^\S\n]*\r?\n\s*$")
 MAX_JUDGED = 2_000
 """Characters of a sentence that are judged: sentences are cut at 1,000 (rag/sentences.py), paragraphs of tests are longer."""
@@ -58,6 +61,7 @@ FORMATTING_TAG = re.compile(
     r"(?![\w-])(?![^<>]{0,1000}(?:javascript:|data:text))([^<>]{0,1000})>",
     re.I,
 )
+BREAK_TAG = re.compile(r"<\s*br\b", re.I)
 READ_ATTRIBUTE = re.compile(r"\b(?:alt|title)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
 TEMPLATE_MARK = re.compile(r"\{\{[<%]|[<%]\}\}|[>%]\}\}|\{%|%\}")
 """Around what a site generator puts in: Hugo's `{{< youtube 1a2b >}}`, Jekyll's `{% include map.html %}`."""
@@ -239,8 +243,12 @@ def without_markup(text: str) -> str:
 
 
 def read_attributes(tag: re.Match[str]) -> str:
-    """What a reader may see of a formatting tag."""
-    return " ".join(double or single for double, single in READ_ATTRIBUTE.findall(tag[1]))
+    """What a reader may see of a formatting tag; a line break parts two words."""
+    return (
+        " "
+        if BREAK_TAG.match(tag[0])
+        else " ".join(double or single for double, single in READ_ATTRIBUTE.findall(tag[1]))
+    )
 
 
 @lru_cache(maxsize=8_192)
@@ -261,6 +269,39 @@ def is_instruction(sentence: str) -> bool:
     return reach_of(sentence) is not Reach.NOTHING
 
 
+def without_flagged(chunk: Chunk) -> str:
+    """A chunk's text with blanks for what is never quoted, so that no answer is found there; offsets stay."""
+    text = chunk.text
+    flags = flagged_sentences(chunk, chunk.sentences)
+    for (start, end), flagged in zip(chunk.spans_within(), flags, strict=True):
+        text = f"{text[:start]}{' ' * (end - start)}{text[end:]}" if flagged else text
+    return text
+
+
+def joined_reaches(sentences: Sequence[str]) -> list[Reach]:
+    """How far each sentence's flag reaches, that of lines that are one sentence only together on each of them."""
+    reaches = [reach_of(sentence) for sentence in sentences]
+    for first, last in lines_of_one_sentence(sentences):
+        reach = reach_of(" ".join(part.strip("#> \t\n") for part in sentences[first:last]))
+        # An order that is one by itself says nothing of the lines beside it.
+        if reach > max(reaches[first:last]):
+            reaches[first:last] = [reach] * (last - first)
+    return reaches
+
+
+def lines_of_one_sentence(sentences: Sequence[str]) -> list[Span]:
+    """Half-open ranges of two or more that may be one sentence together: all but the last are lines that do not end as
+    sentences end."""
+    ranges: list[Span] = []
+    first = size = 0
+    for place, sentence in enumerate(sentences):
+        size += len(sentence)
+        if SENTENCE_OR_NO_LINE_END.search(sentence) or size > MAX_LINES or place + 1 == len(sentences):
+            ranges += [(first, place + 1)] if place > first else []
+            first, size = place + 1, 0
+    return ranges
+
+
 def flagged_by_paragraph(sentences: Sequence[str]) -> tuple[bool, ...]:
     """For each sentence of a passage, in order: True if it is an instruction, or its paragraph speaks to the assistant.
 
@@ -270,7 +311,7 @@ def flagged_by_paragraph(sentences: Sequence[str]) -> tuple[bool, ...]:
     paragraphs = [0]
     for sentence in sentences:
         paragraphs.append(paragraphs[-1] + bool(PARAGRAPH_END.search(sentence)))
-    reaches = [reach_of(sentence) for sentence in sentences]
+    reaches = joined_reaches(sentences)
     spoiled = {number for number, reach in zip(paragraphs, reaches, strict=False) if reach is Reach.PARAGRAPH}
     return tuple(bool(reach) or number in spoiled for number, reach in zip(paragraphs, reaches, strict=False))
 
@@ -283,5 +324,5 @@ def flagged_texts(chunk: Chunk) -> list[str]:
 
 def flagged_sentences(chunk: Chunk, spans: Sequence[Span]) -> tuple[bool, ...]:
     """Which sentences are never quoted, see `flagged_by_paragraph`; each is checked with the white space after it."""
-    ends = [start for start, _ in spans[1:]] + [chunk.end]
+    ends = [*(start for start, _ in spans[1:]), chunk.end][: len(spans)]
     return flagged_by_paragraph([chunk.sentence_text((span[0], end)) for span, end in zip(spans, ends, strict=True)])

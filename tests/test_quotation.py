@@ -38,6 +38,7 @@ MARKS = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
     ("quote", "shown"),
     [
         ("**The pier** is *closed*, __they__ _said_ `today`.", "The pier is closed, they said today."),
+        ("It cost **41** million in **2024**, ***3*** of them", "It cost 41 million in 2024, 3 of them"),
         ("## Pier closed", "Pier closed"),
         ("> The pier is closed.", "The pier is closed."),
         ("* The pier is closed.", "The pier is closed."),

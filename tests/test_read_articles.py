@@ -16,6 +16,7 @@ import pytest
 
 from rag.ingestion.dates import NoDate, parse_published
 from rag.ingestion.decoding import Unreadable, repaired
+from rag.ingestion.markup import without_tags
 from rag.ingestion.read_articles import (
     ArticleProblem,
     ReadArticle,
@@ -27,6 +28,19 @@ from rag.ingestion.tally import Tally
 from rag.ingestion.unpacking import BoundedFile
 from tests.conftest import SEED_ID, SEEDS
 from vectorstore.values import Article
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("<div>The roads cost 12</div><div>30 trees were felled.</div>", "The roads cost 12\n\n30 trees were felled."),
+        ("<p>12,400 in May.</p><p>25 of them left.</p>", "12,400 in May.\n\n25 of them left."),
+        ("<ul><li>Adults: 45 crowns</li><li>Children: 15</li></ul>", "Adults: 45 crowns\n\nChildren: 15"),
+        ("It <b>rained</b> in <a href='/'>Zell</a>.\n\nAll left.", "It rained in Zell.\n\nAll left."),
+    ],
+)
+def test_blocks_of_html_in_text_do_not_run_into_each_other(text: str, read: str) -> None:
+    assert without_tags(text) == read
 
 
 def articles(path: Path) -> list[Article]:

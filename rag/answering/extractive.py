@@ -13,7 +13,7 @@ from rag.answering.rows import of_the_row_asked_for
 from rag.answering.speakers import asked_speaker, speaking, speaking_of_it
 from rag.language import is_foreign
 from rag.outlets import named_outlets
-from rag.prompt_injection import flagged_sentences
+from rag.prompt_injection import flagged_sentences, without_flagged
 from rag.text import jaccard, words_of
 from rag.verification.parsed_text import parse_text
 from rag.verification.support import has_unknown_name
@@ -75,7 +75,7 @@ def write_extract(
 
 
 def lacks_name(question: str, hits: Sequence[Hit]) -> bool:
-    """True if a name of an English question is in no passage, title or outlet that the search found.
+    """True if a name of an English question is in no passage, title or outlet that the search found and that may be quoted.
 
     Questions of more than MAX_WORDS_NAMED words name outlets and works of their own: of them most such refusals were wrong.
     """
@@ -83,7 +83,8 @@ def lacks_name(question: str, hits: Sequence[Hit]) -> bool:
     asked = parse_text(question[:1].lower() + question[1:])
     if not asked.names or len(question.split()) > MAX_WORDS_NAMED or is_foreign(question):
         return False
-    found = [parse_text(f"{hit.chunk.text} {hit.chunk.title} {hit.chunk.source}") for hit in hits]
+    quotable = [(text, hit.chunk) for hit in hits if (text := without_flagged(hit.chunk)).strip()]
+    found = [parse_text(f"{text} {chunk.title} {chunk.source}") for text, chunk in quotable]
     return has_unknown_name(asked, found)
 
 

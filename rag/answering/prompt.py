@@ -10,6 +10,7 @@ from importlib.resources import files
 from string import Template
 
 from rag.answer import Turn, day_words
+from rag.prompt_injection import is_instruction, without_flagged
 from rag.sentences import sentence_spans
 from rag.text import clean_line
 from vectorstore.values import Hit
@@ -111,7 +112,9 @@ def fitting(hits: Sequence[Hit], budget: int) -> tuple[list[str], int]:
     """The passages that fit, best first: the first that does not is cut after a whole sentence, the rest is left out."""
     passages: list[str] = []
     for number, hit in enumerate(hits, start=1):
-        text = harmless(hit.chunk.text)
+        text = harmless(without_flagged(hit.chunk))
+        if not text.strip():
+            continue
         ends = [end for _, end in sentence_spans(text)] or [len(text)]
         while ends and estimated_tokens(block := passage_block(number, hit, text[: ends[-1]])) > budget:
             ends.pop()
@@ -133,8 +136,7 @@ def passage_block(number: int, hit: Hit, text: str) -> str:
     """One passage with its number, title, outlet and date; forged numbers in its text are harmless by then."""
     chunk = hit.chunk
     about = [
-        harmless(clean_line(chunk.title)),
-        harmless(clean_line(chunk.source)),
+        *(harmless(clean_line(line)) for line in (chunk.title, chunk.source) if not is_instruction(line)),
         day(chunk.published, chunk.published_guessed),
     ]
     # Small models copy what they see most often: one fence around all passages, not one around each.

@@ -44,8 +44,19 @@ def quote_whole(evidence: Evidence, written: Written) -> Written:
 def quote_parts(written: Written) -> Written:
     """What is quoted for each of several questions, and those of them that nothing answers."""
     text, citations = join_extracts([told.citations for _, told in written.parts])
-    unanswered = tuple(part.question for part, told in written.parts if not told.citations)
+    unanswered = tuple(
+        part.question for part, told in written.parts if not told.citations and not is_in_quotes(part, citations)
+    )
     return replace(written, text=text, citations=citations, unanswered=unanswered)
+
+
+def is_in_quotes(part: Evidence, quotes: Sequence[Citation]) -> bool:
+    """True if the sentence that probably answers a bare "and why?" is quoted for another part: "sent off for a foul"."""
+    if not (part.standalone.asks and part.answers and part.answerability.ranked):
+        return False
+    best = part.answerability.ranked[0][0]
+    article = part.hits[best.hit].chunk.article_id
+    return any(one.article_id == article and one.start < best.span[1] and best.span[0] < one.end for one in quotes)
 
 
 def quote_follow_up(evidence: Evidence, written: Written) -> Written:

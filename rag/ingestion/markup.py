@@ -14,7 +14,7 @@ MARKUP = re.compile(
     re.IGNORECASE,
 )
 TAGS_IN_TEXT = re.compile(
-    r"</?(?:a|abbr|article|aside|b|big|blockquote|center|cite|code|del|details"
+    r"</?(?P<name>a|abbr|article|aside|b|big|blockquote|center|cite|code|del|details"
     r"|div|em|figcaption|figure|font|h[1-6]|header|hr|i|iframe|img|ins|kbd|li|mark|ol|p|picture|q|s|section|small|source|span"
     r"|strike|strong|sub|summary|sup|table|tbody|td|th|thead|time|tr|u|ul|video)(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
@@ -31,6 +31,8 @@ DECLARATION = re.compile(r"<!\[CDATA\[|\]\]>|<!--|<[!?][^<>]*>?", re.IGNORECASE)
 ENDLESS_TAG = re.compile(r"<(?=[A-Za-z/][^<>]*(?:<|\Z))")
 TABLE = re.compile(r"<table\b(?:(?!<table\b).)*?</table\s*>", re.IGNORECASE | re.DOTALL)
 """Without another in it: of an endless one only the part before the next is looked through."""
+BLOCK = "\v"
+"""Stands, for a moment, where an element that is a paragraph or entry of its own begins or ends."""
 LINE_BREAK = re.compile(r"<br\s*/?>\n?", re.IGNORECASE)
 BLANK_LINE = re.compile(r"\n[ \t\r]*\n\s*")
 SOURCE_LINE_END = re.compile(r"\r?\n")
@@ -163,7 +165,15 @@ def without_tags(text: str) -> str:
     for opening, closing in ENCLOSED:
         text = without_enclosed(text, opening, closing)
     text = TABLE.sub(worded_table_tag, TEMPLATE_TAG.sub("", text))
-    return TAGS_IN_TEXT.sub("", LINE_BREAK.sub("\n", text))
+    text = TAGS_IN_TEXT.sub(block_mark, LINE_BREAK.sub("\n", text))
+    if BLOCK not in text:
+        return text
+    return "\n\n".join(stripped for part in text.split(BLOCK) if (stripped := part.strip()))
+
+
+def block_mark(tag: re.Match[str]) -> str:
+    """What stands for a tag: the words of two paragraphs or entries must not run into each other."""
+    return BLOCK if tag["name"].lower() in BLOCKS else ""
 
 
 def worded_table_tag(found: re.Match[str]) -> str:
