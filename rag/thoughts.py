@@ -10,10 +10,10 @@ from dataclasses import dataclass
 TAG_NAMES = r"think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad|inner_monologue|inner_prefix"
 THOUGHT_TAG = re.compile(
     # <think> <seed:think> <|START_THINKING|> <|begin_of_thought|> ◁think▷ and their ends; the last two: Gemma's, Mistral's.
-    rf"(?P<open>(?:[<◁]|&lt;)\|?\s*(?:start_|begin_of_|begin_)?(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?>|▷|&gt;)"
+    rf"(?P<open>(?:\\?<|[◁＜]|&lt;)\|?\s*(?:start_|begin_of_|begin_)?(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?\\?>|[▷＞]|&gt;)"
     r"|<\|channel>\s*thought|<unused94>\s*(?:thought\b)?|(?-i:\[THINK\])"
     r"|<details[^<>]*(?:reason|think)[^<>]*>)"
-    rf"|(?P<close>(?:[<◁]|&lt;)\|?\s*(?:/|end_of_|end_)\s*(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?>|▷|&gt;)|<\|inner_suffix\|>"
+    rf"|(?P<close>(?:\\?<|[◁＜]|&lt;)\|?\s*(?:/|end_of_|end_)\s*(?:\w+:)?(?:{TAG_NAMES})\s*(?:\|?\\?>|[▷＞]|&gt;)|<\|inner_suffix\|>"
     r"|<channel\|>|<unused95>"
     r"|(?-i:\[/THINK\])|</details>)",
     re.IGNORECASE,
@@ -25,7 +25,10 @@ HARMONY_MESSAGE = re.compile(
     re.DOTALL,
 )
 # The same where the server has dropped the special tokens.
-BARE_HARMONY = re.compile(r"\A\s*analysis(?=[A-Z\"'“])(?:.*?assistantfinal)?", re.DOTALL)
+BARE_HARMONY = re.compile(
+    r"\A\s*(?:(?:assistant)?(?:analysis|commentary)(?=\s*[A-Z\"'“])(?:.*?assistantfinal)?|assistantfinal)", re.DOTALL
+)
+BARE_BEGINNINGS = ("analysis", "commentary", "assistantanalysis", "assistantcommentary", "assistantfinal")
 THOUGHT_WORDS = r"(?:thinking|thoughts?|thought process|reasoning|analysis)"
 # "**Thinking:** ... **Answer:** ...", where a model without tags was told to think first.
 HEADED_THOUGHTS = re.compile(
@@ -50,8 +53,8 @@ BEGIN_OF_TURN = re.compile(
     r"\A\s*(?:(?:<\|[^|<>\n]{1,40}\|>|<start_of_turn>|<s>|<bos>)\s*(?:assistant|model)?\s*)+", re.IGNORECASE
 )
 SPECIAL_TOKEN = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?(?:s|bos|answer|response|final_answer|solution)>", re.IGNORECASE)
-UNFINISHED_TAG = re.compile(r"(?:<[^<>\n]{0,40}|◁[^▷\n]{0,40}|\[/?[A-Z]{0,6})\Z")
-TAG_CHARACTER = re.compile(r"[<>◁▷\[\]&;]")
+UNFINISHED_TAG = re.compile(r"(?:\\|\\?<[^<>\n]{0,40}|[◁＜][^▷＞\n]{0,40}|\[/?[A-Z]{0,6})\Z")
+TAG_CHARACTER = re.compile(r"[<>◁▷＜＞\\\[\]&;]")
 CLOSING_CHARACTER = re.compile(r"[\]】］)）¹²³⁴-⁹]")
 """Without one of these no mark ends."""
 
@@ -100,7 +103,7 @@ def separate_thoughts(text: str, ended: bool = True) -> SeparatedText:
     """The answer in what a model has written so far. ended=False: a tag that has only begun is held back."""
     if not ended:
         text = UNFINISHED_TAG.sub("", text)
-        if "analysis".startswith(text.strip()):
+        if any(beginning.startswith(text.strip()) for beginning in BARE_BEGINNINGS):
             return SeparatedText("")
     if HARMONY.search(text):
         messages = list(HARMONY_MESSAGE.finditer(text))
@@ -108,7 +111,7 @@ def separate_thoughts(text: str, ended: bool = True) -> SeparatedText:
         return SeparatedText(without_special_tokens("".join(finals)).lstrip(), thought=True, begins=bool(finals))
     if bare := BARE_HARMONY.match(text):
         ends = bare[0].endswith("assistantfinal")
-        return SeparatedText(text[bare.end() :] if ends else "", thought=True, begins=ends)
+        return SeparatedText(text[bare.end() :].lstrip() if ends else "", thought=True, begins=ends)
     if headed := HEADED_THOUGHTS.match(text) or TOLD_THOUGHTS.match(text) or QUOTED_THOUGHTS.match(text):
         return SeparatedText(without_special_tokens(text[headed.end() :]).lstrip(), thought=True, begins=True)
     answer, within, seen, begins, unopened, at = "", False, False, False, False, 0

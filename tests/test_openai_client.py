@@ -71,6 +71,7 @@ def test_answer_streams_in_pieces_and_ends_with_its_usage() -> None:
         pytest.param(Reply((piece("Yes."), end(), DONE)), "Yes.", Finished(True), id="no usage"),
         pytest.param(Reply((piece("Yes."), end("length"), DONE)), "Yes.", Finished(False), id="token limit"),
         pytest.param(Reply((piece("Yes."), DONE)), "Yes.", Finished(False), id="no finish reason"),
+        pytest.param(Reply((piece("Yes."), end(), 30.0)), "Yes.", Finished(True), id="left open after the end"),
         pytest.param(Reply((piece(None), piece("Yes."), end(), DONE)), "Yes.", Finished(True), id="content of None"),
         pytest.param(Reply((event(choices=[]), piece("Yes."), end())), "Yes.", Finished(True), id="empty choices"),
         pytest.param(Reply((event(choices=None), piece("Yes."), end())), "Yes.", Finished(True), id="no choices"),
@@ -107,6 +108,24 @@ def test_servers_may_differ(reply: Reply, text: str, finished: Finished) -> None
         pytest.param(failure(400, "x", code="context_length_exceeded"), "CONTEXT_TOKENS", id="too long for OpenAI"),
         pytest.param(failure(400, "x", code="content_filter"), "content filter", id="content filter before"),
         pytest.param(Reply((piece("I "), end("content_filter"), DONE)), "content filter", id="content filter within"),
+        pytest.param(Reply((piece("I "), end("SAFETY"), DONE)), "content filter", id="Gemini's filter"),
+        pytest.param(
+            Reply((b'[{"error": {"message": "The model is overloaded", "code": 503}}]',)),
+            "overloaded",
+            id="error in a list",
+        ),
+        pytest.param(
+            Reply(
+                (b'{"error": {"message": "Provider returned error", "code": 502, "metadata": {"raw": "out of GPUs"}}}',)
+            ),
+            "out of GPUs",
+            id="what a provider says",
+        ),
+        pytest.param(
+            Reply((b'data: {"type": "content_block_delta", "delta": {"text": "Yes."}}\n\n',)),
+            "no answer",
+            id="events of another API",
+        ),
         pytest.param(failure(429, "x", code="insufficient_quota"), "out of credit", id="no credit"),
         pytest.param(failure(503, "down"), "status 503", id="down"),
         pytest.param(failure(413, "Request Entity Too Large"), "CONTEXT_TOKENS", id="too long for a proxy"),

@@ -59,6 +59,12 @@ THINKERS = {
         HARMONY.format(THOUGHT, ANSWER).removeprefix("<|channel|>analysis<|message|>")
     ),
     "Harmony without its tokens": letters(f"analysis{THOUGHT}assistantfinal{ANSWER}"),
+    "Harmony without its tokens, a blank": letters(f"analysis {THOUGHT} assistantfinal {ANSWER}"),
+    "Harmony without its tokens, from its role on": letters(f"assistantanalysis{THOUGHT}assistantfinal{ANSWER}"),
+    "Harmony's answer alone": letters(f"assistantfinal{ANSWER}"),
+    "commentary": letters(f"commentary{THOUGHT}assistantfinal{ANSWER}"),
+    "escaped as Markdown": letters(rf"\<think\>{THOUGHT}\</think\>{ANSWER}"),
+    "full width": letters(f"＜think＞{THOUGHT}＜/think＞{ANSWER}"),
     "reasoning_content": apart("reasoning_content"),
     "reasoning": apart("reasoning"),
     "reasoning_text": apart("reasoning_text"),
@@ -83,6 +89,17 @@ THINKERS = {
     "JSON that says it is text": whole({"content": ANSWER}, "text/plain"),
     "everything again in each piece": Reply(
         (*(piece(ANSWER[:n]) for n in range(5, len(ANSWER), 4)), piece(ANSWER), end(), DONE)
+    ),
+    "two answers at once": Reply(
+        (
+            *(
+                event(choices=[{"index": number, "delta": {"content": text}}])
+                for letter in ANSWER
+                for number, text in enumerate((letter, "Other "))
+            ),
+            end(),
+            DONE,
+        )
     ),
     "end of turn": letters(f"{ANSWER}<|im_end|>\n<|im_start|>user\n{CALM}"),
     "begin of turn": letters(f"<|im_start|>assistant\n{ANSWER}</s>"),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 LINE_END = re.compile(rb"\r\n|\n|\r(?=.)", re.DOTALL)
 MOST_BYTES_OF_A_LINE = 4_000_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+OF_ANOTHER_API = re.compile(r"response\.|message_(?:start|delta|stop)|content_block_")
+"""Types of events that OpenAI's Responses and Anthropic's Messages send, which were not asked for."""
 WEB_PAGE = "web page"
 """The code of a complaint that is none of the API's, but a page for browsers."""
 CALL_FIELDS = ("tool_calls", "function_call")
@@ -138,16 +140,23 @@ def data_of(line: bytes) -> str:
 
 def piece_of(frame: object) -> ChatPiece:
     """One frame of a stream, or a whole reply. Raises ServerComplaint, ValueError."""
+    if isinstance(frame, list):
+        frame = next((part for part in mappings(frame) if is_complaint(part)), frame)
     if not isinstance(frame, Mapping):
         raise ValueError("JSON of another shape")
     if is_complaint(frame):
         raise complaint_of(None, frame)
+    if OF_ANOTHER_API.match(as_text(frame.get("type"))) and "choices" not in frame:
+        raise ValueError("events of another API")
     usage = frame.get("usage")
     tokens = usage if isinstance(usage, Mapping) else {}
     text, thought, refusal, called, reason = "", False, "", False, ""
     for choice in mappings(frame.get("choices")):
         if choice.get("error"):
             raise complaint_of(None, choice)
+        # One answer was asked for. A server that gives two would have their words mixed.
+        if as_count(choice.get("index")) not in (None, 0):
+            continue
         said = next((part for part in (choice.get("delta"), choice.get("message")) if isinstance(part, Mapping)), {})
         for part, is_thought in parts_of(said.get("content")):
             thought |= is_thought
@@ -224,6 +233,10 @@ def said_in(body: object) -> str:
     if isinstance(body, Mapping):
         named = (said_in(body.get(name)) for name in ("error", "message", "detail", "msg", "error_description"))
         said = next((words for words in named if words), "")
+        # OpenRouter says "Provider returned error", and what the provider said in here.
+        about = body.get("metadata")
+        raw = as_text(about.get("raw")) if isinstance(about, Mapping) else ""
+        said = f"{said}: {raw.strip()}" if said and raw.strip() else said
         place = body.get("loc")
         return f"{place[-1]}: {said}" if said and isinstance(place, list) and place else said
     if isinstance(body, Sequence) and not isinstance(body, bytes | bytearray):

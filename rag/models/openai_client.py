@@ -47,6 +47,10 @@ RAISE_TOKENS = "raise DATELINE_MODEL_ANSWER_TOKENS"
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 8.0
 """Between tries where the server names no time, doubled each time: what openai's own client does."""
 FAILED = ("error", "abort", "cancelled")
+FILTERED = ("content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "guardrail_intervened")
+"""Reasons to stop that are a filter's, in lower case: OpenAI's, Gemini's, Bedrock's."""
+AFTER_THE_END = 2.0
+"""Seconds for the counts that may follow the reason to stop; some servers leave the connection open."""
 CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length", *FAILED)
 """Reasons to stop that leave an answer unfinished; servers have many words for the others."""
 
@@ -187,7 +191,7 @@ class ModelServer:
             if counts_as_outage(error):
                 self.breaker.failed(time.monotonic())
             raise ModelError(explain(error, self.server, self.proxy)) from None
-        if last.reason == "content_filter":
+        if last.reason.lower() in FILTERED:
             raise ModelRefused(f"The content filter of {self.server.address} stopped the answer: ask in other words.")
         self.breaker.succeeded()
         cut_off = last.reason in CUT_OFF
@@ -241,7 +245,7 @@ class ModelServer:
         """The raw stream under its four time limits. Raises TimeoutError saying which, ServerComplaint, openai's errors."""
         clock = asyncio.get_running_loop().time
         last_moment = clock() + self.limits.answer
-        until, waiting_for = clock() + self.limits.first_token, "begin"
+        until, waiting_for, ended = clock() + self.limits.first_token, "begin", False
         try:
             while True:
                 async with asyncio.timeout_at(min(until, last_moment)):
@@ -261,6 +265,8 @@ class ModelServer:
                             until = (
                                 max(until, clock() + self.limits.between_tokens) if waiting_for == "go on" else until
                             )
+                            ended = ended or bool(piece.reason)
+                            until = min(until, clock() + AFTER_THE_END) if ended else until
                 except ServerComplaint as complaint:
                     # Some servers reject a request within a reply of status 200.
                     if waiting_for == "go on" or not self.can_ask_otherwise(complaint):
@@ -268,6 +274,8 @@ class ModelServer:
                 finally:
                     await response.close()
         except TimeoutError:
+            if ended:
+                return
             raise TimeoutError("finish" if clock() >= last_moment else waiting_for) from None
 
     async def open(
