@@ -28,8 +28,8 @@ from rag.models.server import Server
 from rag.models.waiting import OnWait
 from rag.settings import Settings
 from vectorstore.chroma import VectorPlace
-from vectorstore.database import open_database
-from vectorstore.errors import StoreError
+from vectorstore.database import open_database, refuse_lost_ledger
+from vectorstore.errors import StoreError, StoreUnavailable
 from vectorstore.index_files import changed_index_files, database_fault, read_apart
 from vectorstore.integrity import (
     ArticleRows,
@@ -159,10 +159,11 @@ def check_token(token: str) -> Finding:
 def check_library(settings: Settings, fix: bool, on_wait: OnWait | None) -> list[Finding]:
     """Ledger, vectors and lexical index, each as far as those before it could be read."""
     ledger_file = settings.ledger_url if isinstance(settings.ledger_url, Path) else None
-    if ledger_file is not None and not ledger_file.exists():
-        if any((settings.home / "vectors").glob("*")):
-            fix_words = "run `dateline restore` with a backup, or ingest the articles again"
-            return [Finding("ledger", "problem", f"{ledger_file} is gone, and the articles with it", fix_words)]
+    if ledger_file is not None and not (ledger_file.exists() and ledger_file.stat().st_size):
+        try:
+            refuse_lost_ledger(ledger_file)
+        except StoreUnavailable as error:
+            return [Finding("ledger", "problem", *sentence_and_fix(error))]
         return [Finding("ledger", "note", "the library is empty", "run `dateline ingest` with a folder of articles")]
     try:
         with writer_lock(settings.home, LOCK_SECONDS, on_wait):

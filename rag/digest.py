@@ -68,7 +68,7 @@ def key_sentence(indexed: IndexedChunk, ledger: Ledger) -> Citation | None:
     hits = [Hit(indexed.chunk, 1.0)]
     sentence = closest_passage(leading_sentences(hits), hits, ())
     if sentence is not None:
-        verify_citations("[1]", [sentence], ledger.article)
+        verify_citations("[1]", [sentence], ledger.intact_article)
     return sentence
 
 

@@ -41,11 +41,11 @@ def prove(evidence: Evidence, written: Written, ledger: Ledger) -> Answer:
         reason = why_nothing(standalone.scope, counts) if written.refusal == NOTHING_FOUND else written.refusal
         refusal, as_of = refuse(reason, evidence, ledger), counts.newest
     else:
-        verify_citations(written.text, written.citations, ledger.article)
+        verify_citations(written.text, written.citations, ledger.intact_article)
         # "Why?" asks for a reason, not for the number that the question before did.
         if not (written.parts or standalone.asks):
             differing = disagreement(standalone.question, evidence.hits, evidence.readings)
-        verify_citations("".join(f"[{one.number}]" for one in differing), differing, ledger.article)
+        verify_citations("".join(f"[{one.number}]" for one in differing), differing, ledger.intact_article)
         refusal, (as_of, as_of_guessed) = None, newest_publication(written.citations)
     read_as = f"{READ_AS}{standalone.question}" if standalone.respelled else ""
     return Answer(
@@ -94,7 +94,7 @@ def refuse(reason: str, evidence: Evidence, ledger: Ledger) -> Refusal:
         closest = closest_passage(evidence.answerability, evidence.hits, evidence.readings)
     chunks = [hit.chunk for hit in evidence.hits]
     if closest is not None:
-        verify_citations("[1]", [closest], ledger.article)
+        verify_citations("[1]", [closest], ledger.intact_article)
         chunks.sort(key=lambda chunk: chunk.article_id != closest.article_id)
     nearest = tuple(dict.fromkeys(map(headline_of, chunks)))[:NEAREST_SHOWN]
     return Refusal(reason, nearest, closest)

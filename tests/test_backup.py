@@ -104,6 +104,14 @@ def test_a_backup_is_read_by_its_owner_only_and_leaves_nothing_beside_it(home: P
     assert not list(home.glob(".backup-*"))
 
 
+def test_a_library_without_its_vectors_is_not_backed_up_as_if_it_were_whole(home: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(home, tmp_path / "copy"))
+    shutil.rmtree(home / "vectors")
+    with pytest.raises(StoreUnavailable, match="have no vectors: run `dateline doctor --fix`"):
+        write_backup(home, tmp_path / "backup.dateline")
+    assert not (tmp_path / "backup.dateline").exists()
+
+
 def test_a_file_that_is_there_is_not_overwritten(home: Path, tmp_path: Path) -> None:
     precious = tmp_path / "notes.txt"
     precious.write_text("precious")

@@ -20,7 +20,9 @@ from rag.ingestion.indexing import check_embedder
 from rag.settings import Settings
 from tests.conftest import SEEDS
 from tests.fakes.fake_model_server import answer, failure, serving
+from vectorstore.backup import write_backup
 from vectorstore.database import open_database
+from vectorstore.errors import StoreUnavailable
 from vectorstore.index_files import changed_index_files
 from vectorstore.ledger import Ledger
 from vectorstore.lexical_files import LexicalFolder
@@ -81,6 +83,10 @@ def flipped(file: str, found: bytes, place: int = 0) -> Damage:
         (home / file).write_bytes(content)
 
     return damage
+
+
+def emptied(name: str) -> Damage:
+    return lambda home: (home / name).write_bytes(b"") and None
 
 
 def truncated(file: str) -> Damage:
@@ -198,6 +204,7 @@ REPAIRABLE: dict[str, tuple[Damage, str, str]] = {
 }
 BEYOND_REPAIR: dict[str, tuple[Damage, str, str, str]] = {
     "ledger deleted": (deleted("ledger.sqlite3"), "ledger", "is gone", "dateline restore"),
+    "ledger emptied": (emptied("ledger.sqlite3"), "ledger", "is empty", "dateline restore"),
     "ledger truncated": (truncated("ledger.sqlite3"), "ledger", "", "backup"),
     "ledger overwritten": (overwritten("ledger.sqlite3"), "ledger", "not a database", "backup"),
     "a text flipped": (flipped("ledger.sqlite3", b"Zaltbommel", 1), "articles", "1 article (mill)", "forget"),
@@ -216,6 +223,16 @@ BEYOND_REPAIR: dict[str, tuple[Damage, str, str, str]] = {
         "newer dateline",
     ),
 }
+
+
+@pytest.mark.parametrize("damage", [deleted("ledger.sqlite3"), emptied("ledger.sqlite3")], ids=["deleted", "emptied"])
+def test_no_new_ledger_takes_the_place_of_a_lost_one(home: Path, damage: Damage) -> None:
+    damage(home)
+    with pytest.raises(StoreUnavailable, match="passages of its articles lie beside it: run `dateline restore`"):
+        open_database(home / "ledger.sqlite3")
+    with pytest.raises(StoreUnavailable, match="lie beside it"):
+        write_backup(home, home / "backup.dateline")
+    assert any((home / "vectors").glob("*/*.bin"))
 
 
 def test_a_whole_library_is_well(home: Path) -> None:

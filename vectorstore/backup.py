@@ -24,7 +24,7 @@ import numpy as np
 
 from vectorstore.chroma import ChromaServer, VectorPlace
 from vectorstore.copying import copied_ledger, ensure_empty
-from vectorstore.database import is_damaged, open_database
+from vectorstore.database import is_damaged, open_database, refuse_lost_ledger
 from vectorstore.errors import StoreMismatch, StoreUnavailable
 from vectorstore.index_files import note_index_files
 from vectorstore.ledger import Ledger
@@ -70,6 +70,7 @@ def write_backup(
     """
     if file.exists():
         raise StoreUnavailable(f"{file} is there already: name a file that is not.")
+    refuse_lost_ledger(home / LEDGER)
     if not (home / LEDGER).exists():
         raise StoreUnavailable(f"{home} holds no library: set DATELINE_HOME to the folder that does.")
     partial = file.with_name(f"{file.name}.partial")
@@ -82,6 +83,11 @@ def write_backup(
             partial.touch(mode=0o600)
             with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
                 manifest = write_members(archive, snapshot, server or home / "vectors")
+            # More vectors than that are left of what was never finished.
+            if (missing := chunks_in(snapshot) - manifest.vectors) > 0:
+                raise StoreUnavailable(
+                    f"{missing:,} passages have no vectors: run `dateline doctor --fix`, then back the library up again."
+                )
             partial.rename(file)
         finally:
             partial.unlink(missing_ok=True)
@@ -115,6 +121,14 @@ def collection_of(snapshot: Path) -> str:
     with closing(sqlite3.connect(snapshot)) as connection:
         row = connection.execute("SELECT value FROM facts WHERE name = 'collection'").fetchone()
     return str(row[0]) if row else FIRST_COLLECTION
+
+
+def chunks_in(snapshot: Path) -> int:
+    """How many passages of a ledger are finished and so have vectors."""
+    finished = "SELECT library, id FROM articles WHERE indexed IS NOT NULL"
+    with closing(sqlite3.connect(snapshot)) as connection:
+        count = connection.execute(f"SELECT count(*) FROM chunks WHERE (library, article_id) IN ({finished})")
+        return int(count.fetchone()[0])
 
 
 def leave_rebuild_out(snapshot: Path) -> None:

@@ -34,6 +34,7 @@ def open_database(address: str | Path) -> Engine:
         parsed = URL.create("sqlite", database=str(address)) if isinstance(address, Path) else make_url(address)
         is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
         if is_file:
+            refuse_lost_ledger(Path(str(parsed.database)))
             Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed) if parsed.get_backend_name() == "sqlite" else server_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
@@ -59,6 +60,22 @@ def open_database(address: str | Path) -> Engine:
         way_out = "free disk space, correct its permissions, or set DATELINE_HOME to a folder of your own"
         raise unavailable(parsed, error, way_out) from None
     return engine
+
+
+def refuse_lost_ledger(ledger: Path) -> None:
+    """Raises StoreUnavailable where a ledger is gone or empty and what was made of its articles lies beside it.
+
+    A new one in its place would call everything there left over.
+    """
+    if ledger.exists() and ledger.stat().st_size:
+        return
+    made = (*ledger.parent.glob("vectors/*/*.bin"), *ledger.parent.glob("lexical/*.segment"))
+    if made:
+        state = "is empty" if ledger.exists() else "is gone"
+        raise StoreUnavailable(
+            f"The ledger {ledger} {state}, and passages of its articles lie beside it: run `dateline restore` with a backup; "
+            f"to begin anew, move {ledger.parent} away and ingest the articles again."
+        )
 
 
 def server_engine(url: URL) -> Engine:

@@ -370,6 +370,14 @@ class Ledger:
             row = connection.execute(query).first()
         return article_of(row) if row else None
 
+    def intact_article(self, library: str, article_id: str) -> Article | None:
+        """An article of which every field is what it was when it was stored; None where it is gone, or its file is damaged."""
+        query = select(articles).where(articles.c.library == library, articles.c.id == article_id)
+        with self.transaction() as connection:
+            row = connection.execute(query).first()
+        article = article_of(row) if row else None
+        return article if row and article and article.digest == row.digest else None
+
     def quoted_article(self, library: str, article_id: str) -> QuotedArticle | None:
         """What an article that was quoted says now; None where it is gone."""
         key = (articles.c.library == library, articles.c.id == article_id)

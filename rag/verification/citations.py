@@ -15,7 +15,10 @@ class UnverifiedAnswer(DatelineError):
 
 
 def verify_citations(text: str, citations: Sequence[Citation], article: Callable[[str, str], Article | None]) -> None:
-    """Raises UnverifiedAnswer unless every quote is verbatim and text and citations go together."""
+    """Raises UnverifiedAnswer unless every quote is verbatim and text and citations go together.
+
+    article: the stored article of a library and id, None where it is not what was stored.
+    """
     marks = {int(number) for number in CITATION_NUMBER.findall(text)}
     numbers = [citation.number for citation in citations]
     if numbers != list(range(1, len(numbers) + 1)) or marks != set(numbers):
@@ -25,5 +28,5 @@ def verify_citations(text: str, citations: Sequence[Citation], article: Callable
         if stored is None or stored.text[citation.start : citation.end] != citation.quote:
             raise UnverifiedAnswer(
                 f"The article {citation.article_id} changed while it was read: ask again; if this repeats, "
-                "run `dateline rebuild`."
+                "run `dateline doctor`."
             )
