@@ -8,7 +8,16 @@ from random import Random
 import pytest
 
 from rag.following.feed_process import READ_HERE_BYTES, feed_in, read_feed_within
-from rag.following.feeds import MAX_ENTRIES, Entry, NotAFeed, canonical_link, feed_links, looks_like_feed, read_feed
+from rag.following.feeds import (
+    MAX_ENTRIES,
+    Entry,
+    NotAFeed,
+    canonical_link,
+    feed_links,
+    in_utf_8,
+    looks_like_feed,
+    read_feed,
+)
 from rag.following.identity import is_another_page, is_stand_in, is_withdrawal, page_address, text_digest
 from rag.following.schedule import DAY, HOUR, next_page_check, next_read, next_try
 from rag.following.sources import seconds_of
@@ -48,6 +57,46 @@ def test_an_entry_keeps_its_key_and_shows_when_it_changed() -> None:
     after = only_entry(rss("H", [item("/b", "Ferry, corrected", guid="g1")]))
     assert before.key == after.key
     assert before.fingerprint != after.fingerprint
+
+
+def test_the_encoding_that_only_a_server_names_is_believed_where_nothing_else_tells() -> None:
+    feed = rss("Вести", [item("/a", "Мост")])
+    assert read_feed(in_utf_8(feed.encode("windows-1251"), "windows-1251"), URL).title == "Вести"
+    assert in_utf_8(feed.encode(), "windows-1251") == feed.encode()
+    declared = feed.replace('<?xml version="1.0"?>', '<?xml version="1.0" encoding="koi8-r"?>').encode("koi8-r")
+    assert in_utf_8(declared, "windows-1251") == declared
+    assert in_utf_8(feed.encode("windows-1251"), "no such") == feed.encode("windows-1251")
+
+
+@pytest.mark.parametrize("name", ["urn:uuid:1", "tag:harbour.example,2025:1", "3"])
+def test_what_an_entry_is_called_is_no_link(name: str) -> None:
+    atom = ATOM.replace("<id>urn:1</id>", f"<id>{name}</id>").replace('<link href="../a"/>', "")
+    assert only_entry(atom).url == ""
+    assert only_entry(atom).content == "<p>The council will vote.</p>"
+
+
+def test_harmless_bytes_fail_no_feed() -> None:
+    told = rss("H", [item("/a", "Ferry", content="<![CDATA[An <!ENTITY x> is XML.]]>")])
+    assert only_entry(told).title == "Ferry"
+    assert only_entry(f"{rss('H', [item('/a', 'Ferry')])}<!-- {'cached ' * 900}-->\n<!-- 1 s -->\n").title == "Ferry"
+    hidden = rss("H", [item("/a", "Ferry")]).replace(
+        "<rss", '<!-- <![CDATA[ --><!DOCTYPE rss [<!ENTITY x "y">]><rss', 1
+    )
+    with pytest.raises(NotAFeed, match="declares XML entities"):
+        read_feed(hidden.encode(), URL)
+
+
+def test_a_json_feed_whose_version_stands_last_is_one() -> None:
+    items = [{"id": str(number), "url": f"/{number}", "title": "A" * 200} for number in range(40)]
+    feed = json.dumps({"items": items, "title": "H", "version": "https://jsonfeed.org/version/1.1"}).encode()
+    assert looks_like_feed(feed)
+    assert len(read_feed(feed, URL).entries) == 40
+    assert not looks_like_feed(b'{"version": "1"}')
+
+
+def test_the_base_of_a_page_counts() -> None:
+    page = '<base href="https://feeds.example/x/"><link rel="alternate" type="application/rss+xml" href="feed.xml">'
+    assert feed_links(page, URL) == ["https://feeds.example/x/feed.xml"]
 
 
 def test_a_json_feed_is_read() -> None:
@@ -163,6 +212,12 @@ NOTICES = [
     ("WITHDRAWN: Ferry vote", "x", True),
     ("Ferry vote", "The bill was withdrawn on Tuesday. This article explains why.", False),
     ("Withdrawn troops return", "Troops came home.", False),
+    ("Withdrawn: how the town lost its harbour", "The last ship left.", False),
+    ("[Withdrawn] Ferry vote", "x", True),
+    ("Ferry vote", "This post was removed from the budget of the city on Monday, the mayor said.", False),
+    ("Ferry vote", "This story has been removed from our website.", True),
+    ("Ferry vote", "This report was withdrawn by the ministry of transport, Ada Holm said.", False),
+    ("Ferry vote", "This article was taken down at the request of its author.", True),
     ("Ferry vote", "The council voted. " * 200 + "This article has been removed.", False),
 ]
 

@@ -5,9 +5,11 @@ import gzip
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from rag.following.feeds import key_of
 from rag.following.pages import FollowLimits
@@ -17,7 +19,9 @@ from rag.ingestion.forgetting import Forgotten
 from rag.models.embedder import Embedder
 from tests.fakes.fake_site import FAULTS, article_page, item
 from tests.fakes.newsroom import FEED, HALF_AN_HOUR, Newsroom, article_text, following, newsroom, title_of
+from vectorstore import followed
 from vectorstore.followed import FORGOTTEN, MAX_WAITING_ENTRIES, WAITING, WITHDRAWN, ListedEntry, Source
+from vectorstore.schema import followed_entries
 from vectorstore.values import FEED as BY_FEED
 from vectorstore.values import PAGE_METADATA
 
@@ -444,6 +448,58 @@ def test_what_somebody_deleted_does_not_come_back(tmp_path: Path, embedder: Embe
     following(tmp_path, embedder, story)
 
 
+def test_what_somebody_deleted_comes_back_from_no_other_source(tmp_path: Path, embedder: Embedder) -> None:
+    async def story(room: Newsroom) -> None:
+        room.publish("/a", "Ferry vote", LONG)
+        room.site.put_feed("/more.xml", "More", [])
+        source = await room.follow()
+        await room.follow("/more.xml")
+        await room.read()
+        assert await room.library.forget("shared", room.url("/a"))
+        amp = '<link rel="canonical" href="/a">'
+        room.site.put_article("/amp/a", "Ferry vote", f"{LONG} Read more.", head=amp)
+        for number in range(3):
+            # The same link by other names, and another address of the same article.
+            listed = [item(room.url(path), "Ferry vote", guid=f"{path}{number}") for path in ("/a", "/amp/a")]
+            room.site.put_feed("/more.xml", "More", listed)
+            await room.pass_time(2 * HOUR)
+            assert room.stored() == {}
+        room.site.put_feed("/third.xml", "Third", [item(room.url("/a"), "Ferry vote")])
+        assert room.follower.store.remove(source.id)
+        await room.follow("/third.xml")
+        await room.follow()
+        await room.pass_time(DAY, HOUR)
+        assert room.stored() == {}
+        assert (await room.follower.read_once(room.url("/a"), "shared")).added == 1
+        assert room.stored() == {"/a": LONG}
+
+    following(tmp_path, embedder, story)
+
+
+def test_pages_for_subscribers_do_not_stand_in_the_way_of_others(
+    tmp_path: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "MAX_WAITING_ENTRIES", 5)
+
+    async def story(room: Newsroom) -> None:
+        subscribers = '<script type="application/ld+json">{"isAccessibleForFree": false}</script>'
+        room.site.put_feed(FEED, "Harbour Post", [])
+        await room.follow()
+        for number in range(8):
+            room.site.put_article(f"/paid/{number}", title_of(number), article_text(number), head=subscribers)
+            room.announce(f"/paid/{number}", title_of(number), summary="For subscribers.")
+            await room.pass_time(HALF_AN_HOUR)
+        room.publish("/free", "Ferry vote", LONG)
+        await room.pass_time(2 * HOUR)
+        assert room.stored() == {"/free": LONG}
+        await room.pass_time(40 * DAY, DAY / 2)
+        with room.follower.store.database.connect() as connection:
+            kept = connection.execute(select(followed_entries.c.content).where(followed_entries.c.content != "")).all()
+        assert kept == [], "what is not looked at again needs no words of its feed"
+
+    following(tmp_path, embedder, story)
+
+
 def test_what_is_deleted_while_its_page_is_read_does_not_come_back(tmp_path: Path, embedder: Embedder) -> None:
     async def story(room: Newsroom) -> None:
         for path in ("/a", "/b"):
@@ -575,6 +631,33 @@ def test_a_failing_source_is_asked_less_often_and_does_not_stop_the_others(tmp_p
     following(tmp_path, embedder, story)
 
 
+def test_a_feed_in_the_encoding_that_only_its_server_names_and_without_links(
+    tmp_path: Path, embedder: Embedder
+) -> None:
+    async def story(room: Newsroom) -> None:
+        whole = "Мост закрыт до весны, сказал мэр города Ада Хольм в понедельник. " * 12
+        entry = (
+            f"<item><guid isPermaLink='false'>news-1</guid><title>Мост</title><description>{whole}</description></item>"
+        )
+        feed = f'<?xml version="1.0"?><rss version="2.0"><channel><title>Вести</title>{entry}</channel></rss>'
+        room.site.put(FEED, feed.encode("windows-1251"), "application/rss+xml; charset=windows-1251")
+        source = await room.follow()
+        assert source.title == "Вести"
+        atom = f"<entry><id>urn:uuid:1</id><title>Deck</title><content type='html'>{escape(f'<p>{LONG}</p>')}</content></entry>"
+        room.site.put(
+            "/b.atom",
+            f'<feed xmlns="http://www.w3.org/2005/Atom"><title>B</title>{atom}</feed>',
+            "application/atom+xml",
+        )
+        await room.follow("/b.atom")
+        await room.read()
+        assert LONG in room.stored().values()
+        titles = {article.title for article in room.library.storage.ledger.headlines("shared")}
+        assert titles <= {"Мост", "Deck"}
+
+    following(tmp_path, embedder, story)
+
+
 def test_a_feed_that_moved_for_good_is_read_at_its_new_address(tmp_path: Path, embedder: Embedder) -> None:
     async def story(room: Newsroom) -> None:
         room.publish("/a", "Ferry vote", LONG)
@@ -585,6 +668,13 @@ def test_a_feed_that_moved_for_good_is_read_at_its_new_address(tmp_path: Path, e
         await room.pass_time(HOUR)
         (source,) = room.follower.store.sources()
         assert (source.address, source.moved_from) == (room.url("/new.xml"), room.url(FEED))
+        room.site.put_feed("/old.xml", "Old", [])
+        double = await room.follow("/old.xml")
+        room.site.put_status("/old.xml", 301, Location="/new.xml")
+        await room.pass_time(HOUR)
+        (doubled,) = (one for one in room.follower.store.sources() if one.id == double.id)
+        assert doubled.stopped
+        assert "followed already" in doubled.last_error
         asked = room.site.asked(FEED)
         await room.pass_time(DAY, HOUR)
         assert (room.site.asked(FEED), len(room.stored())) == (asked, 1)

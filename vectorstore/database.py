@@ -127,6 +127,8 @@ def replacing(table: Table, names: tuple[str, ...], adding: str, on_postgresql: 
     new: dict[str, ColumnElement[object]] = {name: statement.excluded[name] for name in names if name not in keys}
     if adding:
         new[adding] = table.c[adding] + statement.excluded[adding]
+    if not new:
+        return statement.on_conflict_do_nothing()
     return statement.on_conflict_do_update(index_elements=keys, set_=new)
 
 

@@ -5,14 +5,14 @@ anywhere, the next read does again what was not noted, and storing an article tw
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Engine, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, delete, func, insert, or_, select, update
 
-from vectorstore.database import transaction
-from vectorstore.schema import followed, followed_entries
+from vectorstore.database import put_all, transaction
+from vectorstore.schema import address_digest, followed, followed_entries, forgotten_addresses
 from vectorstore.values import SHARED_LIBRARY
 
 SourceKind = Literal["feed", "sitemap", "page", "folder"]
@@ -204,14 +204,20 @@ class FollowedStore:
         left_out = 0
         added: list[dict[str, object]] = []
         with transaction(self.database) as connection:
-            waiting = select(func.count()).where(ENTRY.source == source.id, ENTRY.content != "")
+            # Those that were looked at keep what their source said, and must not stand in the way of new ones.
+            waiting = select(func.count()).where(ENTRY.source == source.id, ENTRY.status == WAITING)
             room = MAX_WAITING_ENTRIES - connection.execute(waiting).scalar_one()
             query = select(ENTRY.key, ENTRY.fingerprint, ENTRY.status).where(ENTRY.source == source.id)
             known = {row.key: row for row in connection.execute(query)}
+            new_addresses = {entry.address for entry in entries if entry.key not in known}
+            forgotten = forgotten_among(connection, source.library, new_addresses)
             for entry in entries:
                 before = known.get(entry.key)
                 said = {"address": entry.address, "fingerprint": entry.fingerprint, "content": entry.content}
-                if before is None and not entry.withdrawn and room <= 0:
+                if before is None and entry.address in forgotten:
+                    gone = FollowedEntry(source.id, entry.key, source.library, entry.address, FORGOTTEN, now, None)
+                    added.append(asdict(gone) | {"fingerprint": entry.fingerprint})
+                elif before is None and not entry.withdrawn and room <= 0:
                     left_out += 1
                 elif before is None and not entry.withdrawn:
                     room -= 1
@@ -261,10 +267,25 @@ class FollowedStore:
         with transaction(self.database) as connection:
             connection.execute(update(followed_entries).where(*here).values(asdict(entry)))
 
+    def let_back(self, entries: Sequence[FollowedEntry]) -> None:
+        """Let the articles of these entries be stored again, under every address by which they are known."""
+        with transaction(self.database) as connection:
+            for entry in entries:
+                known = [address_digest(address) for address in addresses_of(entry)]
+                own = (forgotten_addresses.c.library == entry.library, forgotten_addresses.c.address_digest.in_(known))
+                connection.execute(delete(forgotten_addresses).where(*own))
+
     def forgotten_ids(self, entries: Sequence[FollowedEntry]) -> set[str]:
         """The ids of those articles of these entries that are forgotten by now."""
         present = ((entry, self.entry(entry.source, entry.key)) for entry in entries)
-        return {entry.article_id for entry, now in present if now is not None and now.status == FORGOTTEN}
+        gone = {entry.article_id for entry, now in present if now is not None and now.status == FORGOTTEN}
+        for library in {entry.library for entry in entries}:
+            own = [entry for entry in entries if entry.library == library]
+            addresses = {address for entry in own for address in addresses_of(entry)}
+            with transaction(self.database) as connection:
+                forgotten = forgotten_among(connection, library, addresses)
+            gone |= {entry.article_id for entry in own if not forgotten.isdisjoint(addresses_of(entry))}
+        return gone
 
     def forget(self, library: str, article_ids: Sequence[str]) -> None:
         """Delete what sources said of these articles, and note that they are not to be stored again."""
@@ -272,6 +293,15 @@ class FollowedStore:
             for start in range(0, len(article_ids), IDS_AT_ONCE):
                 batch = article_ids[start : start + IDS_AT_ONCE]
                 of_them = or_(ENTRY.article_id.in_(batch), ENTRY.address.in_(batch), ENTRY.found_at.in_(batch))
+                query = select(ENTRY.address, ENTRY.found_at).where(ENTRY.library == library, of_them)
+                addresses = {address for row in connection.execute(query) for address in row if address}
+                addresses |= {article_id for article_id in batch if article_id.startswith(("http://", "https://"))}
+                digests = sorted(map(address_digest, addresses))
+                put_all(
+                    connection,
+                    forgotten_addresses,
+                    [{"library": library, "address_digest": digest} for digest in digests],
+                )
                 gone = {"status": FORGOTTEN, "content": "", "reason": "", "text_digest": "", "next_check": None}
                 connection.execute(update(followed_entries).where(ENTRY.library == library, of_them).values(gone))
 
@@ -306,6 +336,24 @@ class FollowedStore:
             rows = connection.execute(why.limit(MAX_REASONS)).all()
         reasons = tuple((row.status, row.address, row.reason) for row in rows)
         return EntryCounts(stored, count.get(WAITING, 0), count.get(WITHDRAWN, 0), count.get(SKIPPED, 0), reasons)
+
+
+def addresses_of(entry: FollowedEntry) -> set[str]:
+    """Every address by which an entry or its article is known; the id of an article that no web page holds is one, too."""
+    return {entry.address, entry.found_at, entry.article_id} - {""}
+
+
+def forgotten_among(connection: Connection, library: str, addresses: Set[str]) -> set[str]:
+    """Those of these addresses at which an article stood that was deleted from a library."""
+    of_digest = {address_digest(address): address for address in addresses if address}
+    digests, found = sorted(of_digest), set[str]()
+    for start in range(0, len(digests), IDS_AT_ONCE):
+        query = select(forgotten_addresses.c.address_digest).where(
+            forgotten_addresses.c.library == library,
+            forgotten_addresses.c.address_digest.in_(digests[start : start + IDS_AT_ONCE]),
+        )
+        found |= {of_digest[digest] for digest in connection.execute(query).scalars()}
+    return found
 
 
 def with_content_done(entry: FollowedEntry, status: str, reason: str = "") -> FollowedEntry:

@@ -1,5 +1,6 @@
 """The tables of the ledger and of the bot's state, and the versioned steps that bring an older database up to date."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import (
@@ -300,6 +301,15 @@ followed_entries = Table(
     Index("followed_entries_due", "source", "next_check"),
 )
 
+# What was deleted from a library and came from the web, by the SHA-256 of an address it had: no source brings it back.
+forgotten_addresses = Table(
+    "forgotten_addresses",
+    metadata,
+    Column("library", String(64), nullable=False),
+    Column("address_digest", String(64), nullable=False),
+    PrimaryKeyConstraint("library", "address_digest"),
+)
+
 # Every revision of the stored chunks there was, by its number; and for each article the revision at which its chunks changed
 # last, also where the article is gone. An index of any earlier revision can be brought up to date from these.
 revisions = Table(
@@ -380,6 +390,25 @@ def add_staging(connection: Connection) -> None:
     metadata.create_all(connection, tables=[staged_chunks, staged_articles])
 
 
+def add_forgotten_addresses(connection: Connection) -> None:
+    """What no source may bring back, beside the entries of the source that had it."""
+    metadata.create_all(connection, tables=[forgotten_addresses])
+    entry = followed_entries.c
+    query = select(entry.library, entry.address, entry.found_at).where(entry.status == "forgotten").distinct()
+    known = {
+        (library, address_digest(one)) for library, *addresses in connection.execute(query) for one in addresses if one
+    }
+    present = {tuple(row) for row in connection.execute(select(forgotten_addresses))}
+    if new := sorted(known - present):
+        rows = [{"library": library, "address_digest": digest} for library, digest in new]
+        connection.execute(forgotten_addresses.insert(), rows)
+
+
+def address_digest(address: str) -> str:
+    """What stands for an address that is to be known again and not to be read."""
+    return hashlib.sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 # Step n brings version n to n + 1. Only ever append: a database in use is at some version of these.
 MIGRATIONS: Sequence[Migration] = (
     create_first_version,
@@ -390,6 +419,7 @@ MIGRATIONS: Sequence[Migration] = (
     add_followed,
     add_changes,
     add_staging,
+    add_forgotten_addresses,
 )
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 from xml.etree.ElementTree import Element, ParseError
@@ -18,7 +19,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from yarl import URL
 
-from rag.ingestion.decoding import Unreadable, decode
+from rag.ingestion.decoding import Unreadable, decode, decodes
 from rag.ingestion.markup import text_of_html
 from rag.text import clean_line
 
@@ -31,6 +32,8 @@ MAX_CONTENT = 500_000
 ROOT_WITHIN = 2_048
 TAIL_BYTES = 2_048
 ROOT = re.compile(rb"<(?![?!])(?:[\w.-]+:)?([\w.-]+)")
+DATA_BEGINS = re.compile(rb"<!--|<!\[CDATA\[")
+ENCODING = re.compile(rb"\bencoding\s*=", re.IGNORECASE)
 DECLARED_ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 ENTRY_END = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
 ROOT_END = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
@@ -86,7 +89,8 @@ def looks_like_feed(content: bytes) -> bool:
     """True for what is meant to be a feed, even a broken one."""
     start = content[:ROOT_WITHIN].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"{"):
-        return b"jsonfeed.org" in content[:ROOT_WITHIN]
+        # The version stands first or, where the keys are in the order of the alphabet, last.
+        return b"jsonfeed.org" in content
     return root_of(content) in (*FEED_ROOTS, *SITEMAP_ROOTS)
 
 
@@ -96,13 +100,23 @@ def root_of(content: bytes) -> bytes:
     return found[1].lower() if found else b""
 
 
+def in_utf_8(content: bytes, charset: str) -> bytes:
+    """A feed whose encoding only its server names, in UTF-8, which is what XML is that names none itself."""
+    declared = ENCODING.search(content[:ROOT_WITHIN].partition(b"?>")[0]) if content.startswith(b"<?xml") else None
+    if declared or not charset or decodes(content, "utf-8"):
+        return content
+    with suppress(LookupError, UnicodeDecodeError):
+        return content.decode(charset).encode()
+    return content
+
+
 def read_feed(content: bytes, url: str) -> Feed:
     """The entries of a feed or sitemap that was found at `url`. Raises NotAFeed."""
     if not content.strip():
         raise NotAFeed("is empty")
     if content[:ROOT_WITHIN].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return read_json_feed(content, url)
-    if DECLARED_ENTITY.search(content.replace(b"\x00", b"")):
+    if DECLARED_ENTITY.search(without_plain_data(content.replace(b"\x00", b""))):
         raise NotAFeed("declares XML entities of its own, which no feed needs: it is not read")
     root = root_of(content)
     if root in SITEMAP_ROOTS:
@@ -115,7 +129,7 @@ def read_feed(content: bytes, url: str) -> Feed:
 
 def read_syndication(content: bytes, url: str, closing: bytes) -> Feed:
     """RSS and Atom, as leniently as feedparser reads them, but never one that ends in the middle. Raises NotAFeed."""
-    if not ROOT_END.search(content[-TAIL_BYTES:].replace(b"\x00", b"")):
+    if not ROOT_END.search(without_last_comments(content.replace(b"\x00", b""))[-TAIL_BYTES:]):
         raise NotAFeed("ends in the middle")
     ends = [found.end() for found in ENTRY_END.finditer(content)]
     left_out = len(ends) > MAX_ENTRIES
@@ -134,12 +148,36 @@ def read_syndication(content: bytes, url: str, closing: bytes) -> Feed:
     return Feed("feed", plain_line(parsed.feed.get("title", "")), distinct(entries), left_out=left_out)
 
 
+def without_plain_data(content: bytes) -> bytes:
+    """A document without comments and CDATA, in which nothing is declared; from the first that does not end it is whole."""
+    kept: list[bytes] = []
+    at = 0
+    for begun in DATA_BEGINS.finditer(content):
+        if begun.start() < at:
+            continue
+        end = content.find(b"-->" if begun[0] == b"<!--" else b"]]>", begun.end())
+        if end < 0:
+            break
+        kept.append(content[at : begun.start()])
+        at = end + 3
+    return b"".join([*kept, content[at:]])
+
+
+def without_last_comments(content: bytes) -> bytes:
+    """A document without the comments behind it: caches say there how long they took."""
+    content = content.rstrip()
+    while content.endswith(b"-->") and (start := content.rfind(b"<!--")) >= 0:
+        content = content[:start].rstrip()
+    return content
+
+
 def entry_of(written: dict[str, object], url: str) -> Entry:
-    """An entry of feedparser's."""
-    link = joined_url(url, written_text(written.get("link")))
+    """An entry of feedparser's, which takes its name for its link where it has none."""
+    linked, named = written_text(written.get("link")), written_text(written.get("id"))
+    link = "" if linked == named and not linked.lower().startswith(("http://", "https://")) else joined_url(url, linked)
     title = plain_line(written_text(written.get("title")))
     return Entry(
-        key_of(written_text(written.get("id")) or link or title),
+        key_of(named or link or title),
         link,
         title,
         written_text(written.get("published")),
@@ -300,6 +338,7 @@ def site_of(url: str) -> str:
 
 
 LINK_ELEMENT = re.compile(r"<link\b[^<>]{1,2000}>", re.IGNORECASE)
+BASE = re.compile(r"""<base\b[^<>]{0,200}?\bhref\s*=\s*(?:"([^"]+)"|'([^']+)'|([^\s"'<>]+))""", re.IGNORECASE)
 PAGE_TITLE = re.compile(r"<title\b[^<>]{0,200}>([^<]{1,1000})</title", re.IGNORECASE)
 ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json")
@@ -309,6 +348,8 @@ PAGE_HEAD = 300_000
 
 def links_of(page: str, url: str) -> Iterator[tuple[frozenset[str], str, str]]:
     """The <link> elements of a page's head: the words of rel, the type, the address."""
+    if base := BASE.search(page[:PAGE_HEAD]):
+        url = joined_url(url, (base[1] or base[2] or base[3]).replace("&amp;", "&"))
     for tag in LINK_ELEMENT.findall(page[:PAGE_HEAD]):
         given = {name.lower(): a or b or c for name, a, b, c in ATTRIBUTE.findall(tag)}
         rel, target = frozenset(given.get("rel", "").lower().split()), given.get("href", "").replace("&amp;", "&")

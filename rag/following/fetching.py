@@ -60,7 +60,8 @@ class FetchFailed:
 class Fetched:
     """What an address holds. url: where it was found in the end; moved_to: its new address, "" unless it moved for good.
 
-    unchanged: the server says that it is as it was, and content is empty. content_type: without parameters, lower case.
+    unchanged: the server says that it is as it was, and content is empty. content_type: without parameters, lower case; charset:
+    the one that the server named beside it, "" where it did not.
     """
 
     url: str
@@ -70,6 +71,7 @@ class Fetched:
     last_modified: str = ""
     moved_to: str = ""
     unchanged: bool = False
+    charset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,9 @@ class Fetcher:
             raise Unfetchable(failed_status(response, self.now()))
         content = await unpacked_body(response, size, whole)
         etag, last_modified = (response.headers.get(name, "")[:500] for name in ("ETag", "Last-Modified"))
-        return Fetched(url, content, response.content_type.lower(), etag, last_modified)
+        return Fetched(
+            url, content, response.content_type.lower(), etag, last_modified, charset=(response.charset or "").lower()
+        )
 
 
 async def follow_redirects(url: str, ask: Ask) -> Fetched | FetchFailed:

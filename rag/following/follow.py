@@ -15,7 +15,7 @@ from random import Random
 from rag.following.articles import kept_entry
 from rag.following.clock import Clock, RealClock
 from rag.following.feed_process import read_feed_within
-from rag.following.feeds import Entry, Feed, NotAFeed, distinct, key_of
+from rag.following.feeds import Entry, Feed, NotAFeed, distinct, in_utf_8, key_of
 from rag.following.fetching import Failure, Fetched, Fetcher, FetchFailed, FetchLimits, Seen, Unfetchable, unpacked
 from rag.following.guard import reachable_addresses
 from rag.following.pages import FollowLimits, GiveWay, PageReader, SourceReport, go_on
@@ -174,7 +174,7 @@ class Follower:
             await self.note_failure(report, fetched)
             return
         if fetched.unchanged:
-            report.source = self.as_read(self.where_it_is_now(source, fetched, report))
+            report.source = await self.where_it_is_now(self.as_read(source), fetched, report)
             await asyncio.to_thread(self.store.update, report.source)
             return
         feed = await self.feed_of(fetched)
@@ -184,7 +184,7 @@ class Follower:
         feed, failed = await self.with_sitemaps(feed)
         if feed.left_out:
             report.notes.append(f"lists more than is read at a time: the first {len(feed.entries):,} entries are read")
-        read = self.as_read(self.where_it_is_now(source, fetched, report))
+        read = await self.where_it_is_now(self.as_read(source), fetched, report)
         if failed is None:
             # An index may be as it was while the sitemaps that it names are not.
             validators = ("", "") if feed.sitemaps else (fetched.etag, fetched.last_modified)
@@ -197,10 +197,16 @@ class Follower:
         if failed is not None:
             await self.note_failure(report, failed)
 
-    def where_it_is_now(self, source: Source, fetched: Fetched, report: SourceReport) -> Source:
-        """The source under the address that it moved to for good, if it did and is a feed there."""
+    async def where_it_is_now(self, source: Source, fetched: Fetched, report: SourceReport) -> Source:
+        """The source under the address that it moved to for good, if it did and is a feed there; stopped where that one is
+        followed already."""
         if fetched.moved_to in ("", source.address):
             return source
+        known = await asyncio.to_thread(self.store.sources, source.library)
+        if any(one.address == fetched.moved_to and one.id != source.id for one in known):
+            moved = f"has moved for good to {fetched.moved_to}, which is followed already: it is not read any more"
+            report.notes.append(moved)
+            return replace(source, stopped=True, last_error=moved)
         report.notes.append(f"has moved for good and is read at {fetched.moved_to} from now on")
         return replace(source, address=fetched.moved_to, moved_from=source.address)
 
@@ -210,7 +216,7 @@ class Follower:
             content = fetched.content
             if content.startswith(b"\x1f\x8b"):
                 content = unpacked(content, self.fetcher.fetcher.limits.size)
-            return await asyncio.to_thread(read_feed_within, content, fetched.url)
+            return await asyncio.to_thread(read_feed_within, in_utf_8(content, fetched.charset), fetched.url)
         except Unfetchable as error:
             return error.failed
         except NotAFeed as error:

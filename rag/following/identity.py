@@ -13,11 +13,14 @@ from rag.text import distinct_words, jaccard
 SAME_TEXT = 200
 """Characters from which two pages with one text are one article; shorter ones may be notices that many pages carry."""
 NOTICE = re.compile(
-    r"\bthis (?:article|story|report|page|post) (?:has been|was|is) (?:withdrawn|retracted|removed|taken down|deleted)\b"
+    r"\bthis (?:article|story|report|page|post) (?:has been|was|is) (?:withdrawn|retracted|removed|taken down|deleted)"
+    r"(?=\W*(?:$|[.!;,:–—-]|\n|by (?:the|its|our) (?:author|editor|publisher|paper)|because|due to|at the request|pending"
+    r"|from (?:our|this|the) (?:site|website|web ?page|archive|page)|as it|after (?:publication|we|it)))"
     r"|\bwe have (?:withdrawn|retracted|removed) this (?:article|story|report)\b",
     re.IGNORECASE,
 )
-NOTICE_TITLE = re.compile(r"^\W*(?:withdrawn|retracted)\s*[:\]–—-]", re.IGNORECASE)
+NOTICE_TITLE = re.compile(r"^\W*(?:WITHDRAWN|RETRACTED)\s*[:\]–—-]|^\W*[Rr]etracted\s*[:\]]|^\W*\[[Ww]ithdrawn\]")
+"""Not "Withdrawn: how the town lost its harbour"."""
 NOTICE_WITHIN = 300
 NOTICE_PAGE = 1_500
 """Characters. What says so further down, or in a longer text, may speak of another article. A guess."""

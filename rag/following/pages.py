@@ -97,6 +97,8 @@ class Batch:
 
     readings: list[ReadArticle] = field(default_factory=list)
     entries: list[FollowedEntry] = field(default_factory=list)
+    asked_for: bool = False
+    """Somebody wants these articles, even if they were deleted before."""
 
     def clashes(self, article_id: str, digest: str) -> bool:
         """True if it holds this article, or this text, already."""
@@ -157,6 +159,7 @@ class PageReader:
             if entry.status == FORGOTTEN:
                 entry = replace(entry, status=WAITING)
                 await asyncio.to_thread(self.store.remember, entry)
+            batch.asked_for = True
             await self.read_entry(entry, report, batch)
             await self.store_batch(batch, report)
 
@@ -164,8 +167,7 @@ class PageReader:
         """Look at one entry: note what became of it, or put its article into the batch."""
         told = entry_kept_as(entry.content, entry.key, entry.address)
         if entry.status in (STORED, WITHDRAWN) and await self.stored_text(entry) is None:
-            # Somebody deleted its article from the library, which is not to be undone by the next look.
-            await self.note(replace(with_content_done(entry, FORGOTTEN), next_check=None))
+            await self.note(without_article(entry))
         elif told.withdrawn or is_withdrawal(told.title, ""):
             await self.take_back(entry, report, batch, None)
         elif not entry.address:
@@ -289,7 +291,8 @@ class PageReader:
         except Unreadable as error:
             if entry.status == STORED:
                 # What is stored stands until its page says something else.
-                await self.note(self.looked_at(with_content_done(entry, STORED, reason)))
+                why = reason if entry.address else ""
+                await self.note(self.looked_at(with_content_done(entry, STORED, why)))
             else:
                 await self.skip(entry, f"{reason}, and it {str(error).rstrip('.')}", report, again=True)
             return
@@ -374,10 +377,11 @@ class PageReader:
         """
         report.skipped.append((entry.address or entry.key, reason))
         status = entry.status if entry.status in (STORED, WITHDRAWN) else SKIPPED
-        skipped = with_content_done(entry, status, reason)
-        await self.note(
-            self.looked_at(replace(skipped, content=entry.content)) if again else replace(skipped, next_check=None)
-        )
+        skipped = replace(with_content_done(entry, status, reason), next_check=None)
+        looked_at = self.looked_at(skipped)
+        if again and looked_at.next_check is not None:
+            skipped = replace(looked_at, content=entry.content)
+        await self.note(skipped)
 
     def looked_at(self, entry: FollowedEntry) -> FollowedEntry:
         """An entry whose page was just looked at: when it is looked at again."""
@@ -390,6 +394,8 @@ class PageReader:
         """Store what the batch holds, and only then note it."""
         if not batch.readings:
             return
+        if batch.asked_for:
+            await asyncio.to_thread(self.store.let_back, batch.entries)
         readings: Sequence[ReadArticle] = batch.readings
         began = time.perf_counter()
         async with self.writing:
@@ -400,9 +406,15 @@ class PageReader:
         report.added += stored.added
         report.changed += stored.changed
         report.unchanged += stored.unchanged
-        await self.note(*batch.entries)
+        forgotten = await asyncio.to_thread(self.store.forgotten_ids, batch.entries)
+        await self.note(*(without_article(one) if one.article_id in forgotten else one for one in batch.entries))
         batch.readings, batch.entries = [], []
         await self.give_way(took)
+
+
+def without_article(entry: FollowedEntry) -> FollowedEntry:
+    """An entry whose article somebody deleted from the library, which is not to be undone by the next look."""
+    return replace(with_content_done(entry, FORGOTTEN), next_check=None)
 
 
 def outlet_of(source: Source) -> str:

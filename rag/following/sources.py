@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rag.following.articles import PAGE_TYPES, PDF_TYPE, TEXT_TYPES, page_text
 from rag.following.feed_process import read_feed_within
-from rag.following.feeds import NotAFeed, feed_links, looks_like_feed, page_title
+from rag.following.feeds import NotAFeed, feed_links, in_utf_8, looks_like_feed, page_title
 from rag.following.fetching import Failure, FetchFailed, Unfetchable, unpacked
 from rag.following.follow import ACCEPT_LIST
 from rag.following.polite import PoliteFetcher
@@ -43,7 +43,7 @@ async def discover(address: str, fetcher: PoliteFetcher) -> Discovered | FetchFa
         if content.startswith(b"\x1f\x8b"):
             content = unpacked(content, fetcher.fetcher.limits.size)
         if looks_like_feed(content):
-            feed = await asyncio.to_thread(read_feed_within, content, fetched.url)
+            feed = await asyncio.to_thread(read_feed_within, in_utf_8(content, fetched.charset), fetched.url)
             return Discovered(feed.kind, address, feed.title, len(feed.entries), len(feed.sitemaps))
     except Unfetchable as error:
         return error.failed
