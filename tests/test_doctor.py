@@ -206,6 +206,8 @@ BEYOND_REPAIR: dict[str, tuple[Damage, str, str, str]] = {
     "ledger deleted": (deleted("ledger.sqlite3"), "ledger", "is gone", "dateline restore"),
     "ledger emptied": (emptied("ledger.sqlite3"), "ledger", "is empty", "dateline restore"),
     "ledger truncated": (truncated("ledger.sqlite3"), "ledger", "", "backup"),
+    "a table dropped": (sql("DROP TABLE story_bands"), "ledger", "the table story_bands is missing", "backup"),
+    "a table of the bot dropped": (sql("DROP TABLE followed"), "ledger", "the table followed is missing", "backup"),
     "ledger overwritten": (overwritten("ledger.sqlite3"), "ledger", "not a database", "backup"),
     "a text flipped": (flipped("ledger.sqlite3", b"Zaltbommel", 1), "articles", "1 article (mill)", "forget"),
     "a digest changed": (sql("UPDATE articles SET digest = 'x' WHERE id = 'mill'"), "articles", "(mill)", "restore"),

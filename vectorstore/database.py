@@ -21,8 +21,11 @@ MIGRATION_LOCK, WRITER_LOCK, FORGETTING_LOCK = 0x6461_7465_0001, 0x6461_7465_000
 to forget while others store what quotes articles."""
 DRIVER_WORDS = 300
 """Characters of what PostgreSQL says: its driver quotes whole statements."""
-DAMAGED = ("not a database", "malformed")
-"""SQLite's own words for a file that holds something else, and for one that was overwritten in part."""
+DAMAGED = ("not a database", "malformed", "no such table", "no such column")
+"""SQLite's own words for a file that holds something else, for one that was overwritten in part, or from which a part is gone."""
+BUSY_SECONDS = 30
+"""How long readers and writers of a file wait for each other. Forgetting writes the whole file anew: of 100,000 passages, 1 GB,
+that took longer than ten seconds on a busy machine."""
 
 
 def open_database(address: str | Path) -> Engine:
@@ -152,12 +155,14 @@ def unavailable(url: URL, error: SQLAlchemyError, way_out: str) -> StoreUnavaila
         if isinstance(error, DataError):
             way_out = "it does not take what was to be stored, and what was stored is safe"
         return StoreUnavailable(f"The ledger {place} failed ({reason[:DRIVER_WORDS]}): {way_out}.")
+    if "is locked" in reason:
+        way_out = "another process keeps it busy, as forgetting does: do the same again in a minute"
     if is_damaged(reason):
         way_out = "put a backup of it back, or set DATELINE_HOME to a new folder and ingest the articles again"
     return StoreUnavailable(f"The ledger {url.database} failed ({reason}): {way_out}.")
 
 
 def set_sqlite_pragmas(connection: SqliteConnection, _record: object) -> None:
-    """WAL lets questions be answered while an ingest writes; readers and writers wait for each other up to 10 s."""
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+    """WAL lets questions be answered while an ingest writes; readers and writers wait for each other."""
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_SECONDS * 1_000}"):
         connection.execute(f"PRAGMA {pragma}")

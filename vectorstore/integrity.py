@@ -5,7 +5,21 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, Text, cast, delete, func, or_, select, text, type_coerce
+from sqlalchemy import (
+    Column,
+    Connection,
+    Select,
+    Table,
+    Text,
+    cast,
+    delete,
+    func,
+    inspect,
+    or_,
+    select,
+    text,
+    type_coerce,
+)
 from sqlalchemy.types import NullType
 
 from vectorstore.columns import BoundedNumber, Whole
@@ -43,12 +57,32 @@ class ArticleRows:
 
 
 def database_faults(ledger: Ledger) -> list[str]:
-    """What SQLite's own check says is wrong with the file, [] where nothing is; other databases look after themselves."""
+    """Which tables or columns are gone, else what SQLite's own check says is wrong with the file; [] where nothing is.
+
+    Other databases look after their files themselves.
+    """
     with ledger.transaction() as connection:
+        if missing := missing_parts(connection):
+            return missing
         if connection.dialect.name != "sqlite":
             return []
         said = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(10)"))]
     return [] if said == ["ok"] else said
+
+
+def missing_parts(connection: Connection) -> list[str]:
+    """The tables and columns that are not there."""
+    there = inspect(connection)
+    names = set(there.get_table_names())
+    missing = [f"the table {table.name} is missing" for table in metadata.sorted_tables if table.name not in names]
+    for table in metadata.sorted_tables:
+        known = {column["name"] for column in there.get_columns(table.name)} if table.name in names else set()
+        missing += [
+            f"the column {column.name} of {table.name} is missing"
+            for column in table.columns
+            if known and column.name not in known
+        ]
+    return missing
 
 
 def impossible_numbers(ledger: Ledger) -> list[str]:
