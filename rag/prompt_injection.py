@@ -204,9 +204,10 @@ def beginning() -> re.Pattern[str]:
 
 @lru_cache(maxsize=1)
 def attribution() -> re.Pattern[str]:
-    """What names the speaker: ..." she said; ..., the coach told her; "Reply YES", the message read."""
+    """What names the speaker: ..." she said; ..., the coach told her; "Reply YES", the message read; ..., said the coach."""
     return compiled(
         r"”[\s,;–—-]*(?:[\w'’-]+[\s,]+){0,8}?(?:%said%|%quoted%)\b|,\s(?:[\w'’-]+\s){1,6}?(?:%said%)\b[^,]{0,60}$"
+        r"|,\s(?:%said%)\s\w[^:;“”]{0,60}$"
     )
 
 

@@ -213,6 +213,7 @@ def test_a_month_or_year_is_all_of_its_days(typed_day: str, since: str, until: s
     assert [day and day.date().isoformat() for day in days] == [since, until]
 
 
+@pytest.mark.slow
 def test_wrong_use_ends_the_process_with_exit_code_2(home: Path) -> None:
     wrong = run("ask", "?!", home=home)
     assert (wrong.returncode, wrong.stdout) == (2, "")
@@ -295,6 +296,7 @@ def test_sentences_that_give_instructions_are_counted_and_shown(tmp_path: Path) 
     assert (missing.returncode, missing.stdout, missing.stderr.count("\n")) == (1, "", 1)
 
 
+@pytest.mark.slow
 def test_the_library_can_be_listed_forgotten_and_rebuilt(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(" date 2024-02-03 It rained in the harbour.", "utf-8")
     assert typed("dateline", "ingest", str(tmp_path / "a.txt"), home=tmp_path).returncode == 0
@@ -366,6 +368,7 @@ def test_closed_streams_end_in_no_traceback(closed: tuple[int, ...], code: int, 
     assert (done.returncode, done.stderr.strip()) == (code, told)
 
 
+@pytest.mark.slow
 def test_a_closed_input_holds_no_question(home: Path) -> None:
     done = by_shell("0<&-", home)
     assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "")

@@ -110,6 +110,7 @@ def test_a_terminal_shows_the_draft_as_one_and_then_what_is_proven(home: Path) -
     assert "\x1b[2K" in written[: written.index("As of 17 October")]
 
 
+@pytest.mark.slow
 def test_a_terminal_never_shows_thoughts(home: Path) -> None:
     thinking = f"Vienna is where the user saw him. {INVENTED} So that is settled. "
     slow = Reply((piece(thinking), 0.5, piece("\n</th"), piece(f"ink>\n{PROVABLE} "), 0.5, *answer("").steps))

@@ -228,6 +228,7 @@ def test_a_server_that_was_started_again_between_two_questions_is_not_noticed(
     assert find(library) == before
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_in_mid_ingest_is_one_sentence_and_the_next_ingest_finishes_it(
     library: Library, chroma: RunningChroma, tmp_path: Path
 ) -> None:

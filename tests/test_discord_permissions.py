@@ -319,6 +319,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_kill_term_in_mid_answer_apologises_and_ends_in_time(tmp_path: Path) -> None:
     async def check() -> None:
         async with fake_discord() as discord:

@@ -78,6 +78,7 @@ async def bot_process(
             await process.wait()
 
 
+@pytest.mark.slow
 def test_the_whole_flow_from_the_process(tmp_path: Path) -> None:
     async def check() -> None:
         port = free_port()

@@ -135,6 +135,7 @@ def test_two_commands_at_once_do_not_both_take_the_last_place(tmp_path: Path) ->
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_what_admins_follow_becomes_their_servers_own_while_the_bot_runs(library: Library, own_home: Path) -> None:
     async def check() -> None:
         stop = asyncio.Event()

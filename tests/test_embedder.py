@@ -121,6 +121,7 @@ def test_the_pinned_model_is_the_installed_one() -> None:
     assert MiniLM(threads=1).name == "all-MiniLM-L6-v2-int8"
 
 
+@pytest.mark.slow
 def test_a_question_leaves_nothing_in_the_users_folder(tmp_path: Path) -> None:
     """onnxruntime reports to its vendor, and keeps an id for that in the user's folder, unless it is kept from it."""
     code = "from bot.cli import ask; ask()"

@@ -101,6 +101,7 @@ def random_texts(count: int) -> list[str]:
     return [" ".join(f"{word}{dice.randrange(99)}" for word in dice.choices(words, k=120)) + "." for _ in range(count)]
 
 
+@pytest.mark.slow
 def test_no_file_of_the_home_folder_holds_a_word_of_a_forgotten_article(settings: Settings, tmp_path: Path) -> None:
     async def story() -> None:
         await fill(settings, tmp_path)

@@ -110,7 +110,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(changes=CHANGES, merge_at=st.sets(st.integers(0, 11)))
 def test_any_sequence_of_changes_is_the_index_built_at_once(
     changes: list[dict[str, tuple[str, ...]]], merge_at: set[int]
@@ -266,6 +266,7 @@ def assert_whole(index: LexicalIndex) -> None:
     assert index.texts == min(number, 10)
 
 
+@pytest.mark.slow
 def test_a_writer_killed_at_any_moment_leaves_a_whole_index(tmp_path: Path) -> None:
     reached = 0
     for delay in (0.013, 0.05, 0.101):

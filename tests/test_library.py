@@ -338,10 +338,8 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize(
-    "share",
-    [pytest.param(0.05, marks=pytest.mark.slow), 0.3, *(pytest.param(s, marks=pytest.mark.slow) for s in (0.6, 0.9))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
 def test_a_killed_ingest_is_finished_by_the_next(share: float, library: Library, tmp_path: Path) -> None:
     sentences = [
         f"In month {n} the harbour of Port Ellery counted {n * 37} ships, said the master. " for n in range(12)

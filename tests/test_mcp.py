@@ -379,6 +379,7 @@ def test_without_the_token_nothing_is_answered(served: Served, authorization: st
         assert refused.text.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_without_a_token_this_machine_is_served_and_web_pages_are_held_off(filled: Filled) -> None:
     server = serve(filled, DATELINE_MCP_TOKEN="")
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}

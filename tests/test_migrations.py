@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from sqlalchemy import inspect, text
 
 from tests.conftest import REPOSITORY
@@ -64,6 +65,7 @@ for changes in range(200):
 """Opens a copy of an old ledger again and again, each time killed one change later, until it comes through."""
 
 
+@pytest.mark.slow
 def test_a_program_killed_at_any_change_of_a_migration_leaves_all_of_it_to_the_next(tmp_path: Path) -> None:
     old, folder = tmp_path / "old.sqlite3", tmp_path / "killed"
     folder.mkdir()

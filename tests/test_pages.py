@@ -179,6 +179,7 @@ def test_data_that_is_nearly_json_is_read(script: str) -> None:
     assert parsed_json(script) == {"a": 1}
 
 
+@pytest.mark.slow
 def test_lines_that_are_called_dates_and_are_none_cost_no_more_than_a_few() -> None:
     lines = "".join(f"<i class='date'>{number} smarch 2025</i>" for number in range(4_000))
     began = time.process_time()

@@ -151,6 +151,7 @@ def test_its_own_evaluators_read_the_quotes(query_engine: BaseQueryEngine) -> No
     assert judged.contexts[0] in str(judged.feedback)
 
 
+@pytest.mark.slow
 def test_the_documented_lines_run(filled: tuple[Settings, Article]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "llama_index.md").read_text("utf-8"), re.S)
     environment = os.environ | {"DATELINE_HOME": str(filled[0].home), "PYTHONPATH": str(REPOSITORY)}

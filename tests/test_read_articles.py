@@ -684,6 +684,7 @@ PAGE = """<!doctype html><html lang="en"><head><title>Bridge opens | Post</title
 opened,&nbsp;the mayor said.<p>Nobody was hurt.<aside>Read more</aside></article><footer>2024</footer></body></html>"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["<!--", "<", "<a", "<!", "<?", "<script>", '<a href="', "</a", "<article>", "&", "<b "]
 )

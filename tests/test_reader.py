@@ -206,6 +206,7 @@ def test_weights_that_the_installed_runtime_cannot_run_are_named(kind: str, tmp_
         PassageNetwork(Weights(VERIFIER.file, hashlib.sha256(content).hexdigest()), path=weights)
 
 
+@pytest.mark.slow
 def test_the_weights_fit_into_a_wheel_that_package_indexes_take_and_load_fast() -> None:
     sizes = [len(files("rag.data").joinpath(network.file).read_bytes()) for network in (READER, VERIFIER)]
     assert sum(sizes) <= 95_000_000

@@ -213,6 +213,7 @@ def test_lost_vectors_of_a_stopped_rebuild_are_made_again(opened: Opened, tmp_pa
     assert_whole(again, SHIPS)
 
 
+@pytest.mark.slow
 def test_a_switch_that_ends_at_any_statement_leaves_the_old_library_and_is_done_by_the_next(
     opened: Opened, tmp_path: Path
 ) -> None:

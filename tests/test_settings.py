@@ -130,6 +130,7 @@ def test_the_ledger_lies_inside_the_home_whatever_its_name(
     assert sorted(path.name for path in home.iterdir()) == ["ledger.sqlite3", "vectors"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
 def test_chroma_is_not_stopped_by_an_env_file_that_is_not_utf_8(encoding: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("# café\n".encode(encoding))

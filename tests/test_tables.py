@@ -153,6 +153,7 @@ SHAPES_OF_LINES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", SHAPES_OF_LINES.values(), ids=SHAPES_OF_LINES)
 def test_a_text_of_many_lines_takes_time_in_proportion(line: str) -> None:
     began = time.process_time()
