@@ -445,6 +445,8 @@ OUTLETS: dict[str, dict[str, object]] = {
         "content": TEXT,
     },
     "Substack": {"publication": "Harbour Post", "post_date": "2024-03-15T00:00:00.000Z", "body_html": f"<p>{TEXT}</p>"},
+    "Tavily": {"content": "The mayor.", "raw_content": TEXT, "source": "Harbour Post", "published_date": "2024-03-15"},
+    "German": {"Titel": "Die Brücke", "Inhalt": TEXT, "Datum": "15.03.2024", "Quelle": "Harbour Post"},
     "Drupal": {"site": "Harbour Post", "created": "2024-03-15", "body": {"value": f"<p>{TEXT}</p>", "format": "html"}},
 }
 
@@ -454,6 +456,21 @@ def test_outlets_and_dates_of_other_exports(exported: dict[str, object], tmp_pat
     write_json(tmp_path / "c.jsonl", exported)
     (article,) = articles(tmp_path)
     assert (article.source, article.published, article.text) == ("Harbour Post", DAY, TEXT)
+
+
+WRAPPED: dict[str, dict[str, object]] = {
+    "RSS as JSON": {
+        "rss": {"@version": "2.0", "channel": {"title": "Post", "item": [{"title": "A", "content": TEXT}]}}
+    },
+    "Diffbot": {"request": {"api": "article"}, "objects": [{"title": "A", "text": TEXT, "siteName": "Post"}]},
+}
+
+
+@pytest.mark.parametrize("exported", WRAPPED.values(), ids=WRAPPED.keys())
+def test_articles_are_found_in_what_is_wrapped_around_them(exported: dict[str, object], tmp_path: Path) -> None:
+    write_json(tmp_path / "c.json", exported)
+    (article,) = articles(tmp_path)
+    assert (article.title, article.text) == ("A", TEXT)
 
 
 @pytest.mark.parametrize(

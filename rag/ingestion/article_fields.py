@@ -30,9 +30,10 @@ def in_order(words: str) -> tuple[str, ...]:
 
 
 FULL_TEXT = in_order("""
-    text body articlebody bodytext content textcontent contenttext contenthtml articlecontent maintext fulltext articletext
+    rawcontent text body articlebody bodytext content textcontent contenttext contenthtml articlecontent maintext fulltext
+    articletext
     article rawtext story document pagecontent contentencoded selftext bodyhtml contentmarkdown markdown plaintext
-    paragraphs html htmlcontent cleanedtext transcript
+    paragraphs html htmlcontent cleanedtext transcript inhalt texte contenu texto contenido testo
 """)
 SUMMARY = in_order("""
     description summary shortdescription excerpt abstract leadparagraph lead abstractnote contentsnippet customexcerpt standfirst
@@ -45,27 +46,33 @@ MUCH_LONGER, WORTH_A_REMARK = 3, 200
 # The first of these that holds something is taken. Compared without case, spaces, `_` and `-`.
 FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "id": in_order("id uuid guid articleid"),
-    "title": in_order("title headline webtitle articletitle resolvedtitle giventitle booktitle name heading"),
+    "title": in_order(
+        "title headline webtitle articletitle resolvedtitle giventitle booktitle name heading titel titre titulo titolo"
+    ),
     "text": FULL_TEXT + SUMMARY,
     "source": in_order("""
         source sourcename publisher publishername sitename site outlet newsoutlet newspaper publication publicationname
         provider containertitle publicationtitle origin sourcehostname hostname sourcedomain domain domainname cleanurl
+        metasitename ogsitename quelle
     """),
     "url": in_order("url link canonicalurl canonical permalink weburl articleurl sourceurl resolvedurl givenurl href"),
     "published": in_order("""
         published date publishedat publisheddate publishedon publishedtime publishedutc datepublished publishdate publishtime
         publicationdate webpublicationdate firstpublished firstpublishedat datepublish pubdate datetime timestamp
-        publishedparsed seendate postdate issued createdat createdutc created
+        publishedparsed seendate postdate issued createdat createdutc created datum fecha veroeffentlicht
     """),
     "updated": in_order("""
         updated updatedat updatedon modified modifiedat datemodified dateupdated lastmodified lastupdated modifiedtime updatedtime
         updatedparsed articlemodifiedtime
     """),
-    "author": in_order("author authors byline creator writer reporter publishedby bookauthor authorname"),
+    "author": in_order(
+        "author authors byline creator writer reporter publishedby bookauthor authorname autor auteur autore"
+    ),
     "language": in_order("language lang"),
 }
 """Our field -> what trafilatura, NewsAPI, news-please, HuffPost, MultiHop-RAG, feedparser, JSON Feed, schema.org, WordPress,
-Guardian, New York Times, MongoDB, Obsidian's clipper, data sets for summaries, LangChain and Reddit call it."""
+Guardian, New York Times, MongoDB, Obsidian's clipper, Tavily, Diffbot, data sets for summaries, LangChain and Reddit call it,
+and what people call it in German, French, Spanish and Italian."""
 HEADLINE = ("title", "source", "author", "url", "published", "updated", "language")
 """The fields whose origins are kept, in the order in which they are shown."""
 MISSING_DATES = {"published": "a date", "updated": "the date of its change"}

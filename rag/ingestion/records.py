@@ -20,7 +20,7 @@ MAX_DOCUMENT_BYTES = 200_000_000
 HEAD_BYTES_OF_RECORDS = 65_536
 ENVELOPES = in_order(
     "articles items results entries posts stories news documents docs rows records hits data children edges nodes messages"
-    " orderedItems statuses tweets db response feed list"
+    " orderedItems statuses tweets db response feed list objects rss channel item"
 )
 """What the list of articles is called where an object is wrapped around it."""
 JSON_FEED = "https://jsonfeed.org/version/"
