@@ -1,11 +1,13 @@
 """Step 3: do the hits hold an answer? The reader reads them, `rag/answering/answerability.py` weighs what it says. Pure."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
+from itertools import takewhile
 
 from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
 from rag.answering.days import preferring, sentences_naming
+from rag.answering.features import Candidate
 from rag.answering.follow_up import not_told_yet, passages_quoted
 from rag.answering.identifiers import of_what_is_named, without_lookalikes
 from rag.answering.reader import Reader, Reading
@@ -55,33 +57,53 @@ class Judge:
         hits = of_what_is_named(question, hits) or hits
         if self.comparer is not None:
             hits = self.comparer.compared(question, hits)
-        hits = tuple(like_none_of_the_flagged(hit) for hit in hits)
         readings = tuple(self.reader.read(question, passages_to_read(question, hits)))
         score = score_answerability(question, hits, readings, self.parameters)
+        if withheld := answered_by_flagged(score.ranked, hits):
+            # What would be quoted instead is said of something else.
+            hits = tuple(like_none_of_the_flagged(hit) if at in withheld else hit for at, hit in enumerate(hits))
+            readings = tuple(self.reader.read(question, passages_to_read(question, hits, withheld)))
+            score = score_answerability(question, hits, readings, self.parameters)
         score = without_lookalikes(question, score, hits)
         if standalone.undated_period is not None:
             score = preferring(score, hits, standalone.undated_period)
         return hits, readings, score
 
 
+def answered_by_flagged(ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> frozenset[int]:
+    """The places of the passages with a sentence that is never quoted, and better than any that is; none where the best that
+    is quoted is of the same article."""
+    flags = {one.hit: flagged_sentences(hits[one.hit].chunk, hits[one.hit].chunk.sentences) for one, _ in ranked}
+    quoted = next((one for one, _ in ranked if not flags[one.hit][one.sentence]), None)
+    better = {one.hit for one, _ in takewhile(lambda pair: pair[0] is not quoted, ranked)}
+    if quoted is not None and article_key(hits[quoted.hit]) in {article_key(hits[at]) for at in better}:
+        return frozenset()
+    return frozenset(better)
+
+
+def article_key(hit: Hit) -> tuple[str, str]:
+    return hit.chunk.library, hit.chunk.article_id
+
+
 def like_none_of_the_flagged(hit: Hit) -> Hit:
-    """A hit whose sentences that are never quoted are like no question: an answer would be taken from elsewhere."""
+    """A hit whose sentences that are never quoted are like no question."""
     flags = flagged_sentences(hit.chunk, hit.chunk.sentences)
-    if not any(flags):
-        return hit
     similarities = zip(hit.sentence_similarities, flags, strict=False)
     return replace(hit, sentence_similarities=tuple(0.0 if flagged else value for value, flagged in similarities))
 
 
-def passages_to_read(question: str, hits: Sequence[Hit]) -> list[ReaderPassage]:
-    """The first hits as the reader sees them: the title with the outlet before it where the question names that."""
+def passages_to_read(question: str, hits: Sequence[Hit], withheld: Set[int] = frozenset[int]()) -> list[ReaderPassage]:
+    """The first hits as the reader sees them: the title with the outlet before it where the question names that.
+
+    withheld: the places of those that are read without what is never quoted.
+    """
     chunks = [hit.chunk for hit in hits[:READ_HITS]]
     named = named_outlets(question, {chunk.source for chunk in chunks})
     return [
         ReaderPassage(
-            without_flagged(chunk),
+            without_flagged(chunk) if at in withheld else chunk.text,
             f"{chunk.source}: {chunk.title}" if chunk.source in named else chunk.title,
             chunk.spans_within(),
         )
-        for chunk in chunks
+        for at, chunk in enumerate(chunks)
     ]
