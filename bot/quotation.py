@@ -22,12 +22,12 @@ REFERENCE_LINK = re.compile(r"(?P<open>\[)(?=[^\[\]\n]*[^\W\d_])[^\[\]\n]{1,300}
 """ "[harbour][1]"; "[1][2]" are the numbers of two notes."""
 WIKI_LINK = re.compile(r"(?P<open>!?\[\[(?:[^\[\]|\n]{1,300}\|)?)[^\[\]|\n]{1,300}(?P<close>\]\])")
 FOOTNOTE = re.compile(r"(?P<open>\[\^[^\[\]\s]{1,40}\])(?!:)")
-EMPHASIS = {r"\*{3}": "", r"\*{2}": "", r"\*": r"(?!\d+[*#])", r"_{2}": "", r"_": "", r"`": ""}
+EMPHASIS_UNLESS = {r"\*{3}": "", r"\*{2}": "", r"\*": r"(?!\d+[*#])", r"_{2}": "", r"_": "", r"`": ""}
 PAIRED = tuple(
     re.compile(
         rf"(?<![\w\\*_`])(?P<open>{mark})(?=[^\s*_`]){unless}[^\n]{{1,1000}}?(?<=[^\s*_`\\])(?P<close>{mark})(?![\w*_`])"
     )
-    for mark, unless in EMPHASIS.items()
+    for mark, unless in EMPHASIS_UNLESS.items()
 )
 """Within words none of these is a mark: "snake_case", "2*3"; nor are stars for letters or to dial: "s**t", "*100#"."""
 OPENED_ONLY = re.compile(r"(?:(?<=\s)|^)(?P<open>\*{2,3})(?=[^\s*])")

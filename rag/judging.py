@@ -76,13 +76,10 @@ def answered_by_flagged(ranked: Sequence[tuple[Candidate, float]], hits: Sequenc
     flags = {one.hit: flagged_sentences(hits[one.hit].chunk, hits[one.hit].chunk.sentences) for one, _ in ranked}
     quoted = next((one for one, _ in ranked if not flags[one.hit][one.sentence]), None)
     better = {one.hit for one, _ in takewhile(lambda pair: pair[0] is not quoted, ranked)}
-    if quoted is not None and article_key(hits[quoted.hit]) in {article_key(hits[at]) for at in better}:
+    articles = {(hits[at].chunk.library, hits[at].chunk.article_id) for at in better}
+    if quoted is not None and (hits[quoted.hit].chunk.library, hits[quoted.hit].chunk.article_id) in articles:
         return frozenset()
     return frozenset(better)
-
-
-def article_key(hit: Hit) -> tuple[str, str]:
-    return hit.chunk.library, hit.chunk.article_id
 
 
 def like_none_of_the_flagged(hit: Hit) -> Hit:

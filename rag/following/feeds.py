@@ -338,7 +338,7 @@ def site_of(url: str) -> str:
 
 
 LINK_ELEMENT = re.compile(r"<link\b[^<>]{1,2000}>", re.IGNORECASE)
-BASE = re.compile(r"""<base\b[^<>]{0,200}?\bhref\s*=\s*(?:"([^"]+)"|'([^']+)'|([^\s"'<>]+))""", re.IGNORECASE)
+BASE_ADDRESS = re.compile(r"""<base\b[^<>]{0,200}?\bhref\s*=\s*(?:"([^"]+)"|'([^']+)'|([^\s"'<>]+))""", re.IGNORECASE)
 PAGE_TITLE = re.compile(r"<title\b[^<>]{0,200}>([^<]{1,1000})</title", re.IGNORECASE)
 ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json")
@@ -348,7 +348,7 @@ PAGE_HEAD = 300_000
 
 def links_of(page: str, url: str) -> Iterator[tuple[frozenset[str], str, str]]:
     """The <link> elements of a page's head: the words of rel, the type, the address."""
-    if base := BASE.search(page[:PAGE_HEAD]):
+    if base := BASE_ADDRESS.search(page[:PAGE_HEAD]):
         url = joined_url(url, (base[1] or base[2] or base[3]).replace("&amp;", "&"))
     for tag in LINK_ELEMENT.findall(page[:PAGE_HEAD]):
         given = {name.lower(): a or b or c for name, a, b, c in ATTRIBUTE.findall(tag)}
