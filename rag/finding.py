@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from rag.abbreviations import in_the_articles_words
 from rag.answering.features import is_about
+from rag.intent import topic_to_tell
 from rag.library import Library
 from rag.outlets import heard_first, named_outlets
 from rag.periods import published_in, telling_of
@@ -48,16 +49,19 @@ class Finder:
             published = published_in(standalone, standalone.period, storage.ledger, NEWEST_SUMMARISED)
             return published or telling_of(standalone, standalone.period, storage.ledger, retriever)
         if standalone.summary_of is not None:
-            return standalone, self.to_summarise(standalone.summary_of, retriever)
+            # "Tell me about" something else of the kind must not be told of this one.
+            least = 1.0 if topic_to_tell(standalone.question) else 0.5
+            return standalone, self.to_summarise(standalone.summary_of, retriever, least)
         return self.search(standalone, retriever)
 
-    def to_summarise(self, subject: str, retriever: "HybridRetriever") -> tuple[Hit, ...]:
-        """How the newest articles begin, or the one that a search for the subject finds first, where that speaks of it."""
+    def to_summarise(self, subject: str, retriever: "HybridRetriever", least: float) -> tuple[Hit, ...]:
+        """How the newest articles begin, or the one that a search for the subject finds first, where that holds at least this
+        share of its words."""
         ledger = self.library.storage.ledger
         if not subject:
             return tuple(Hit(chunk, 1.0) for chunk in ledger.leading_chunks(retriever.scope, NEWEST_SUMMARISED))
         hits = retriever.find(subject)
-        if not hits or not is_about(hits[0].chunk, subject):
+        if not hits or not is_about(hits[0].chunk, subject, least):
             return ()
         found = hits[0].chunk
         first = ledger.chunks_of(found.library, found.article_id)[:1]

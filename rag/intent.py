@@ -46,6 +46,13 @@ SUMMARY_REQUEST = re.compile(
     + r"[\s?.!]*",
     re.IGNORECASE,
 )
+TELL_ABOUT = re.compile(
+    r"(?:please |pls |can (?:you|u) |could (?:you|u) )*(?:tell (?:me|us)|what(?: do (?:you|u|we) know| is known|['’]?s known))"
+    r"(?: (?:something|a bit|everything|all))?(?: (?:there is|you know|u know))? (?:about|on|of) "
+    r"(?!(?:it|this|that|these|those|him|her|them|you|yourself|how|why|what|who|when|where|whether|if)\b)"
+    r"(?P<about>[^?.!,;]{2,120}?)(?:,? please)?[\s?.!]*",
+    re.IGNORECASE,
+)
 NEWS = re.compile(
     r"(?:(?:is there |are there |got |do you have |give me |tell me )?(?:any(?:thing)?|the|some) (?:new|news|updates?)"
     r"|(?:latest|newest|today['’]?s)? ?(?:news|headlines|updates?)(?: please)?|what did i miss|what have i missed)\s*"
@@ -85,11 +92,19 @@ def summary_subject(question: str) -> str | None:
     question = question.strip()
     if NEWS.fullmatch(question):
         return ""
+    if about := topic_to_tell(question):
+        return about
     match = SUMMARY_REQUEST.fullmatch(question)
     if match is None:
         return None
     about = re.sub(r"^(?:about|on|of) ", "", (match["about"] or "").strip())
     return re.sub(r"(?<=\S) (?:article|story|piece|report|news)\Z", "", about)
+
+
+def topic_to_tell(question: str) -> str:
+    """Of what "Tell me about the fire in Kelling" wants to hear, "" for any other line."""
+    match = TELL_ABOUT.fullmatch(question.strip())
+    return match["about"].strip() if match else ""
 
 
 def asks_again(question: str) -> bool:

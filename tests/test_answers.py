@@ -725,6 +725,20 @@ def test_and_why_is_answered_where_the_quote_says_it(settings: Settings, tmp_pat
     assert answer.unanswered == ()
 
 
+def test_one_is_told_about_what_an_article_is_about_and_of_nothing_like_it(settings: Settings, tmp_path: Path) -> None:
+    text = "A fire destroyed the Holt bakery in Mill Street on Friday. Nobody was killed. The bakery was insured."
+    (tmp_path / "fire.md").write_text(f"---\ntitle: Bakery burns down\nsource: Kelling Post\n---\n{text}")
+
+    async def ask() -> list[Answer]:
+        async with open_engine(settings) as engine:
+            await engine.library.ingest([tmp_path])
+            return [await engine.ask(f"Tell me about the {topic}") for topic in ("fire in Kelling", "fire in Oxmere")]
+
+    told, other = asyncio.run(ask())
+    assert "A fire destroyed the Holt bakery" in quotes(told)
+    assert other.refused
+
+
 def test_a_reason_is_given_once(settings: Settings, tmp_path: Path) -> None:
     text = (
         "The mayor of Rell resigned on Monday. He resigned because of a stroke, his office said. Rell has 4,000 people."

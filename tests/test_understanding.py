@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rag.abbreviations import in_the_articles_words
 from rag.answering.speakers import asked_speaker, speaks, subject_of_statement
-from rag.intent import asks_again, summary_subject, wants_help
+from rag.intent import asks_again, summary_subject, topic_to_tell, wants_help
 from rag.language import is_foreign
 
 COURT = "The International Criminal Court issued a warrant. The World Health Organization (WHO) did not comment."
@@ -95,6 +95,18 @@ def test_greetings_may_be_joined(line: str) -> None:
 )
 def test_chat_words_are_no_question(line: str) -> None:
     assert wants_help(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "topic"),
+    [("tell me about the fire in kelling", "the fire in kelling"), ("What's known about the ferry?", "the ferry"),
+     ("Can you tell us something about Jamal Reed, please?", "Jamal Reed"), ("what do you know about witkoff", "witkoff"),
+     ("Tell me about it", ""), ("tell me more about the summit", ""), ("Tell me about how the war began", ""),
+     ("Tell me who won", "")],
+)  # fmt: skip
+def test_what_is_to_be_told_of_is_read_from_the_line(line: str, topic: str) -> None:
+    assert topic_to_tell(line) == topic
+    assert (summary_subject(line) or "") == topic
 
 
 @pytest.mark.parametrize(

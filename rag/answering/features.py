@@ -97,9 +97,9 @@ def coverage(wanted: frozenset[str], stems: frozenset[str]) -> float:
     return len(wanted & stems) / len(wanted) if wanted else 1.0
 
 
-def is_about(chunk: Chunk, subject: str) -> bool:
-    """True if a passage or its title holds at least half of the subject's words."""
-    return coverage(content_stems(subject), stems_of(f"{chunk.title} {chunk.text}")) >= 0.5
+def is_about(chunk: Chunk, subject: str, least: float = 0.5) -> bool:
+    """True if a passage, its title or outlet holds at least this share of the subject's words."""
+    return coverage(content_stems(subject), stems_of(f"{chunk.title} {chunk.source} {chunk.text}")) >= least
 
 
 def is_complete_sentence(sentence: str) -> bool:
