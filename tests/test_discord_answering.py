@@ -21,7 +21,7 @@ from tests.fakes.discord_harness import (
     running,
     texts_of,
 )
-from tests.fakes.fake_discord import BOT, fake_discord, user_json
+from tests.fakes.fake_discord import BOT, READ_MESSAGE_HISTORY, fake_discord, user_json
 
 
 async def quoting(question: str) -> AsyncIterator[StreamEvent]:
@@ -247,6 +247,20 @@ def test_what_is_not_meant_for_the_bot_gets_no_answer(tmp_path: Path) -> None:
             await discord.until(lambda: discord.answers_to(last))
             assert [question for question, *_ in parts.engine.asked] == ["the only question"]
             assert [one["content"] for one in discord.bot_messages(501)] == ["<@900> I am you", ""]
+
+    asyncio.run(check())
+
+
+def test_a_mention_is_answered_where_the_bot_may_not_read_what_was_said(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with fake_discord() as discord:
+            discord.guilds[50].permissions &= ~READ_MESSAGE_HISTORY
+            async with connected(discord, FakeEngine(), tmp_path):
+                await discord.say(501, "Will Hungary arrest Putin?")
+                await discord.until(
+                    lambda: discord.bot_messages(501) and QUOTE in texts_of(discord.bot_messages(501)[-1])
+                )
+                assert not discord.refused
 
     asyncio.run(check())
 

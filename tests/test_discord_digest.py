@@ -29,7 +29,7 @@ from tests.fakes.discord_harness import (
     running,
     texts_of,
 )
-from tests.fakes.fake_discord import PERMISSIONS, FakeDiscord, Fault, embed_problems, fake_discord
+from tests.fakes.fake_discord import ATTACH_FILES, PERMISSIONS, FakeDiscord, Fault, embed_problems, fake_discord
 from vectorstore.bot_state import AuditEntry, BotState, GuildSettings
 from vectorstore.database import open_database
 from vectorstore.ledger import News
@@ -76,6 +76,17 @@ def test_the_digest_is_shown_to_the_channel_from_the_day_on(tmp_path: Path) -> N
             await parts.discord.until(lambda: parts.bot.guild_settings.of(50).language == "de")
             parts.engine.library.digests.append(digest_of("Eins"))
             assert "1 Artikel zu 1 Thema" in await shown(parts)
+
+    asyncio.run(check())
+
+
+def test_where_no_questions_are_answered_no_digest_is_shown(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path) as parts:
+            await parts.bot.guild_settings.change(GuildSettings(50, channels=(502,)), 11, "")
+            asked = await parts.discord.slash("digest")
+            await parts.discord.until(lambda: asked.finished and asked.ephemeral)
+            assert parts.engine.library.news == []
 
     asyncio.run(check())
 
@@ -199,6 +210,25 @@ def test_the_daily_digest_is_posted_once_a_day_where_admins_want_it(tmp_path: Pa
                 await discord.until(lambda: given.messages)
                 assert "Daily digest: off" in texts_of(discord.messages[given.messages[0]])
             assert not discord.refused
+
+    asyncio.run(check())
+
+
+@pytest.mark.usefixtures("often")
+def test_no_digest_points_to_a_file_that_may_not_be_attached(tmp_path: Path) -> None:
+    async def check() -> None:
+        engine = FakeEngine()
+        engine.library.arrived.append(5.0)
+        engine.library.digests.append(digest_of(*(f"Title {number}" for number in range(100))))
+        async with fake_discord() as discord:
+            discord.guilds[50].permissions &= ~ATTACH_FILES
+            async with connected(discord, engine, tmp_path, discord_digest_hour=0) as parts:
+                await parts.bot.guild_settings.change(GuildSettings(50, digest_channel=502), 11, "")
+                await discord.until(lambda: posted(discord))
+                (message,) = posted(discord)
+                assert "there is more, but I may not attach files here" in texts_of(message)
+                assert "attached file" not in texts_of(message)
+                assert not message["attachments"]
 
     asyncio.run(check())
 

@@ -165,6 +165,19 @@ def test_the_button_below_an_answer_watches_its_question(tmp_path: Path) -> None
     asyncio.run(check())
 
 
+def test_where_no_questions_are_answered_no_button_watches_one(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with running(tmp_path, **OFTEN) as parts:
+            asked = await parts.discord.slash("ask", {"question": QUESTION})
+            shown = await parts.discord.answered(asked)
+            await parts.bot.guild_settings.change(replace(parts.bot.guild_settings.of(50), channels=(502,)), 11, "")
+            press = await parts.discord.press(int(shown["id"]), pressed(shown, "watch"))
+            assert "<#502>" in await told(parts, press)
+            assert WatchStore(parts.bot.state.blocking.database).of_server(50) == []
+
+    asyncio.run(check())
+
+
 def test_where_watching_is_turned_off_there_is_no_button(tmp_path: Path) -> None:
     async def check() -> None:
         async with running(tmp_path, discord_watch_seconds=0.0) as parts:
