@@ -49,22 +49,26 @@ class Finder:
             published = published_in(standalone, standalone.period, storage.ledger, NEWEST_SUMMARISED)
             return published or telling_of(standalone, standalone.period, storage.ledger, retriever)
         if standalone.summary_of is not None:
-            # "Tell me about" something else of the kind must not be told of this one.
-            least = 1.0 if topic_to_tell(standalone.question) else 0.5
-            return standalone, self.to_summarise(standalone.summary_of, retriever, least)
+            return standalone, self.to_summarise(standalone, standalone.summary_of, retriever)
         return self.search(standalone, retriever)
 
-    def to_summarise(self, subject: str, retriever: "HybridRetriever", least: float) -> tuple[Hit, ...]:
-        """How the newest articles begin, or the one that a search for the subject finds first, where that holds at least this
-        share of its words."""
+    def to_summarise(
+        self, standalone: StandaloneQuestion, subject: str, retriever: "HybridRetriever"
+    ) -> tuple[Hit, ...]:
+        """How the newest articles begin, or the one that a search for the subject finds first, where that speaks of it.
+
+        Whoever says "Tell me about" must not be told of something else of the kind: there the beginning holds all of its words.
+        """
         ledger = self.library.storage.ledger
         if not subject:
             return tuple(Hit(chunk, 1.0) for chunk in ledger.leading_chunks(retriever.scope, NEWEST_SUMMARISED))
         hits = retriever.find(subject)
-        if not hits or not is_about(hits[0].chunk, subject, least):
+        if not hits or not is_about(hits[0].chunk, subject):
             return ()
         found = hits[0].chunk
         first = ledger.chunks_of(found.library, found.article_id)[:1]
+        if topic_to_tell(standalone.question):
+            first = [chunk for chunk in first if is_about(chunk, subject, 1.0)]
         return tuple(replace(hits[0], chunk=chunk, sentence_similarities=()) for chunk in first)
 
     def search(self, standalone: StandaloneQuestion, retriever: "HybridRetriever") -> Found:

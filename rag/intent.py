@@ -92,8 +92,6 @@ def summary_subject(question: str) -> str | None:
     question = question.strip()
     if NEWS.fullmatch(question):
         return ""
-    if about := topic_to_tell(question):
-        return about
     match = SUMMARY_REQUEST.fullmatch(question)
     if match is None:
         return None

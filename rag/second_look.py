@@ -5,6 +5,7 @@ from dataclasses import replace
 from rag.answering.days import begins_with
 from rag.evidence import Evidence
 from rag.finding import Finder
+from rag.intent import topic_to_tell
 from rag.judging import Judge
 from rag.question import StandaloneQuestion
 from rag.spelling import respelled
@@ -34,7 +35,15 @@ class SecondLook:
             evidence = self.without_day(evidence)
         if evidence.standalone.other_readings and not evidence.answers:
             evidence = self.read_otherwise(evidence)
+        if not evidence.answers and (topic := topic_to_tell(evidence.standalone.question)):
+            evidence = self.begin_of_article(evidence, topic)
         return evidence
+
+    def begin_of_article(self, evidence: Evidence, topic: str) -> Evidence:
+        """For "Tell me about the fire in Kelling", where no sentence answers that: how the article of it begins."""
+        meant = replace(evidence.standalone, summary_of=topic, rewritten=f"how the article of {topic!r} begins")
+        again = self.look(evidence.question, meant)
+        return again if again.answers else evidence
 
     def without_bounds(self, evidence: Evidence) -> Evidence:
         """Without "this week" and the like, where that answers what the bounds kept out."""

@@ -147,12 +147,14 @@ class WatchedQuestions:
         joined = replace(changes[0], after=changes[-1].after, tried=len(changes) == 1 and changes[0].tried)
         before, after = readable_answer(joined.before.record), readable_answer(joined.after.record)
         told_apart = before is not None and after is not None and difference(before, after) is not None
-        if len(changes) > 1 or not told_apart:
-            await asyncio.to_thread(self.store.join, changes, told_apart)
-        return joined if told_apart else None
+        if len(changes) == 1 and told_apart:
+            return joined
+        was_joined = await asyncio.to_thread(self.store.join, changes, told_apart)
+        return joined if told_apart and was_joined else None
 
-    async def note_try(self, change: WatchChange) -> None:
-        await asyncio.to_thread(self.store.note_try, change.id)
+    async def note_try(self, change: WatchChange, came_through: bool = True) -> None:
+        """Note that a change is about to be told, or that it certainly was not."""
+        await asyncio.to_thread(self.store.note_try, change.id, came_through)
 
     async def note_told(self, change: WatchChange) -> None:
         await asyncio.to_thread(self.store.note_told, change.id)

@@ -128,7 +128,7 @@ def values_of(text: str) -> list[str]:
     parsed = parse_text(text)
     values: dict[int, tuple[int, str]] = {}
     for number in parsed.quantities.numbers:
-        values[number.first] = number.last, f"{number.value:g} {number.kind}{number.unit}"
+        values[number.first] = number.last, f"{number.value!r} {number.kind}{number.unit}"
     for day in parsed.quantities.days:
         values[day.first] = day.last, f"{day.year}-{day.month}-{day.day}"
     words: list[str] = []

@@ -725,6 +725,22 @@ def test_and_why_is_answered_where_the_quote_says_it(settings: Settings, tmp_pat
     assert answer.unanswered == ()
 
 
+def test_and_why_is_named_where_nothing_gives_a_reason(settings: Settings, tmp_path: Path) -> None:
+    text = (
+        "A phishing wave hit three banks on Monday: Aldmoor Bank, Zell Bank and Rell Bank. Police are looking into it."
+    )
+    (tmp_path / "banks.txt").write_text(text)
+
+    async def ask() -> Answer:
+        async with open_engine(settings) as engine:
+            await engine.library.ingest([tmp_path])
+            return await engine.ask("Which banks were hit and why?")
+
+    answer = asyncio.run(ask())
+    assert "Aldmoor Bank" in quotes(answer)
+    assert answer.unanswered == ("why?",)
+
+
 def test_one_is_told_about_what_an_article_is_about_and_of_nothing_like_it(settings: Settings, tmp_path: Path) -> None:
     text = "A fire destroyed the Holt bakery in Mill Street on Friday. Nobody was killed. The bakery was insured."
     (tmp_path / "fire.md").write_text(f"---\ntitle: Bakery burns down\nsource: Kelling Post\n---\n{text}")
@@ -737,6 +753,23 @@ def test_one_is_told_about_what_an_article_is_about_and_of_nothing_like_it(setti
     told, other = asyncio.run(ask())
     assert "A fire destroyed the Holt bakery" in quotes(told)
     assert other.refused
+
+
+def test_what_is_known_of_a_detail_is_the_sentence_that_tells_it(settings: Settings, tmp_path: Path) -> None:
+    items = " ".join(
+        f"The market of Kelling has a stall {number} for fruit, {number} crowns a day." for number in range(60)
+    )
+    text = (
+        f"The market of Kelling opened again. {items} The cause of the Holt bakery fire was a faulty oven, police said."
+    )
+    (tmp_path / "week.txt").write_text(text)
+
+    async def ask() -> Answer:
+        async with open_engine(settings) as engine:
+            await engine.library.ingest([tmp_path])
+            return await engine.ask("What is known about the cause of the bakery fire?")
+
+    assert "a faulty oven" in quotes(asyncio.run(ask()))
 
 
 def test_a_reason_is_given_once(settings: Settings, tmp_path: Path) -> None:

@@ -217,3 +217,8 @@ def test_the_number_of_another_town_is_no_disagreement(tmp_path: Path) -> None:
     assert disagreement_sentence(answer.disagreement) == (
         "The articles disagree: 2,000 (Coast Wire, 3 May 2025), 1,000 (City Wire, 1 May 2025)."
     )
+
+
+def test_a_plan_in_another_clause_hides_no_disagreement(tmp_path: Path) -> None:
+    strikes = "Some 410 crew members are on strike at the ferry company, and more may join them.", UNION
+    assert len(ask(tmp_path, STRIKE, *strikes).disagreement) == 2

@@ -525,9 +525,9 @@ def test_without_embeds_or_threads_allowed_the_answer_still_comes(tmp_path: Path
         async with fake_discord({}) as discord:
             discord.add_guild(50, [501], permissions=1 << 10 | 1 << 11)
             async with connected(discord, FakeEngine(), tmp_path):
-                said = await discord.say(501, "q")
-                await discord.until(lambda: discord.answers_to(said))
-                message = discord.answers_to(said)[0]
+                await discord.say(501, "q")
+                await discord.until(lambda: discord.bot_messages(501))
+                (message,) = discord.bot_messages(501)
                 assert message["embeds"] == []
                 assert "It would not. [1]" in message["content"]
                 assert "Hungary would not seek to arrest Putin." in message["content"]

@@ -75,10 +75,20 @@ def test_what_an_entry_is_called_is_no_link(name: str) -> None:
     assert only_entry(atom).content == "<p>The council will vote.</p>"
 
 
+@pytest.mark.parametrize("link", ["<link>/news/1</link><guid>/news/1</guid>", "<guid>/news/1</guid>"])
+def test_a_relative_link_is_one_though_the_entry_is_called_so(link: str) -> None:
+    feed = f'<?xml version="1.0"?><rss version="2.0"><channel><title>H</title><item>{link}<title>A</title></item></channel></rss>'
+    assert only_entry(feed).url == "https://harbour.example/news/1"
+
+
 def test_harmless_bytes_fail_no_feed() -> None:
     told = rss("H", [item("/a", "Ferry", content="<![CDATA[An <!ENTITY x> is XML.]]>")])
     assert only_entry(told).title == "Ferry"
     assert only_entry(f"{rss('H', [item('/a', 'Ferry')])}<!-- {'cached ' * 900}-->\n<!-- 1 s -->\n").title == "Ferry"
+    for hiding in ("<?p <!-- ?>", '<!DOCTYPE rss PUBLIC "<!--" "x">'):
+        sly = rss("H", [item("/a", "Ferry")]).replace("<rss", f'{hiding}<!DOCTYPE rss [<!ENTITY a "AAAA">]><rss', 1)
+        with pytest.raises(NotAFeed, match="declares XML entities"):
+            read_feed(f"{sly}<!-- -->".encode(), URL)
     hidden = rss("H", [item("/a", "Ferry")]).replace(
         "<rss", '<!-- <![CDATA[ --><!DOCTYPE rss [<!ENTITY x "y">]><rss', 1
     )
@@ -218,6 +228,10 @@ NOTICES = [
     ("Ferry vote", "This story has been removed from our website.", True),
     ("Ferry vote", "This report was withdrawn by the ministry of transport, Ada Holm said.", False),
     ("Ferry vote", "This article was taken down at the request of its author.", True),
+    ("Ferry vote", "This article was taken down on 10 May 2019 pending review.", True),
+    ("Ferry vote", "This story has been removed for legal reasons.", True),
+    ("Ferry vote", "This report was withdrawn by The Post.", True),
+    ("Retracted – Ferry vote", "x", True),
     ("Ferry vote", "The council voted. " * 200 + "This article has been removed.", False),
 ]
 

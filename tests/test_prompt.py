@@ -52,6 +52,7 @@ def test_no_order_reaches_a_model() -> None:
     assert "[1] 17 October 2025\nIt rained." in prompt.user
     assert "All left." in prompt.user
     assert "[3] Title · Outlet · 17 October 2025\nThe sun shone." in prompt.user
+    assert (prompt.passages, prompt.left_out) == (3, 0)
 
 
 def test_no_passage_can_close_its_own_fence() -> None:

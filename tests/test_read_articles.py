@@ -446,6 +446,12 @@ OUTLETS: dict[str, dict[str, object]] = {
     },
     "Substack": {"publication": "Harbour Post", "post_date": "2024-03-15T00:00:00.000Z", "body_html": f"<p>{TEXT}</p>"},
     "Tavily": {"content": "The mayor.", "raw_content": TEXT, "source": "Harbour Post", "published_date": "2024-03-15"},
+    "a structure beside the text": {
+        "text": TEXT,
+        "raw_content": '{"type": "doc"}' * 99,
+        "site": "Harbour Post",
+        "date": "2024-03-15",
+    },
     "German": {"Titel": "Die Brücke", "Inhalt": TEXT, "Datum": "15.03.2024", "Quelle": "Harbour Post"},
     "Drupal": {"site": "Harbour Post", "created": "2024-03-15", "body": {"value": f"<p>{TEXT}</p>", "format": "html"}},
 }

@@ -212,20 +212,31 @@ class WatchStore:
             rows = connection.execute(query.where(place).order_by(watch_changes.c.id)).mappings().all()
         return [change_from_row(row) for row in rows]
 
-    def join(self, changes: Sequence[WatchChange], is_change: bool) -> None:
-        """Make one watch's changes, oldest first, one that tells what the last does; none where that is no change."""
-        first, *further = [change.id for change in changes]
+    def join(self, changes: Sequence[WatchChange], is_change: bool) -> bool:
+        """Make one watch's changes, oldest first, one that tells what the last does; none where that is no change.
+
+        False, and nothing is done, where they are not what they were: an article that they quote was forgotten, for one.
+        """
+        ids = [change.id for change in changes]
         last = changes[-1].after
         with transaction(self.database) as connection:
-            gone = further if is_change else [first, *further]
-            connection.execute(delete(watch_changes).where(watch_changes.c.id.in_(gone)))
+            # A change first, which makes others wait that would change them, too.
+            connection.execute(
+                update(watches).where(watches.c.id == changes[0].watch.id).values(id=changes[0].watch.id)
+            )
+            query = select(watch_changes).where(watch_changes.c.id.in_(ids)).order_by(watch_changes.c.id)
+            stored = [(row.id, row.before, row.after) for row in connection.execute(query)]
+            if stored != [(change.id, change.before.record, change.after.record) for change in changes]:
+                return False
+            connection.execute(delete(watch_changes).where(watch_changes.c.id.in_(ids[1:] if is_change else ids)))
             values = {"after": last.record, "after_at": last.at, "tried": False}
-            connection.execute(update(watch_changes).where(watch_changes.c.id == first).values(values))
+            connection.execute(update(watch_changes).where(watch_changes.c.id == ids[0]).values(values))
+        return True
 
-    def note_try(self, change_id: int) -> None:
-        """Note that a change is about to be told."""
+    def note_try(self, change_id: int, came_through: bool = True) -> None:
+        """Note that a change is about to be told, or that it certainly was not."""
         with transaction(self.database) as connection:
-            connection.execute(update(watch_changes).where(watch_changes.c.id == change_id).values(tried=True))
+            connection.execute(update(watch_changes).where(watch_changes.c.id == change_id).values(tried=came_through))
 
     def note_told(self, change_id: int) -> None:
         """A change was told: it is no longer to be."""

@@ -63,9 +63,12 @@ def passages_button(answer: Answer, t: Translations) -> list[Button]:
     return [Button(t.passages, custom_id(PASSAGES, answer.id), primary=True)] if answer.citations else []
 
 
-def change_buttons(answer: Answer | None, watch_id: str, t: Translations) -> Buttons:
-    """The buttons of a watched question's changed answer; of None only that which stops the watch."""
-    stop = Button(t.stop_watching, custom_id(UNWATCH, watch_id))
-    if answer is None:
+def change_buttons(answer: Answer, watch_id: str, t: Translations, askable: bool = True) -> Buttons:
+    """The buttons of a watched question's changed answer; where none of it can be asked, only that which stops the watch.
+
+    That one names the answer, too, by which its message is known again.
+    """
+    stop = Button(t.stop_watching, custom_id(UNWATCH, f"{watch_id}-{answer.id}"))
+    if not askable:
         return [stop]
     return [*passages_button(answer, t), Button(t.follow_up, custom_id(FOLLOW_UP, answer.id)), stop]

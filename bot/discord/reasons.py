@@ -25,6 +25,9 @@ ENGLISH_REASONS = {
 """What advises a command of the terminal's, or a setting that a server's admins do not have."""
 
 GERMAN_REASONS = {
+    "has moved for good to {}, which is followed already: it is not read any more": (
+        "ist für immer nach {} umgezogen, dem schon gefolgt wird, und wird nicht mehr gelesen"
+    ),
     # Files and their articles.
     "has no text among its fields ({}): call it `text`.": "hat unter den Feldern ({}) keinen Text: nenn das Feld `text`.",
     "has in its field {} no text; it is stored without.": "hat im Feld {} keinen Text; der Artikel ist ohne das gespeichert.",

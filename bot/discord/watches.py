@@ -209,6 +209,9 @@ class WatchService:
                 await self.watched.stop(watch_id)
             except SEND_FAILURES as error:
                 self.failed[watch_id] = failure.once_more()
+                if isinstance(error, discord.HTTPException) and 400 <= error.status < 500:
+                    # Discord says that it took nothing.
+                    await self.watched.note_try(changes[0], came_through=False)
                 self.metrics.send_errors.inc()
                 log.error("change not told", extra={"watch": watch_id, "failure": type(error).__name__})
 
@@ -219,7 +222,8 @@ class WatchService:
         if channel is None:
             return
         first = await self.watched.changed(changes[0])
-        if changes[0].tried and first is not None and await is_shown_in(channel, first):
+        # Where others follow, it does not matter whether it came through unseen: what is said now is told in any case.
+        if changes[0].tried and first and (len(changes) > 1 or await is_shown_in(channel, first)):
             await self.watched.note_told(changes[0])
             changes = changes[1:]
         change = await self.watched.joined(changes)
@@ -236,8 +240,8 @@ class WatchService:
         self.answers.history.cache(changed.after, question)
         t = self.answers.guild_settings.translations(watch.server)
         # In a private message a server's articles are not looked up again, and no question is taken where those are off.
-        answerable = not isinstance(channel, discord.DMChannel) or watch.server == PRIVATE
-        buttons = change_buttons(changed.after if answerable else None, watch.id, t)
+        askable = not isinstance(channel, discord.DMChannel) or watch.server == PRIVATE
+        buttons = change_buttons(changed.after, watch.id, t, askable)
         # Its key makes Discord keep one of two messages when a try that seemed to fail came through.
         reply = ChannelReply(channel, f"{watch.id}-{changed.after.id}")
         messages = await reply.finish([change_page(watch.question, changed, t)], buttons)
@@ -279,6 +283,6 @@ async def is_shown_in(channel: "discord.abc.MessageableChannel", changed: Change
     def shows(message: discord.Message) -> bool:
         rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
         ids = [getattr(button, "custom_id", None) or "" for row in rows for button in row.children]
-        return any(custom_id.endswith(f":{changed.after.id}") for custom_id in ids)
+        return any(custom_id.endswith((f":{changed.after.id}", f"-{changed.after.id}")) for custom_id in ids)
 
     return bool(await sent_message(channel, changed.found_after, shows))

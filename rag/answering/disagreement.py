@@ -59,7 +59,8 @@ PLANNED = re.compile(
     r"\b(?:will|would|shall|could|may|might|(?:plan|expect|aim|intend|hope)(?:s|ed|ing)?(?: \w+)? to|(?:is|are|was|were) to"
     r"|from (?:next|19\d\d|20\d\d)|by (?:next|19\d\d|20\d\d))\b",
 )
-"""A sentence with one of these may tell of another time than one without: "employs 400", "will employ 600 from 2027 on"."""
+CLAUSE = re.compile(r"[,;:–—]\s|\s(?:and|but|while|whose|which|who|because|as)\s")
+"""A clause with one of these may tell of another time than one without: "employs 400", "will employ 600 from 2027 on"."""
 CHANGED = re.compile(
     r"\b(?:risen?|rises|rising|rose|climb\w*|grow[ns]?|grew|increas\w*|fall(?:en|s|ing)?|fell|dropp\w*|drops|declin\w*|lowered|raised"
     r"|revis\w*|correct\w*|(?:up|down) (?:from|to)|now|no longer)\b",
@@ -208,6 +209,14 @@ def differ(one: Value, other: Value) -> bool:
     return abs(one.key - other.key) > ABOUT * max(one.key, other.key)
 
 
+def is_planned(value: Value, hits: Sequence[Hit]) -> bool:
+    """True for a value in a clause that tells what will be: not in "17 died, and the toll may rise"."""
+    text, start = hits[value.hit].chunk.sentence_text(value.sentence), value.words[0] - value.sentence[0]
+    begins = max((found.end() for found in CLAUSE.finditer(text, 0, start)), default=0)
+    ends = CLAUSE.search(text, start)
+    return PLANNED.search(text[begins : ends.start() if ends else len(text)]) is not None
+
+
 def is_news(one: Value, other: Value, question: str, hits: Sequence[Hit]) -> bool:
     """True where both may have been right, each on its day, or an article knows of the other's value."""
     if one.kind == "person":
@@ -217,8 +226,7 @@ def is_news(one: Value, other: Value, question: str, hits: Sequence[Hit]) -> boo
         if not asks_for_office(question):
             return False
         return days[0] is None or days[1] is None or abs((days[0] - days[1]).days) > OFFICE_DAYS
-    sentences = [hits[value.hit].chunk.sentence_text(value.sentence) for value in (one, other)]
-    if one.kind != "day" and bool(PLANNED.search(sentences[0])) != bool(PLANNED.search(sentences[1])):
+    if one.kind != "day" and is_planned(one, hits) != is_planned(other, hits):
         return True
     earlier, later = sorted((one, other), key=lambda value: hits[value.hit].chunk.recency)
     earlier_day, later_day = hits[earlier.hit].chunk.published_day, hits[later.hit].chunk.published_day

@@ -25,7 +25,7 @@ CONTROL_TOKEN = re.compile(r"<(?=[|/]?\s*[A-Za-z_|]{1,30}\|?>?)|\[(?=/?(?:INST|S
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is sent: the two messages, how many hits became passages (the first ones), how many were left out."""
+    """What is sent: the two messages, how many of the hits it goes through (the first ones), how many were left out."""
 
     system: str
     user: str
@@ -60,9 +60,9 @@ def answer_prompt(
     values = {"fence": fence, "today": day(asked_at), "question": clean_line(question)}
     values["history"] = history_block(history, fence)
     bare = fill("answer", values | {"passages": fenced([], fence)})
-    passages, left_out = fitting(hits, prompt_tokens - estimated_tokens(bare.system + bare.user))
+    passages, shown, left_out = fitting(hits, prompt_tokens - estimated_tokens(bare.system + bare.user))
     filled = fill("answer", values | {"passages": fenced(passages, fence)})
-    return Prompt(filled.system, filled.user, len(passages), left_out)
+    return Prompt(filled.system, filled.user, shown, left_out)
 
 
 def rewrite_prompt(question: str, history: Sequence[Turn]) -> Prompt:
@@ -96,9 +96,9 @@ def repair_prompt(
     )
     values = {"fence": fence, "question": clean_line(question), "sentences": listed}
     bare = fill("repair", values | {"passages": fenced([], fence)})
-    passages, left_out = fitting(hits, prompt_tokens - estimated_tokens(bare.system + bare.user))
+    passages, shown, left_out = fitting(hits, prompt_tokens - estimated_tokens(bare.system + bare.user))
     filled = fill("repair", values | {"passages": fenced(passages, fence)})
-    return Prompt(filled.system, filled.user, len(passages), left_out)
+    return Prompt(filled.system, filled.user, shown, left_out)
 
 
 def fill(name: str, values: dict[str, str]) -> Prompt:
@@ -108,11 +108,15 @@ def fill(name: str, values: dict[str, str]) -> Prompt:
     return Prompt(Template(system).substitute(values).strip(), re.sub(r"\n{3,}", "\n\n", text))
 
 
-def fitting(hits: Sequence[Hit], budget: int) -> tuple[list[str], int]:
-    """The passages that fit, best first: the first that does not is cut after a whole sentence, the rest is left out."""
+def fitting(hits: Sequence[Hit], budget: int) -> tuple[list[str], int, int]:
+    """The passages that fit, best first: the first that does not is cut after a whole sentence, the rest is left out.
+
+    Returns them with how many of the hits they are of, and how many are left out; what may not be quoted is neither.
+    """
     passages: list[str] = []
-    for number, hit in enumerate(hits, start=1):
-        text = harmless(without_flagged(hit.chunk))
+    texts = [harmless(without_flagged(hit.chunk)) for hit in hits]
+    shown = 0
+    for number, (hit, text) in enumerate(zip(hits, texts, strict=True), start=1):
         if not text.strip():
             continue
         ends = [end for _, end in sentence_spans(text)] or [len(text)]
@@ -121,10 +125,11 @@ def fitting(hits: Sequence[Hit], budget: int) -> tuple[list[str], int]:
         if not ends:
             break
         passages.append(block)
+        shown = number
         budget -= estimated_tokens(block)
         if ends[-1] < len(text.rstrip()):
             break
-    return passages, len(hits) - len(passages)
+    return passages, shown, sum(bool(text.strip()) for text in texts) - len(passages)
 
 
 def fenced(passages: Sequence[str], fence: str) -> str:

@@ -1,15 +1,22 @@
 """Step 4 without a model: the sentences that answer, or why nothing is quoted. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from rag.answer import ENGLISH_ONLY, NO_DATE, NO_MORE, NO_REASON, NOT_SAID, NOTHING_FOUND, QUOTED_WITHOUT, Citation
 from rag.answering.extractive import join_extracts, lacks_age, lacks_name, write_extract
+from rag.answering.features import DATE, REASON
 from rag.answering.follow_up import quote_what_is_asked
 from rag.answering.identifiers import lacks_identifier, lacks_numbered_name
 from rag.evidence import Evidence, Written
 from rag.language import is_foreign
 from rag.periods import nothing_of
+
+GIVES_REASON = re.compile(
+    rf"{REASON.pattern}|\bfor (?:(?:an?|the|his|her|their|its) )?[a-z]{{3,}}(?! (?:second|minute|hour|day|week|month|year)s?\b)"
+)
+GIVES_DATE = re.compile(DATE.pattern)
 
 
 def quote(evidence: Evidence, written: Written) -> Written:
@@ -55,7 +62,11 @@ def is_in_quotes(part: Evidence, quotes: Sequence[Citation]) -> bool:
     if not (part.standalone.asks and part.answers and part.answerability.ranked):
         return False
     best = part.answerability.ranked[0][0]
-    article = part.hits[best.hit].chunk.article_id
+    chunk = part.hits[best.hit].chunk
+    gives = GIVES_REASON if part.standalone.asks == "why" else GIVES_DATE
+    if not gives.search(chunk.sentence_text(best.span)):
+        return False
+    article = chunk.article_id
     return any(one.article_id == article and one.start < best.span[1] and best.span[0] < one.end for one in quotes)
 
 

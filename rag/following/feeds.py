@@ -32,7 +32,10 @@ MAX_CONTENT = 500_000
 ROOT_WITHIN = 2_048
 TAIL_BYTES = 2_048
 ROOT = re.compile(rb"<(?![?!])(?:[\w.-]+:)?([\w.-]+)")
-DATA_BEGINS = re.compile(rb"<!--|<!\[CDATA\[")
+LINK = re.compile(r"https?://|(?![\w+.-]+:)[^\s]*/", re.IGNORECASE)
+"""Not "urn:uuid:1", "tag:paper.example,2025:1", "bulletin-1"."""
+DATA_BEGINS = re.compile(rb"<!--|<!\[CDATA\[|<\?|<!DOCTYPE", re.IGNORECASE)
+DATA_ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 ENCODING = re.compile(rb"\bencoding\s*=", re.IGNORECASE)
 DECLARED_ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 ENTRY_END = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
@@ -149,17 +152,19 @@ def read_syndication(content: bytes, url: str, closing: bytes) -> Feed:
 
 
 def without_plain_data(content: bytes) -> bytes:
-    """A document without comments and CDATA, in which nothing is declared; from the first that does not end it is whole."""
+    """A document without what declares nothing, comments, CDATA and instructions; whole from its document type on, where it
+    names one, and from the first of them that does not end."""
     kept: list[bytes] = []
     at = 0
     for begun in DATA_BEGINS.finditer(content):
         if begun.start() < at:
             continue
-        end = content.find(b"-->" if begun[0] == b"<!--" else b"]]>", begun.end())
-        if end < 0:
+        closing = DATA_ENDS.get(begun[0].upper())
+        end = content.find(closing, begun.end()) if closing else -1
+        if closing is None or end < 0:
             break
         kept.append(content[at : begun.start()])
-        at = end + 3
+        at = end + len(closing)
     return b"".join([*kept, content[at:]])
 
 
@@ -174,7 +179,7 @@ def without_last_comments(content: bytes) -> bytes:
 def entry_of(written: dict[str, object], url: str) -> Entry:
     """An entry of feedparser's, which takes its name for its link where it has none."""
     linked, named = written_text(written.get("link")), written_text(written.get("id"))
-    link = "" if linked == named and not linked.lower().startswith(("http://", "https://")) else joined_url(url, linked)
+    link = "" if linked == named and not LINK.match(linked) else joined_url(url, linked)
     title = plain_line(written_text(written.get("title")))
     return Entry(
         key_of(named or link or title),

@@ -203,7 +203,7 @@ class Follower:
         if fetched.moved_to in ("", source.address):
             return source
         known = await asyncio.to_thread(self.store.sources, source.library)
-        if any(one.address == fetched.moved_to and one.id != source.id for one in known):
+        if any(one.address == fetched.moved_to and one.id != source.id and not one.stopped for one in known):
             moved = f"has moved for good to {fetched.moved_to}, which is followed already: it is not read any more"
             report.notes.append(moved)
             return replace(source, stopped=True, last_error=moved)

@@ -14,12 +14,12 @@ SAME_TEXT = 200
 """Characters from which two pages with one text are one article; shorter ones may be notices that many pages carry."""
 NOTICE = re.compile(
     r"\bthis (?:article|story|report|page|post) (?:has been|was|is) (?:withdrawn|retracted|removed|taken down|deleted)"
-    r"(?=\W*(?:$|[.!;,:–—-]|\n|by (?:the|its|our) (?:author|editor|publisher|paper)|because|due to|at the request|pending"
-    r"|from (?:our|this|the) (?:site|website|web ?page|archive|page)|as it|after (?:publication|we|it)))"
+    r"(?!\s+from\s+(?!(?:our|this|the)\s+(?:site|website|web ?page|archive|page))"
+    r"|\s+by\s+(?:the\s+)?(?:\w+\s+)?(?:ministry|government|court|council|commission|parliament|police|company|agency|committee|authority|authorities|city|state)\b)"
     r"|\bwe have (?:withdrawn|retracted|removed) this (?:article|story|report)\b",
     re.IGNORECASE,
 )
-NOTICE_TITLE = re.compile(r"^\W*(?:WITHDRAWN|RETRACTED)\s*[:\]–—-]|^\W*[Rr]etracted\s*[:\]]|^\W*\[[Ww]ithdrawn\]")
+NOTICE_TITLE = re.compile(r"^\W*(?:WITHDRAWN|RETRACTED)\s*[:\]–—-]|^\W*[Rr]etracted\s*[:\]–—-]|^\W*\[[Ww]ithdrawn\]")
 """Not "Withdrawn: how the town lost its harbour"."""
 NOTICE_WITHIN = 300
 NOTICE_PAGE = 1_500

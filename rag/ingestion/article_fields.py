@@ -30,10 +30,10 @@ def in_order(words: str) -> tuple[str, ...]:
 
 
 FULL_TEXT = in_order("""
-    rawcontent text body articlebody bodytext content textcontent contenttext contenthtml articlecontent maintext fulltext
+    text body articlebody bodytext content textcontent contenttext contenthtml articlecontent maintext fulltext
     articletext
     article rawtext story document pagecontent contentencoded selftext bodyhtml contentmarkdown markdown plaintext
-    paragraphs html htmlcontent cleanedtext transcript inhalt texte contenu texto contenido testo
+    paragraphs html htmlcontent cleanedtext transcript inhalt texte contenu texto contenido testo rawcontent
 """)
 SUMMARY = in_order("""
     description summary shortdescription excerpt abstract leadparagraph lead abstractnote contentsnippet customexcerpt standfirst
@@ -143,6 +143,10 @@ def draft_of(
         outlet = next(words_of_names(fields, FIELD_NAMES["source"][1:]), "") or host_of(first_address)
     # Of several summaries the longest says most.
     text = next(words_of_names(fields, FULL_TEXT, "\n\n"), "")
+    raw = words_in(fields.get("rawcontent"))
+    if len(raw) >= MUCH_LONGER * len(text) and not raw.lstrip().startswith(("{", "[", "<")):
+        # Tavily's content is a snippet of it.
+        text = raw
     if not text:
         text = max(words_of_names(fields, SUMMARY, "\n\n"), key=len, default="")
         remarks += longer_fields(written, text)

@@ -193,7 +193,8 @@ class ButtonsCog(commands.Cog):
             await tell_privately(interaction, self.translations(interaction).say(reason.sentence, **reason.values))
 
     async def unwatch(self, interaction: Interaction, watch_id: str) -> None:
-        """Stop the watch whose change a message tells."""
+        """Stop the watch whose change a message tells; behind its id stands the answer's."""
+        watch_id = watch_id.partition("-")[0]
         await interaction.response.defer(ephemeral=True, thinking=True)
         stopped = await self.bot.watches.stop(interaction, watch_id)
         t = self.translations(interaction)

@@ -74,8 +74,8 @@ class SettingsCog(commands.Cog):
             present = without_deleted(before, interaction.guild)
             after = replace(
                 before,
-                channels=changed_ids(present.channels, allow_channel, drop_channel),
-                roles=changed_ids(present.roles, allow_role, drop_role),
+                channels=changed_ids(before.channels, present.channels, allow_channel, drop_channel),
+                roles=changed_ids(before.roles, present.roles, allow_role, drop_role),
                 language=language.value if language else before.language,
                 model=before.model if model is None else model,
                 auto_thread=before.auto_thread if auto_thread is None else auto_thread,
@@ -108,10 +108,16 @@ class SettingsCog(commands.Cog):
 
 
 def changed_ids(
-    ids: tuple[int, ...], added: discord.abc.Snowflake | None, dropped: discord.abc.Snowflake | None
+    ids: tuple[int, ...],
+    present: tuple[int, ...],
+    added: discord.abc.Snowflake | None,
+    dropped: discord.abc.Snowflake | None,
 ) -> tuple[int, ...]:
-    """Ids with one added and one dropped, in order."""
-    kept = [number for number in ids if dropped is None or number != dropped.id]
+    """Ids with one added and one dropped, in order. Only with such a change those go that are not present any more: a list that
+    becomes empty means all."""
+    if added is None and dropped is None:
+        return ids
+    kept = [number for number in present if dropped is None or number != dropped.id]
     return tuple(dict.fromkeys([*kept, *([added.id] if added else [])]))
 
 
