@@ -36,7 +36,8 @@ HEDGES = word_set(
     "wanted threaten threatens threatened suspect suspected suspects believe believed believes suggest suggests "
     "suggested appear appears appeared seem seems seemed estimate estimated estimates predict predicted predicts "
     "forecast try tries trying tried attempt attempts attempted prepare preparing prepared promise promises promised "
-    "pledge pledges pledged unless"
+    "pledge pledges pledged pledging promising threatening suggesting believing estimating negotiating unclear undecided "
+    "doubtful unless"
 )
 # "Will arrest" does not stand for "may arrest" or "would seek to arrest".
 UNCERTAINTY = HEDGES - {"will", "would", "shall"}

@@ -116,13 +116,19 @@ def adjacent_words(words: tuple[Token, ...], first: int, last: int) -> tuple[tup
 
 
 def openers(words: tuple[Token, ...], group: frozenset[str]) -> list[int]:
-    """Where a word of the group begins a scope; "not only", "no doubt" and the like do not."""
+    """Where a word of the group begins a scope; "not only", "no doubt" and the like do not, nor "3 May" and "Will Smith"."""
     return [
         at
         for at, word in enumerate(words)
         if word.lowercase in group
+        and not (word.lowercase in ("may", "will") and word.capital and (at > 0 or is_name_or_number(words[1:2])))
         and not (word.lowercase in ("no", "not") and at + 1 < len(words) and words[at + 1].lowercase in NO_NEGATION)
     ]
+
+
+def is_name_or_number(following: tuple[Token, ...]) -> bool:
+    """True if the next word shows that "May" or "Will" is a month or a name."""
+    return any(word.capital or word.text[:1].isdigit() for word in following)
 
 
 def scopes(words: tuple[Token, ...], content: list[int], group: frozenset[str], clauses: int = 0) -> Scopes:
