@@ -105,6 +105,40 @@ def test_claim_that_the_passage_does_not_support_is_dropped(claim: str) -> None:
     assert not judged(claim).supported
 
 
+STORM = (
+    "The airport in Port Lavan reopened on Tuesday, but the harbour will remain closed until Friday. "
+    "The weather service issued a red alert on Saturday. Governor Nadia Costa declared a state of emergency on Monday. "
+    "Norvik will play Kestrel in the final on 3 November. Salden reached the final for the first time since 1998. "
+    "It was the largest crowd at Dock Lane this season. A trial with 900 patients could begin next year. "
+    "Trump, who took office pledging to end the war within 24 hours, said nothing. Theresa May resigned."
+)
+STORM_TRUE = (
+    "The airport in Port Lavan reopened on October 21.",
+    "The weather service issued a red alert on October 18, 2025.",
+    "Nadia Costa declared a state of emergency on October 20.",
+    "Norvik will play Kestrel in the final on 3 November.",
+    "Salden reached the final for the first time since 1998.",
+    "It was the largest crowd at Dock Lane this season.",
+    "Theresa May resigned.",
+)
+STORM_FALSE = (
+    "The harbour in Port Lavan reopened on October 21.",
+    "Costa issued a red alert on October 18.",
+    "Norvik played Kestrel in the final on 3 November.",
+    "Salden reached the final for the first time.",
+    "It was the largest crowd at Dock Lane.",
+    "A trial with 900 patients has begun.",
+    "Trump has ended the war within 24 hours.",
+)
+
+
+@pytest.mark.parametrize("claim", [*STORM_TRUE, *STORM_FALSE])
+def test_a_day_may_is_no_doubt_and_a_limit_belongs_to_the_claim(claim: str) -> None:
+    published = datetime(2025, 10, 22, tzinfo=UTC)
+    verified = verify_claims(f"{claim.removesuffix('.')} [1].", [hit(STORM, published=published)], shipped_verifier())
+    assert bool(verified.supported) == (claim in STORM_TRUE)
+
+
 def test_two_passages_support_a_claim_that_cites_both() -> None:
     hits = [
         hit("The Skarne ferry was cancelled because of the storm."),

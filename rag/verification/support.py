@@ -1,5 +1,6 @@
 """Whether sentences of an article support a claim: wording, quantities, names and their places, negation, quotation."""
 
+import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -28,6 +29,20 @@ NEGATING_PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non")
 BEGINNING = frozenset(synonym_stem(word) for word in ("move", "agree", "decide", "vote", "start", "ask", "offer"))
 """Verbs after which another one says what is meant."""
 MONEY = frozenset(CURRENCIES.values())
+
+
+UNLIMITED = re.compile(
+    r"\b(?:first|only|sole|worst|best|record|(?:larg|bigg|small|high|low|long|short|old|young|fast|slow|deadli|strong|weak|heavi|hott"
+    r"|cold|wett|dri|clos|earli|rich|poor|busi)est)\b",
+    re.IGNORECASE,
+)
+LIMIT_AFTER = re.compile(
+    r"[^,;.]{0,40}?\b(?P<word>since|this (?:season|year|month|week|decade|century|summer|winter|spring|autumn)"
+    r"|in (?:\w+ ){1,2}(?:years|months|decades|centuries))\b",
+    re.IGNORECASE,
+)
+LIMIT_BEFORE = re.compile(r"\b(?P<word>one of) (?:\S+ ){0,3}$", re.IGNORECASE)
+"""What makes "the largest" less than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,7 @@ def contradiction(claim: ParsedText, evidence: EvidenceSpan) -> str:
         (changed_negation, "a negation that differs from the quote"),
         (dropped_hedge, "as a fact what the quote gives as possible"),
         (widened_quantifier, "more than the quote"),
+        (dropped_limit, "more than the quote"),
         (swapped_mention, "a name or number in another's place"),
         (misattributed_statement, "of a name what the quote says of another"),
         (borrowed_word, "a word that the quote has in another sentence"),
@@ -256,6 +272,20 @@ def widened_quantifier(claim: ParsedText, evidence: EvidenceSpan) -> bool:
         for in_claim, in_quote in zip(claim.quantified, evidence.quote.quantified, strict=True)
         for governed in in_claim
     )
+
+
+def dropped_limit(claim: ParsedText, evidence: EvidenceSpan) -> bool:
+    """True if the claim calls something the first, the only or the largest where the quote does so within a limit: "the first
+    time since 1998", "the largest crowd this season", "one of his only allies"."""
+    for found in UNLIMITED.finditer(claim.text):
+        for sentence in evidence.sentences:
+            for same in re.finditer(rf"\b{found[0]}\b", sentence.text, re.IGNORECASE):
+                limit = LIMIT_AFTER.match(sentence.text, same.end()) or LIMIT_BEFORE.search(
+                    sentence.text, 0, same.start()
+                )
+                if limit and not all(word in claim.lowercase for word in limit.group("word").lower().split()):
+                    return True
+    return False
 
 
 def swapped_mention(claim: ParsedText, evidence: EvidenceSpan) -> bool:
