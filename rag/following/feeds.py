@@ -32,7 +32,7 @@ MAX_CONTENT = 500_000
 ROOT_WITHIN = 2_048
 TAIL_BYTES = 2_048
 ROOT = re.compile(rb"<(?![?!])(?:[\w.-]+:)?([\w.-]+)")
-LINK = re.compile(r"https?://|(?![\w+.-]+:)[^\s]*/", re.IGNORECASE)
+OWN_LINK = re.compile(r"https?://|(?![\w+.-]+:)[^\s]*/", re.IGNORECASE)
 """Not "urn:uuid:1", "tag:paper.example,2025:1", "bulletin-1"."""
 DATA_BEGINS = re.compile(rb"<!--|<!\[CDATA\[|<\?|<!DOCTYPE", re.IGNORECASE)
 DATA_ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
@@ -179,7 +179,7 @@ def without_last_comments(content: bytes) -> bytes:
 def entry_of(written: dict[str, object], url: str) -> Entry:
     """An entry of feedparser's, which takes its name for its link where it has none."""
     linked, named = written_text(written.get("link")), written_text(written.get("id"))
-    link = "" if linked == named and not LINK.match(linked) else joined_url(url, linked)
+    link = "" if linked == named and not OWN_LINK.match(linked) else joined_url(url, linked)
     title = plain_line(written_text(written.get("title")))
     return Entry(
         key_of(named or link or title),

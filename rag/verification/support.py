@@ -251,7 +251,7 @@ def dropped_hedge(claim: ParsedText, evidence: EvidenceSpan) -> bool:
     """True if the claim states as fact what the quote gives as planned, possible or alleged, or as sure to come what
     the quote gives as uncertain."""
     return any(
-        not claim.stems.isdisjoint(heads(governed)) and set(governed).isdisjoint(chain.from_iterable(in_claim))
+        not claim.stems.isdisjoint(hedged_heads(governed)) and set(governed).isdisjoint(chain.from_iterable(in_claim))
         for in_claim, in_quote in (
             (claim.hedges, evidence.quote.hedges),
             (claim.uncertainty, evidence.quote.uncertainty),
@@ -260,7 +260,7 @@ def dropped_hedge(claim: ParsedText, evidence: EvidenceSpan) -> bool:
     )
 
 
-def heads(governed: Sequence[str]) -> tuple[str, ...]:
+def hedged_heads(governed: Sequence[str]) -> tuple[str, ...]:
     """What is given as possible: "would move to withdraw" is about moving, and about withdrawing."""
     return tuple(governed[: 2 if governed and governed[0] in BEGINNING else 1])
 
