@@ -85,6 +85,7 @@ UNDONE = (
     ),
     ("DROP TABLE revisions", "DROP TABLE changed_articles"),
     ("DROP TABLE staged_chunks", "DROP TABLE staged_articles"),
+    ("DROP TABLE forgotten_addresses",),
 )
 """What undoes each step of the schema but the first."""
 
