@@ -49,17 +49,15 @@ class Finder:
             published = published_in(standalone, standalone.period, storage.ledger, NEWEST_SUMMARISED)
             return published or telling_of(standalone, standalone.period, storage.ledger, retriever)
         if standalone.summary_of is not None:
-            return standalone, self.to_summarise(standalone, standalone.summary_of, retriever)
+            return standalone, self.to_summarise(standalone, retriever)
         return self.search(standalone, retriever)
 
-    def to_summarise(
-        self, standalone: StandaloneQuestion, subject: str, retriever: "HybridRetriever"
-    ) -> tuple[Hit, ...]:
+    def to_summarise(self, standalone: StandaloneQuestion, retriever: "HybridRetriever") -> tuple[Hit, ...]:
         """How the newest articles begin, or the one that a search for the subject finds first, where that speaks of it.
 
         Whoever says "Tell me about" must not be told of something else of the kind: there the beginning holds all of its words.
         """
-        ledger = self.library.storage.ledger
+        ledger, subject = self.library.storage.ledger, standalone.summary_of
         if not subject:
             return tuple(Hit(chunk, 1.0) for chunk in ledger.leading_chunks(retriever.scope, NEWEST_SUMMARISED))
         hits = retriever.find(subject)

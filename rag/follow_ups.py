@@ -109,23 +109,24 @@ def wants_more(question: str) -> bool:
 
 def told_before(history: Sequence[Turn]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The answers to the last whole question and to the bare ones after it, oldest first, and the ids of what they quoted."""
-    told: list[Turn] = []
-    for turn in reversed(history):
-        told += [turn] if turn.answer else []
-        if not depends_on_the_one_before(turn.question):
-            break
-    ids = dict.fromkeys(article_id for turn in reversed(told) for article_id in turn.article_ids)
-    return tuple(turn.answer for turn in reversed(told)), tuple(ids)
+    told = [turn for turn in since_last_whole(history) if turn.answer]
+    ids = dict.fromkeys(article_id for turn in told for article_id in turn.article_ids)
+    return tuple(turn.answer for turn in told), tuple(ids)
 
 
 def answers_to(word: str, history: Sequence[Turn]) -> tuple[str, ...]:
     """What "Why?" (or another bare word) was answered when it was asked of the last whole question before, oldest first."""
-    given: list[str] = []
+    return tuple(turn.answer for turn in since_last_whole(history) if turn.answer and bare_word(turn.question) == word)
+
+
+def since_last_whole(history: Sequence[Turn]) -> list[Turn]:
+    """The last whole question and the bare ones after it, oldest first."""
+    turns: list[Turn] = []
     for turn in reversed(history):
+        turns.append(turn)
         if not depends_on_the_one_before(turn.question):
             break
-        given += [turn.answer] if turn.answer and bare_word(turn.question) == word else []
-    return tuple(reversed(given))
+    return turns[::-1]
 
 
 def elliptical(question: str) -> re.Match[str] | None:

@@ -3,10 +3,10 @@
 import uuid
 from collections.abc import Sequence, Set
 from dataclasses import replace
-from itertools import takewhile
 
 from rag.answering.answerability import AnswerabilityScore, Parameters, leading_sentences, score_answerability
 from rag.answering.days import preferring, sentences_naming
+from rag.answering.extractive import flags_of
 from rag.answering.features import Candidate
 from rag.answering.follow_up import not_told_yet, passages_quoted
 from rag.answering.identifiers import of_what_is_named, without_lookalikes
@@ -73,9 +73,10 @@ class Judge:
 def answered_by_flagged(ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> frozenset[int]:
     """The places of the passages with a sentence that is never quoted, and better than any that is; none where the best that
     is quoted is of the same article."""
-    flags = {one.hit: flagged_sentences(hits[one.hit].chunk, hits[one.hit].chunk.sentences) for one, _ in ranked}
-    quoted = next((one for one, _ in ranked if not flags[one.hit][one.sentence]), None)
-    better = {one.hit for one, _ in takewhile(lambda pair: pair[0] is not quoted, ranked)}
+    flags = flags_of(ranked, hits)
+    first = flags.index(False) if False in flags else len(flags)
+    quoted = ranked[first][0] if first < len(ranked) else None
+    better = {one.hit for one, _ in ranked[:first]}
     articles = {(hits[at].chunk.library, hits[at].chunk.article_id) for at in better}
     if quoted is not None and (hits[quoted.hit].chunk.library, hits[quoted.hit].chunk.article_id) in articles:
         return frozenset()

@@ -365,18 +365,19 @@ class Ledger:
             store_bands(connection, [((library, article_id), bands) for article_id, bands in made.items()])
 
     def article(self, library: str, article_id: str) -> Article | None:
-        query = select(articles).where(articles.c.library == library, articles.c.id == article_id)
-        with self.transaction() as connection:
-            row = connection.execute(query).first()
+        row = self.article_row(library, article_id)
         return article_of(row) if row else None
 
     def intact_article(self, library: str, article_id: str) -> Article | None:
         """An article of which every field is what it was when it was stored; None where it is gone, or its file is damaged."""
-        query = select(articles).where(articles.c.library == library, articles.c.id == article_id)
-        with self.transaction() as connection:
-            row = connection.execute(query).first()
+        row = self.article_row(library, article_id)
         article = article_of(row) if row else None
         return article if row and article and article.digest == row.digest else None
+
+    def article_row(self, library: str, article_id: str) -> Row[tuple[object, ...]] | None:
+        query = select(articles).where(articles.c.library == library, articles.c.id == article_id)
+        with self.transaction() as connection:
+            return connection.execute(query).first()
 
     def quoted_article(self, library: str, article_id: str) -> QuotedArticle | None:
         """What an article that was quoted says now; None where it is gone."""

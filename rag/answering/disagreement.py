@@ -59,8 +59,9 @@ PLANNED = re.compile(
     r"\b(?:will|would|shall|could|may|might|(?:plan|expect|aim|intend|hope)(?:s|ed|ing)?(?: \w+)? to|(?:is|are|was|were) to"
     r"|from (?:next|19\d\d|20\d\d)|by (?:next|19\d\d|20\d\d))\b",
 )
-CLAUSE = re.compile(r"[,;:–—]\s|\s(?:and|but|while|whose|which|who|because|as)\s")
 """A clause with one of these may tell of another time than one without: "employs 400", "will employ 600 from 2027 on"."""
+CLAUSE = re.compile(r"[,;:–—]\s|\s(?:and|but|while|whose|which|who|because|as)\s")
+"""What parts the clauses of a sentence."""
 CHANGED = re.compile(
     r"\b(?:risen?|rises|rising|rose|climb\w*|grow[ns]?|grew|increas\w*|fall(?:en|s|ing)?|fell|dropp\w*|drops|declin\w*|lowered|raised"
     r"|revis\w*|correct\w*|(?:up|down) (?:from|to)|now|no longer)\b",

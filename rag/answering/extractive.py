@@ -238,9 +238,14 @@ def without_instructions(
     ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]
 ) -> list[tuple[Candidate, float]]:
     """The candidates that give no instructions and stand in no paragraph that speaks to the assistant."""
+    return [pair for pair, flagged in zip(ranked, flags_of(ranked, hits), strict=True) if not flagged]
+
+
+def flags_of(ranked: Sequence[tuple[Candidate, float]], hits: Sequence[Hit]) -> list[bool]:
+    """For each candidate, whether it is never quoted; each passage is looked through once."""
     looked_at = {candidate.hit for candidate, _ in ranked}
     flagged = {hit: flagged_sentences(hits[hit].chunk, hits[hit].chunk.sentences) for hit in looked_at}
-    return [pair for pair in ranked if not flagged[pair[0].hit][pair[0].sentence]]
+    return [flagged[candidate.hit][candidate.sentence] for candidate, _ in ranked]
 
 
 def quote_of(candidate: Candidate, hits: Sequence[Hit], readings: Sequence[Reading], answer_type: str) -> Quote:

@@ -16,7 +16,6 @@ from rag.periods import nothing_of
 GIVES_REASON = re.compile(
     rf"{REASON.pattern}|\bfor (?:(?:an?|the|his|her|their|its) )?[a-z]{{3,}}(?! (?:second|minute|hour|day|week|month|year)s?\b)"
 )
-GIVES_DATE = re.compile(DATE.pattern)
 
 
 def quote(evidence: Evidence, written: Written) -> Written:
@@ -63,7 +62,7 @@ def is_in_quotes(part: Evidence, quotes: Sequence[Citation]) -> bool:
         return False
     best = part.answerability.ranked[0][0]
     chunk = part.hits[best.hit].chunk
-    gives = GIVES_REASON if part.standalone.asks == "why" else GIVES_DATE
+    gives = GIVES_REASON if part.standalone.asks == "why" else DATE
     if not gives.search(chunk.sentence_text(best.span)):
         return False
     article = chunk.article_id

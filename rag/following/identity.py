@@ -15,7 +15,8 @@ SAME_TEXT = 200
 NOTICE = re.compile(
     r"\bthis (?:article|story|report|page|post) (?:has been|was|is) (?:withdrawn|retracted|removed|taken down|deleted)"
     r"(?!\s+from\s+(?!(?:our|this|the)\s+(?:site|website|web ?page|archive|page))"
-    r"|\s+by\s+(?:the\s+)?(?:\w+\s+)?(?:ministry|government|court|council|commission|parliament|police|company|agency|committee|authority|authorities|city|state)\b)"
+    r"|\s+by\s+(?:the\s+)?(?:\w+\s+)?(?:ministry|government|court|council|commission|parliament"
+    r"|police|company|agency|committee|authority|authorities|city|state)\b)"
     r"|\bwe have (?:withdrawn|retracted|removed) this (?:article|story|report)\b",
     re.IGNORECASE,
 )
